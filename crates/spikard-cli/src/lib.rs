@@ -1,0 +1,2 @@
+//! The `spikard` command as a library: each language's package carries it.
+#![forbid(unsafe_code)]

@@ -1,0 +1,4 @@
+//! The `spikard` command.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,13 @@
+//! The contract: JSON, JSON Schema 2020-12, parameter styles, OpenAPI. Pure: no runtime, no sockets.
+#![forbid(unsafe_code)]
+
+pub mod json;
+pub mod openapi;
+pub mod parameter;
+pub mod schema;
+pub mod urlencoded;
+mod violation;
+
+pub use parameter::{Argument, Parameter, ParameterSpec, Place, Style};
+pub use schema::{Schema, SchemaError};
+pub use violation::{Source, Violation, Violations};

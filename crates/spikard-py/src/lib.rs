@@ -1,0 +1,1 @@
+//! The extension module `spikard._native`: contents page.

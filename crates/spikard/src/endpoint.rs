@@ -1,0 +1,43 @@
+//! What serves a route: the seam between the pipeline and a handler, native or of another language.
+
+use crate::{Head, Problem, Response};
+use spikard_contract::Argument;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Context;
+
+/// A request as its handler sees it: everything borrowed, everything checked by the route's plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'r> {
+    /// As it arrived.
+    pub head: &'r Head<'r>,
+    /// One per parameter of the route's spec, in its order; validated.
+    pub arguments: &'r [Argument<'r>],
+    /// The whole body; validated when the route declares a schema for its media type.
+    pub body: &'r [u8],
+    /// Identity of this exchange, also sent as `x-request-id`.
+    pub request_id: &'r str,
+    /// Address of the peer, `None` in process.
+    pub peer: Option<std::net::SocketAddr>,
+}
+
+/// What a handler comes to: a response, or a problem that the pipeline renders (request id, `instance`, `debug`).
+pub type Reply = Result<Response, Box<Problem>>;
+
+/// How a call went.
+pub enum Flow {
+    /// Answered now.
+    Done(Reply),
+    /// The endpoint of a route with `decoder_validates` refused the body: the pipeline validates it and answers.
+    Refused,
+    /// Suspended. Owns what it needs: the request is gone once this is returned. Dropped when the client leaves or the
+    /// deadline passes.
+    Pending(Pin<Box<dyn Future<Output = Reply>>>),
+}
+
+/// Serves one route. Two kinds exist: native handlers and `spikard-bridge`'s guests.
+pub trait Endpoint: 'static {
+    /// Runs the handler now, on this thread, inside the poll of its connection. Panics are answered with 500 by the
+    /// pipeline. `context` is the connection's, so that a future may be polled once before it is called pending.
+    fn call(&self, request: Request<'_>, context: &mut Context<'_>) -> Flow;
+}

@@ -1,0 +1,19 @@
+//! One HTTP runtime for five languages, and its native Rust API.
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod endpoint;
+pub mod head;
+mod pipeline;
+pub mod problem;
+pub mod response;
+pub mod server;
+pub mod spec;
+
+pub use config::Config;
+pub use endpoint::{Endpoint, Flow, Reply, Request};
+pub use head::{Head, Headers};
+pub use pipeline::Frozen;
+pub use problem::Problem;
+pub use response::{Body, Response};
+pub use spikard_contract as contract;

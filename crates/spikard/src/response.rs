@@ -1,0 +1,63 @@
+//! What leaves a handler: status, fields, body. The codec writes it; the pipeline may look at it before.
+
+use bytes::Bytes;
+use std::borrow::Cow;
+use std::future::Future;
+use std::pin::Pin;
+
+/// A reply. `Date`, `Content-Length`, `Connection` and `x-request-id` are the server's business, not its own.
+#[derive(Debug)]
+pub struct Response {
+    /// 200 to 599.
+    pub status: u16,
+    /// Media type of the body; `None` only without a body.
+    pub content_type: Option<Cow<'static, str>>,
+    /// Further fields in order; `set-cookie` may repeat. CR, LF and NUL in them make a 500 before anything is written.
+    pub headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
+    /// Content.
+    pub body: Body,
+}
+
+/// Content of a reply.
+#[derive(Default)]
+pub enum Body {
+    /// None.
+    #[default]
+    Empty,
+    /// Known at build time.
+    Static(&'static [u8]),
+    /// All there.
+    Full(Vec<u8>),
+    /// Pulled chunk by chunk when the socket can take more; chunked on HTTP/1.1.
+    Stream(Pin<Box<dyn ChunkSource>>),
+}
+
+/// A producer of chunks; dropped when the client leaves. An error aborts the connection, so a short body is never taken
+/// for a whole one.
+pub trait ChunkSource {
+    /// The next chunk, or the end.
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<std::io::Result<Bytes>>> + '_>>;
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Body::Empty => f.write_str("Empty"),
+            Body::Static(bytes) => write!(f, "Static({} bytes)", bytes.len()),
+            Body::Full(bytes) => write!(f, "Full({} bytes)", bytes.len()),
+            Body::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+impl Response {
+    /// A status and nothing else.
+    pub fn empty(status: u16) -> Self {
+        Self { status, content_type: None, headers: Vec::new(), body: Body::Empty }
+    }
+
+    /// JSON text that is already encoded.
+    pub fn json(status: u16, text: Vec<u8>) -> Self {
+        Self { status, content_type: Some(Cow::Borrowed("application/json")), headers: Vec::new(), body: Body::Full(text) }
+    }
+}

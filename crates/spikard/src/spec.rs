@@ -1,0 +1,165 @@
+//! `AppSpec`: an app as data. It crosses a language border once, as one JSON text, beside a list of callables. The
+//! native Rust API fills the same types, so every language's app is the same thing after this point.
+
+use crate::config::{AdditionalQuery, Config, Egress};
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use spikard_contract::ParameterSpec;
+
+/// A whole app.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppSpec {
+    /// Name of the API.
+    pub title: String,
+    /// Version of the API.
+    pub version: String,
+    /// CommonMark, for the documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Options; absent ones have their defaults.
+    #[serde(default)]
+    pub config: Config,
+    /// Shared schemas: `#/components/schemas/<name>` everywhere in the app.
+    #[serde(default)]
+    pub schemas: Map<String, Value>,
+    /// Routes at the top, in the order declared.
+    #[serde(default)]
+    pub routes: Vec<RouteSpec>,
+    /// Groups at the top, in the order declared.
+    #[serde(default)]
+    pub groups: Vec<GroupSpec>,
+}
+
+/// Routes under one prefix that share tags and policy; groups nest.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupSpec {
+    /// Starts with `/`, does not end with it; may hold parameters.
+    pub prefix: String,
+    /// Go before the routes' own.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Inherited by what is inside.
+    #[serde(default)]
+    pub policy: Policy,
+    /// Routes inside, in the order declared.
+    #[serde(default)]
+    pub routes: Vec<RouteSpec>,
+    /// Groups inside, in the order declared.
+    #[serde(default)]
+    pub groups: Vec<GroupSpec>,
+}
+
+/// What a route, group or app may set; the nearest wins.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// Largest request body in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_limit: Option<u64>,
+    /// Time for the handler in ms; 0 for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handler_timeout_ms: Option<u64>,
+    /// What happens to a response that breaks its schema.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub egress: Option<Egress>,
+    /// What happens to undeclared query parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub additional_query: Option<AdditionalQuery>,
+}
+
+/// One operation: method, path, contract, handler.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RouteSpec {
+    /// Upper case.
+    pub method: String,
+    /// Template below the groups' prefixes: `/items/{id}`, `/files/{*path}`, `/items/{id:int}`.
+    pub path: String,
+    /// Index into the list of callables.
+    pub handler: usize,
+    /// In the order in which the handler's call finds their values. A path parameter that is in the template and not
+    /// here is a string.
+    #[serde(default)]
+    pub parameters: Vec<ParameterSpec>,
+    /// Absent: a body is refused with 415 when it is not empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<BodySpec>,
+    /// By status (`"200"`, `"4XX"`, `"default"`), in the order of the document.
+    #[serde(default)]
+    pub responses: IndexMap<String, ResponseSpec>,
+    /// Status of a plain return value; default 200, or 204 for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Default: the handler's name, made unique.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<String>,
+    /// One line for the documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// CommonMark for the documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// For the documents.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Still served, no longer advised.
+    #[serde(default)]
+    pub deprecated: bool,
+    /// Left out of the documents.
+    #[serde(default)]
+    pub hidden: bool,
+    /// Overrides the groups'.
+    #[serde(default)]
+    pub policy: Policy,
+    /// The body's JSON is decoded and checked by the language's own decoder, which enforces the same rules; on its
+    /// failure the core makes the answer.
+    #[serde(default)]
+    pub decoder_validates: bool,
+    /// The handler's name and place, for messages and listings.
+    pub declared: Declared,
+}
+
+/// The request body of a route.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BodySpec {
+    /// Media type (`application/json`, `text/*`) and its JSON Schema; `true` for none. In order.
+    pub content: Map<String, Value>,
+    /// Must be sent. Default true.
+    #[serde(default = "yes")]
+    pub required: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// One declared response of a route. A value sent with its status is checked against its schema (egress).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResponseSpec {
+    /// For the documents; default: the reason phrase of the status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Media type and its JSON Schema; `true` for none. In order.
+    #[serde(default)]
+    pub content: Map<String, Value>,
+}
+
+/// Where a handler stands in the user's source.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Declared {
+    /// Name of the handler.
+    pub name: String,
+    /// Path of the source file as the language gives it.
+    #[serde(default)]
+    pub file: String,
+    /// Line, from 1; 0 when unknown.
+    #[serde(default)]
+    pub line: u32,
+}

@@ -1,0 +1,102 @@
+"""The extension module: the core behind a thin door. Only `spikard._bridge` imports it."""
+
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, final
+
+class DefinitionError(ValueError):
+    """A wrong app definition. `args[0]` lists every mistake, one per line: `file:line: METHOD /path: what, and what to write`."""
+
+@final
+class Argument:
+    """One argument of a handler's call.
+
+    `source`: "parameter" (`index` into the route's parameters), "body" or "request".
+    `convert`: called with the plain value (str, int, float, bool, list; for "body" the raw bytes) unless it is None;
+    raising ValueError, TypeError or msgspec.ValidationError from a "body" converter means that it refused the body.
+    `default`: used when the parameter was not sent (or the optional body was empty).
+    """
+    def __new__(cls, source: Literal["parameter", "body", "request"], index: int = 0, convert: Callable[[Any], Any] | None = None, default: Any = None) -> Argument: ...
+
+@final
+class Handler:
+    """A callable and how to call it: positional `arguments` first, then one per name in `keywords`."""
+    def __new__(
+        cls,
+        function: Callable[..., Any],
+        *,
+        kind: Literal["sync", "async", "blocking"],
+        arguments: Sequence[Argument],
+        keywords: Sequence[str] = (),
+        status: int = 200,
+        empty_status: int = 204,
+        hard_cancel: bool = False,
+    ) -> Handler: ...
+
+@final
+class Request:
+    """The request as it arrived, with typed parameters. Valid for as long as it is kept."""
+    @property
+    def method(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def query_string(self) -> str: ...
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def client(self) -> tuple[str, int] | None: ...
+    @property
+    def headers(self) -> list[tuple[str, str]]: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def parameters(self) -> list[Any]: ...
+    @property
+    def disconnected(self) -> bool: ...
+
+@final
+class App:
+    """A frozen app. `spec` is the AppSpec as JSON text; handlers are referred to by index.
+
+    `response` and `problem` are the classes whose instances are responses and raised problems: a response has
+    `status: int`, `headers: list[tuple[str, str]]`, `content_type: str | None`, `content` (any value); a problem has
+    `code`, `status`, `title`, `detail`, `headers`, `extensions`. `encode` turns a value into JSON bytes.
+    Raises DefinitionError with all mistakes at once.
+    """
+    def __new__(
+        cls,
+        spec: str,
+        handlers: Sequence[Handler],
+        *,
+        response: type,
+        problem: type,
+        encode: Callable[[Any], bytes],
+    ) -> App: ...
+    def openapi(self) -> bytes: ...
+    def routes(self) -> str: ...
+    def serve(self, loop: AbstractEventLoop, fd: int, ready: Callable[[], None] | None = None) -> Future[None]:
+        """Serves a listening socket (the descriptor becomes ours) on a loop made by `spikard._loop`; done when drained."""
+    def drain(self) -> None:
+        """Readiness false, stop accepting, finish what is open, then `serve` is done. A second call ends at once."""
+    def exchange(self, message: bytes) -> Future[bytes]:
+        """One in-process connection: HTTP/1.1 bytes in, HTTP/1.1 bytes out; on whatever asyncio loop is running."""
+
+@final
+class Reactor:
+    """The native half of the event loop: queue, timers, turn (see `spikard._loop`)."""
+    def __new__(cls, loop: AbstractEventLoop, selector: Any) -> Reactor: ...
+    def call_soon(self, callback: Callable[..., object], *args: Any, context: Any = None) -> Any: ...
+    def call_at(self, when: float, callback: Callable[..., object], *args: Any, context: Any = None) -> Any: ...
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any, context: Any = None) -> Any: ...
+    def time(self) -> float: ...
+    def run_once(self) -> None: ...
+    def close(self) -> None: ...
+
+def command(argv: Sequence[str], interpreter: str) -> int:
+    """The `spikard` command; returns its exit code."""
+
+def tables() -> str:
+    """The error table and the config schema as JSON, from which `errors.py` and `config.py` are generated."""
