@@ -1,0 +1,37 @@
+"""The benchmark's app as a user of Spikard writes it."""
+
+import asyncio
+from typing import Annotated
+
+from contract import Item
+from spikard import Query, Spikard
+
+app = Spikard(title="Benchmark", version="1.0.0")
+
+
+@app.get("/json")
+def json() -> dict[str, str]:
+    return {"message": "Hello, World!"}
+
+
+@app.get("/json-async")
+async def json_async() -> dict[str, str]:
+    return {"message": "Hello, World!"}
+
+
+@app.get("/users/{id}/posts/{slug}")
+def params(
+    id: int, slug: str, tag: list[str], limit: Annotated[int, Query(ge=1, le=100)] = 20
+) -> dict[str, int | str | list[str]]:
+    return {"id": id, "slug": slug, "limit": limit, "tags": tag}
+
+
+@app.post("/items", status=201)
+def create(item: Item) -> Item:
+    return item
+
+
+@app.get("/wait")
+async def wait() -> dict[str, bool]:
+    await asyncio.sleep(0.001)
+    return {"ok": True}

@@ -1,0 +1,108 @@
+"""Figures as tables, and beside the bounds that Spikard set itself."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+Results = dict[str, dict[str, dict[str, dict[str, float]]]]
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A bound and what was measured."""
+
+    what: str
+    measured: float
+    bound: float
+
+    @property
+    def reached(self) -> bool:
+        return self.measured <= self.bound
+
+    def as_dict(self) -> dict[str, object]:
+        return {**asdict(self), "reached": self.reached}
+
+
+# language, case, figure, peer (None: absolute), bound
+BOUNDS: list[tuple[str, str, str, str | None, float]] = [
+    ("Python", "json", "cpu_us", "django-bolt", 0.75),
+    ("Python", "parameters", "cpu_us", "django-bolt", 0.65),
+    ("Python", "item 190 B", "cpu_us", "django-bolt", 0.65),
+    ("Python", "await 1 ms", "cpu_us", "granian RSGI", 0.70),
+    ("Python", "json, 1 connection", "cpu_us", "granian RSGI", 0.50),
+    ("Rust", "json", "cpu_us", "axum", 0.90),
+    ("Rust", "parameters", "cpu_us", "axum", 0.90),
+    ("Rust", "item 190 B", "cpu_us", "axum", 0.90),
+    ("Python", "json", "system_calls", None, 2.2),
+    ("Python", "json", "switches", None, 0.05),
+    ("Rust", "json", "system_calls", None, 2.2),
+    ("Rust", "json", "switches", None, 0.05),
+    ("Python", "start", "seconds", None, 0.25),
+    ("Python", "start", "idle_mb", None, 40.0),
+]
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    """Every bound for which figures exist."""
+    found = []
+    for language, case, figure, peer, bound in BOUNDS:
+        rows = results.get(language, {}).get(case, {})
+        if "spikard" not in rows or (peer is not None and peer not in rows):
+            continue
+        own = rows["spikard"][figure]
+        value = own if peer is None else own / rows[peer][figure]
+        found.append(Verdict(f"{language}: {case}: {figure}" + (f" / {peer}" if peer else ""), value, bound))
+    python = results.get("Python", {})
+    if "spikard" in python.get("json", {}) and "spikard" in python.get("json async", {}):
+        ratio = python["json async"]["spikard"]["cpu_us"] / python["json"]["spikard"]["cpu_us"]
+        found.append(Verdict("Python: json async / json: cpu_us", ratio, 1.1))
+    return found
+
+
+def lines(results: Results) -> list[list[str]]:
+    """Rows: language, case, server, CPU, lowest, system calls, switches."""
+    rows = []
+    for language, cases in results.items():
+        for case, by_server in cases.items():
+            for server, row in by_server.items():
+                if "cpu_us" in row:
+                    numbers = [f"{row[k]:.2f}" for k in ("cpu_us", "lowest_us", "system_calls", "switches")]
+                    rows.append([language, case, server, *numbers])
+    return rows
+
+
+HEAD = ["language", "case", "server", "µs CPU/request", "lowest", "system calls", "switches"]
+
+
+def show(results: Results, found: list[Verdict]) -> None:
+    """Tables for a person."""
+    console = Console()
+    table = Table(*HEAD, title="CPU time of the process tree per request")
+    for row in lines(results):
+        table.add_row(*row)
+    console.print(table)
+    table = Table("bound", "measured", "at most", "")
+    for verdict in found:
+        mark = "[green]reached[/]" if verdict.reached else "[red]not reached[/]"
+        table.add_row(verdict.what, f"{verdict.measured:.3f}", f"{verdict.bound:g}", mark)
+    console.print(table)
+
+
+def write(document: Path, results: Results, found: list[Verdict], rounds: int) -> None:
+    """Replaces what stands between the markers of `document`."""
+    text = [f"Linux {platform.release().split('-')[0]}, {rounds} rounds of 2 s, median (lowest).", ""]
+    text += ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
+    text += ["| " + " | ".join(row) + " |" for row in lines(results)]
+    text += ["", "| bound | measured | at most | |", "|---|---|---|---|"]
+    text += [
+        f"| {v.what} | {v.measured:.3f} | {v.bound:g} | {'reached' if v.reached else '**not reached**'} |"
+        for v in found
+    ]
+    before, rest = document.read_text().split(BEGIN)
+    document.write_text(before + BEGIN + "\n" + "\n".join(text) + "\n" + END + rest.split(END)[1])

@@ -1,0 +1,172 @@
+"""The servers that are compared: how each is started, and what its answers must be before anything is timed."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ITEM = json.loads(
+    next(line for line in (HERE / "wrk/item.lua").read_text().splitlines() if "body" in line).split("'")[1]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One kind of request, its right answer, and how many connections send it."""
+
+    name: str
+    target: str
+    status: int
+    answer: object
+    connections: int = 64
+    post: bool = False
+
+    @property
+    def script(self) -> Path | None:
+        return HERE / "wrk/item.lua" if self.post else None
+
+
+POST = {"id": 12, "slug": "oak-table", "limit": 5, "tags": ["a", "b"]}
+HELLO = {"message": "Hello, World!"}
+CASES = [
+    Case("json", "/json", 200, HELLO),
+    Case("json async", "/json-async", 200, HELLO),
+    Case("parameters", "/users/12/posts/oak-table?limit=5&tag=a&tag=b", 200, POST),
+    Case("item 190 B", "/items", 201, ITEM, post=True),
+    Case("await 1 ms", "/wait", 200, {"ok": True}),
+    Case("json, 1 connection", "/json", 200, HELLO, connections=1),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A command with `{port}` in it."""
+
+    name: str
+    command: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+    validates: bool = True
+
+
+def python_servers(python: str) -> list[Server]:
+    """Spikard and its peers, all on the interpreter `python`, one process each."""
+    path = {"PYTHONPATH": str(HERE / "python")}
+    bolt = {**path, "DJANGO_SETTINGS_MODULE": "bolt.settings"}
+    app = str(HERE / "python/spikard_app.py")
+    return [
+        Server("spikard", [python, "-m", "spikard", "run", app, "--port", "{port}"], path),
+        Server(
+            "django-bolt",
+            [python, "-m", "django", "runbolt", "--host", "127.0.0.1", "--port", "{port}", "--no-admin"],
+            bolt,
+        ),
+        Server(
+            "granian RSGI",
+            [
+                python,
+                "-m",
+                "granian",
+                "--interface",
+                "rsgi",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                "{port}",
+                "granian_app:app",
+            ],
+            path,
+        ),
+        Server(
+            "FastAPI on uvicorn",
+            [python, "-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--no-access-log", "fastapi_app:app"],
+            path,
+        ),
+    ]
+
+
+def rust_servers(folder: Path) -> list[Server]:
+    """Spikard and axum, one thread each."""
+    return [
+        Server("spikard", [str(folder / "spikard"), "{port}"]),
+        Server("axum", [str(folder / "axum"), "{port}"], validates=False),
+    ]
+
+
+@contextmanager
+def running(server: Server) -> Iterator[tuple[subprocess.Popen[bytes], int, float]]:
+    """Starts a server on a free port; gives the process, the port and the seconds to its first answer."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [word.replace("{port}", str(port)) for word in server.command]
+    begin = time.perf_counter()
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **server.env},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield process, port, first_answer(process, port, begin, server.name)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=10)
+
+
+def first_answer(process: subprocess.Popen[bytes], port: int, begin: float, name: str) -> float:
+    """Waits until `/json` is answered, at most 20 s."""
+    while time.perf_counter() - begin < 20:
+        if process.poll() is not None:
+            text = process.stderr.read().decode() if process.stderr else ""
+            raise RuntimeError(f"{name} ended at start:\n{text}")
+        try:
+            call(port, CASES[0])
+        except OSError:
+            time.sleep(0.002)
+        else:
+            return time.perf_counter() - begin
+    raise RuntimeError(f"{name} did not answer within 20 s")
+
+
+def call(port: int, case: Case, body: object = None) -> tuple[int, object]:
+    """One request outside the load."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        if case.post:
+            text = json.dumps(ITEM if body is None else body)
+            connection.request("POST", case.target, text, {"content-type": "application/json"})
+        else:
+            connection.request("GET", case.target)
+        answer = connection.getresponse()
+        content = answer.read()
+    finally:
+        connection.close()
+    return answer.status, json.loads(content) if content and answer.status < 300 else None
+
+
+def check(server: Server, port: int) -> None:
+    """Every answer is right, and what must be refused is refused; else nothing is timed."""
+    for case in CASES:
+        got = call(port, case)
+        if got != (case.status, case.answer):
+            raise RuntimeError(f"{server.name}: {case.target} answered {got}, expected {(case.status, case.answer)}")
+    if server.validates:
+        create = next(case for case in CASES if case.post)
+        status, _ = call(port, create, {**ITEM, "sku": "abc-1"})
+        if status != 422:
+            raise RuntimeError(f"{server.name}: an invalid item was answered with {status}, expected 422")
