@@ -1,9 +1,9 @@
-//! What a host language must be able to do.
+//! What a host language must be able to do, and what it is given for one call. Holds no flow: that is `endpoint`.
 
 use crate::{Completion, Token};
-use spikard::{Reply, Request};
 use spikard::contract::Argument;
-
+use spikard::{Cancel, Reply, Request};
+use std::cell::Cell;
 
 /// One host interpreter on this thread. Everything else about serving is written once, in this crate.
 pub trait Guest: 'static {
@@ -11,10 +11,11 @@ pub trait Guest: 'static {
     type Callable: 'static;
 
     /// Runs the callable now, on this thread. `Pending` when it suspended: it took a token with [`Call::suspend`] and
-    /// completes it later, from this thread, inside or outside the runtime.
+    /// completes it later with [`Completion::complete`], from this thread, inside or outside the runtime.
     fn call(&self, callable: &Self::Callable, call: &Call<'_>) -> Outcome;
 
-    /// The client left or the deadline passed; a completion that still comes is dropped.
+    /// The client left or the deadline passed; a completion that still comes is dropped. Called at most once per
+    /// token, and never after its completion was fetched.
     fn cancel(&self, token: Token, why: Cancel);
 }
 
@@ -29,24 +30,23 @@ pub enum Outcome {
     Pending,
 }
 
-/// Why a pending call is given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cancel {
-    /// The client closed its connection.
-    ClientGone,
-    /// The handler's time is over.
-    Deadline,
-    /// The server is stopping and its drain time is over.
-    Shutdown,
-}
-
 /// What the plan asked for and nothing more.
+#[derive(Debug)]
 pub struct Call<'r> {
-    pub(crate) request: Request<'r>,
-    pub(crate) completion: &'r Completion,
+    request: Request<'r>,
+    completion: &'r Completion,
+    reserved: Cell<Option<Token>>,
 }
 
 impl<'r> Call<'r> {
+    pub(crate) fn new(request: Request<'r>, completion: &'r Completion) -> Self {
+        Self {
+            request,
+            completion,
+            reserved: Cell::new(None),
+        }
+    }
+
     /// Values of the route's parameters, in the order of its spec.
     pub fn arguments(&self) -> &'r [Argument<'r>] {
         self.request.arguments
@@ -57,8 +57,27 @@ impl<'r> Call<'r> {
         &self.request
     }
 
-    /// The handler suspends: reserves a place for its answer.
+    /// The handler suspends, or may: reserves a place for its answer. A second call gives the same token; a place that
+    /// was not needed is free again when the call returns.
     pub fn suspend(&self) -> Token {
-        self.completion.reserve()
+        let token = self
+            .reserved
+            .get()
+            .unwrap_or_else(|| self.completion.reserve());
+        self.reserved.set(Some(token));
+        token
+    }
+
+    /// Takes the reserved place away from the call, which then leaves it reserved.
+    pub(crate) fn keep(&self) -> Option<Token> {
+        self.reserved.take()
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if let Some(token) = self.reserved.take() {
+            self.completion.release(token);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{Head, Problem, Response};
 use spikard_contract::Argument;
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::Context;
@@ -40,4 +41,31 @@ pub trait Endpoint: 'static {
     /// Runs the handler now, on this thread, inside the poll of its connection. Panics are answered with 500 by the
     /// pipeline. `context` is the connection's, so that a future may be polled once before it is called pending.
     fn call(&self, request: Request<'_>, context: &mut Context<'_>) -> Flow;
+}
+
+/// Why a pending call is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancel {
+    /// The client closed its connection.
+    ClientGone,
+    /// The handler's time is over.
+    Deadline,
+    /// The server is stopping and its drain time is over.
+    Shutdown,
+}
+
+thread_local! {
+    static REASON: Cell<Cancel> = const { Cell::new(Cancel::ClientGone) };
+}
+
+/// Drops the future of a [`Flow::Pending`] for a reason other than the client's leaving, which a plain drop means.
+pub fn give_up(why: Cancel, pending: Pin<Box<dyn Future<Output = Reply>>>) {
+    let before = REASON.replace(why);
+    drop(pending);
+    REASON.set(before);
+}
+
+/// Inside the drop of a pending future: why it is dropped.
+pub fn cancel_reason() -> Cancel {
+    REASON.get()
 }

@@ -11,7 +11,7 @@ pub mod server;
 pub mod spec;
 
 pub use config::Config;
-pub use endpoint::{Endpoint, Flow, Reply, Request};
+pub use endpoint::{Cancel, Endpoint, Flow, Reply, Request};
 pub use head::{Head, Headers};
 pub use pipeline::Frozen;
 pub use problem::Problem;

@@ -1,0 +1,89 @@
+//! A guest's callable as an endpoint of the pipeline: the flow of one call between Rust and a host language.
+
+use crate::{Call, Completion, Guest, Outcome, Token};
+use spikard::endpoint::cancel_reason;
+use spikard::{Endpoint, Flow, Problem, Reply, Request};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// Serves a route by calling one callable of a guest. A handler that answers at once costs no allocation here.
+pub struct GuestEndpoint<G: Guest> {
+    guest: Rc<G>,
+    callable: G::Callable,
+    completion: Completion,
+}
+
+impl<G: Guest> GuestEndpoint<G> {
+    /// `completion` is the one that `guest` completes suspended calls with.
+    pub fn new(guest: Rc<G>, callable: G::Callable, completion: Completion) -> Self {
+        Self {
+            guest,
+            callable,
+            completion,
+        }
+    }
+}
+
+impl<G: Guest> Endpoint for GuestEndpoint<G> {
+    fn call(&self, request: Request<'_>, _context: &mut Context<'_>) -> Flow {
+        let call = Call::new(request, &self.completion);
+        match self.guest.call(&self.callable, &call) {
+            Outcome::Done(reply) => Flow::Done(reply),
+            Outcome::Refused => Flow::Refused,
+            Outcome::Pending => self.wait(&call),
+        }
+    }
+}
+
+impl<G: Guest> GuestEndpoint<G> {
+    fn wait(&self, call: &Call<'_>) -> Flow {
+        let Some(token) = call.keep() else {
+            let cause = "the guest said Pending without taking a token from Call::suspend";
+            return Flow::Done(Err(Box::new(Problem {
+                cause: Some(cause.to_owned()),
+                ..Problem::internal("")
+            })));
+        };
+        Flow::Pending(Box::pin(Waiting {
+            guest: Rc::clone(&self.guest),
+            completion: self.completion.clone(),
+            token: Some(token),
+        }))
+    }
+}
+
+/// The answer of a suspended call. Dropped before it came, it cancels the guest.
+struct Waiting<G: Guest> {
+    guest: Rc<G>,
+    completion: Completion,
+    /// `None` once the answer was fetched.
+    token: Option<Token>,
+}
+
+impl<G: Guest> Future for Waiting<G> {
+    type Output = Reply;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Reply> {
+        let token = self
+            .token
+            .expect("invariant: a future is not polled after it was ready");
+        let answer = self.completion.poll(token, context);
+        if answer.is_ready() {
+            self.token = None;
+        }
+        answer
+    }
+}
+
+impl<G: Guest> Drop for Waiting<G> {
+    fn drop(&mut self) {
+        let Some(token) = self.token.take() else {
+            return;
+        };
+        // First the slot, so that an answer given while the guest cancels is already late.
+        self.completion.release(token);
+        self.guest.cancel(token, cancel_reason());
+    }
+}
