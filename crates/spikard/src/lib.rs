@@ -3,10 +3,13 @@
 #![deny(unsafe_code)]
 
 pub mod config;
+mod defects;
 pub mod endpoint;
 pub mod head;
+mod mistake;
 mod pipeline;
 pub mod problem;
+mod request_id;
 pub mod response;
 pub mod server;
 pub mod spec;
@@ -14,6 +17,7 @@ pub mod spec;
 pub use config::Config;
 pub use endpoint::{Cancel, Endpoint, Flow, Reply, Request};
 pub use head::{Head, Headers};
+pub use mistake::{DefinitionError, Mistake};
 pub use pipeline::Frozen;
 pub use problem::Problem;
 pub use response::{Body, Response};

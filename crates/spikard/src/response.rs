@@ -53,11 +53,21 @@ impl std::fmt::Debug for Body {
 impl Response {
     /// A status and nothing else.
     pub fn empty(status: u16) -> Self {
-        Self { status, content_type: None, headers: Vec::new(), body: Body::Empty }
+        Self {
+            status,
+            content_type: None,
+            headers: Vec::new(),
+            body: Body::Empty,
+        }
     }
 
     /// JSON text that is already encoded.
     pub fn json(status: u16, text: Vec<u8>) -> Self {
-        Self { status, content_type: Some(Cow::Borrowed("application/json")), headers: Vec::new(), body: Body::Full(text) }
+        Self {
+            status,
+            content_type: Some(Cow::Borrowed("application/json")),
+            headers: Vec::new(),
+            body: Body::Full(text),
+        }
     }
 }

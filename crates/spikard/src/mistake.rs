@@ -1,0 +1,118 @@
+//! Mistakes in an app's definition: all of them at once, each with its place and what to write instead.
+
+use crate::spec::Declared;
+
+/// What is wrong with an app, found at freeze; one line per mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefinitionError {
+    /// In the order of the definition; never empty.
+    pub mistakes: Vec<Mistake>,
+}
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// `app.py:31: GET /items/{id}`; empty when it concerns the whole app.
+    pub place: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+impl Mistake {
+    pub(crate) fn of_app(message: impl Into<String>) -> Self {
+        Self {
+            place: String::new(),
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn at(
+        declared: &Declared,
+        method: &str,
+        path: &str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            place: format!("{}{method} {path}", source(declared)),
+            message: message.into(),
+        }
+    }
+}
+
+/// `app.py:31: `, or nothing when the language does not know it.
+pub(crate) fn source(declared: &Declared) -> String {
+    match declared.file.as_str() {
+        "" => String::new(),
+        file => format!("{file}:{}: ", declared.line),
+    }
+}
+
+impl std::fmt::Display for Mistake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.place.is_empty() {
+            write!(f, "{}: ", self.place)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl std::fmt::Display for DefinitionError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, mistake) in self.mistakes.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{mistake}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for DefinitionError {}
+
+/// The candidate that `wrong` was probably meant to be, as `; did you mean "id"?`, or nothing.
+pub(crate) fn did_you_mean<'c>(
+    wrong: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> String {
+    let allowed = (wrong.chars().count() / 3).max(1);
+    let best = candidates
+        .into_iter()
+        .map(|candidate| (distance(wrong, candidate), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance);
+    match best {
+        Some((_, candidate)) => format!("; did you mean \"{candidate}\"?"),
+        None => String::new(),
+    }
+}
+
+/// Levenshtein distance, case ignored.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.to_lowercase().chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (line, from) in left.to_lowercase().chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, to) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::did_you_mean;
+
+    #[test]
+    fn a_near_miss_is_named_and_a_far_one_is_not() {
+        assert_eq!(
+            did_you_mean("idd", ["name", "id"]),
+            "; did you mean \"id\"?"
+        );
+        assert_eq!(did_you_mean("colour", ["id", "name"]), "");
+    }
+}

@@ -1,0 +1,109 @@
+//! Identity of an exchange: the client's own when it is usable, else a cheap unique one. Held inline, so it costs no
+//! allocation.
+
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+
+const INLINE: usize = 39;
+
+/// A request id: 1 to 128 characters of `[A-Za-z0-9._-]`.
+#[derive(Clone)]
+pub(crate) enum RequestId {
+    Inline { length: u8, text: [u8; INLINE] },
+    Long(Box<str>),
+}
+
+impl RequestId {
+    /// The inbound value when it is usable, else a new one.
+    pub(crate) fn of(inbound: Option<&[u8]>) -> Self {
+        match inbound {
+            Some(value) if usable(value) => Self::copy(value),
+            _ => Self::generate(),
+        }
+    }
+
+    /// 16 hexadecimal digits that are random per thread, then a counter in hexadecimal: unique without a system call.
+    pub(crate) fn generate() -> Self {
+        thread_local! {
+            static STATE: ([u8; 16], Cell<u64>) = (hex16(RandomState::new().hash_one(std::process::id())), const { Cell::new(0) });
+        }
+        STATE.with(|(random, counter)| {
+            let number = counter.get() + 1;
+            counter.set(number);
+            let mut text = [0; INLINE];
+            text[..16].copy_from_slice(random);
+            text[16] = b'-';
+            let digits = hex16(number);
+            let skip = (number.leading_zeros() / 4).min(12) as usize;
+            let length = 17 + 16 - skip;
+            text[17..length].copy_from_slice(&digits[skip..]);
+            Self::Inline {
+                length: length as u8,
+                text,
+            }
+        })
+    }
+
+    fn copy(value: &[u8]) -> Self {
+        if value.len() <= INLINE {
+            let mut text = [0; INLINE];
+            text[..value.len()].copy_from_slice(value);
+            Self::Inline {
+                length: value.len() as u8,
+                text,
+            }
+        } else {
+            Self::Long(String::from_utf8_lossy(value).into())
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Inline { length, text } => std::str::from_utf8(&text[..usize::from(*length)])
+                .expect("invariant: only ASCII is put in"),
+            Self::Long(text) => text,
+        }
+    }
+}
+
+impl std::fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+fn usable(value: &[u8]) -> bool {
+    (1..=128).contains(&value.len())
+        && value
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+fn hex16(number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for (at, digit) in digits.iter_mut().enumerate() {
+        *digit = b"0123456789abcdef"[(number >> (60 - 4 * at)) as usize & 15];
+    }
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RequestId;
+
+    #[test]
+    fn a_usable_inbound_id_is_kept() {
+        assert_eq!(RequestId::of(Some(b"trace_1.a-B")).as_str(), "trace_1.a-B");
+        let long = "x".repeat(128);
+        assert_eq!(RequestId::of(Some(long.as_bytes())).as_str(), long);
+    }
+
+    #[test]
+    fn others_are_replaced_by_a_new_one() {
+        for bad in [&b""[..], b"a b", b"\xff", "x".repeat(129).as_bytes()] {
+            let id = RequestId::of(Some(bad));
+            assert_eq!(id.as_str().len(), 21);
+            assert_ne!(id.as_str(), RequestId::of(None).as_str());
+        }
+    }
+}
