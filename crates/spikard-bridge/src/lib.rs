@@ -6,8 +6,10 @@
 mod endpoint;
 mod guest;
 mod slots;
+mod spec;
 
 pub use endpoint::GuestEndpoint;
 pub use guest::{Call, Guest, Outcome};
 pub use slots::{Completion, Token};
+pub use spec::{build, parse, schema};
 pub use spikard::Cancel;

@@ -17,7 +17,7 @@ pub mod spec;
 pub use config::Config;
 pub use endpoint::{Cancel, Endpoint, Flow, Reply, Request};
 pub use head::{Head, Headers};
-pub use mistake::{DefinitionError, Mistake};
+pub use mistake::{DefinitionError, Mistake, did_you_mean};
 pub use pipeline::Frozen;
 pub use problem::Problem;
 pub use response::{Body, Response};

@@ -19,14 +19,16 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    pub(crate) fn of_app(message: impl Into<String>) -> Self {
+    /// A mistake that concerns the whole app.
+    pub fn of_app(message: impl Into<String>) -> Self {
         Self {
             place: String::new(),
             message: message.into(),
         }
     }
 
-    pub(crate) fn at(
+    /// A mistake of one operation; `path` is the whole one, prefixes of groups included.
+    pub fn at(
         declared: &Declared,
         method: &str,
         path: &str,
@@ -71,7 +73,7 @@ impl std::fmt::Display for DefinitionError {
 impl std::error::Error for DefinitionError {}
 
 /// The candidate that `wrong` was probably meant to be, as `; did you mean "id"?`, or nothing.
-pub(crate) fn did_you_mean<'c>(
+pub fn did_you_mean<'c>(
     wrong: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> String {
