@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod json;
+mod number;
 pub mod openapi;
 pub mod parameter;
 pub mod schema;

@@ -34,6 +34,16 @@ pub enum Style {
     PipeDelimited,
 }
 
+impl Style {
+    /// What OpenAPI 3.1 assumes when a parameter does not say.
+    pub fn default_at(place: Place) -> Self {
+        match place {
+            Place::Path | Place::Header => Self::Simple,
+            Place::Query | Place::Cookie => Self::Form,
+        }
+    }
+}
+
 /// One parameter as an app declares it (OpenAPI 3.1 Parameter Object, what Spikard uses of it).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +76,35 @@ pub struct ParameterSpec {
 fn string_schema() -> Value {
     serde_json::json!({"type": "string"})
 }
+
+/// Schema of a shorthand in a path template: `{id:int}`. Names: `int uuid float bool date datetime str path`.
+///
+/// ```
+/// use spikard_contract::parameter::shorthand;
+/// assert_eq!(shorthand("uuid"), Some(serde_json::json!({"type": "string", "format": "uuid"})));
+/// assert_eq!(shorthand("integer"), None);
+/// ```
+pub fn shorthand(name: &str) -> Option<Value> {
+    let (kind, format) = match name {
+        "int" => ("integer", None),
+        "float" => ("number", None),
+        "bool" => ("boolean", None),
+        "uuid" => ("string", Some("uuid")),
+        "date" => ("string", Some("date")),
+        "datetime" => ("string", Some("date-time")),
+        "str" | "path" => ("string", None),
+        _ => return None,
+    };
+    Some(match format {
+        Some(format) => serde_json::json!({"type": kind, "format": format}),
+        None => serde_json::json!({"type": kind}),
+    })
+}
+
+/// Names that [`shorthand`] knows, for messages.
+pub const SHORTHANDS: &[&str] = &[
+    "int", "uuid", "float", "bool", "date", "datetime", "str", "path",
+];
 
 /// A parameter's value. Borrows from the request or, for defaults, from the compiled parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,7 +143,11 @@ impl Parameter {
     /// From the raw values found for this parameter, in order: path: one percent-decoded segment; query: decoded values
     /// of the pairs with this name; header: field values; cookie: values. None found: default, `Absent`, or a
     /// violation with keyword `required`. What is refused is reported and comes back as `Absent`.
-    pub fn read<'r>(&'r self, _found: &[Cow<'r, str>], _violations: &mut Violations) -> Argument<'r> {
+    pub fn read<'r>(
+        &'r self,
+        _found: &[Cow<'r, str>],
+        _violations: &mut Violations,
+    ) -> Argument<'r> {
         todo!()
     }
 }

@@ -31,7 +31,13 @@ impl Schema {
     }
 
     /// Reports every rule that `value` breaks; pointers start with `prefix` (`""` for a body, `/name` for a parameter).
-    pub fn validate(&self, _value: &Value, _source: Source, _prefix: &str, _violations: &mut Violations) {
+    pub fn validate(
+        &self,
+        _value: &Value,
+        _source: Source,
+        _prefix: &str,
+        _violations: &mut Violations,
+    ) {
         todo!()
     }
 }

@@ -1,0 +1,425 @@
+//! Pull reader over one JSON text (RFC 8259): tokens borrowed from the text, no tree, no allocation. Shared by the
+//! parser and the streaming check, so that both refuse the same texts.
+
+use super::MAX_DEPTH;
+use crate::number::Num;
+use std::borrow::Cow;
+
+/// What was expected and what came; the place is [`Reader::at`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct What(pub(crate) &'static str);
+
+/// A place in a text.
+#[derive(Debug)]
+pub(crate) struct Reader<'t> {
+    text: &'t str,
+    bytes: &'t [u8],
+    at: usize,
+    /// The next member or element is the first of its container.
+    first: bool,
+}
+
+/// A string token between its quotes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text<'t> {
+    raw: &'t str,
+    escaped: bool,
+}
+
+/// A number token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Digits<'t> {
+    raw: &'t str,
+    /// No fraction, no exponent.
+    whole: bool,
+}
+
+impl<'t> Text<'t> {
+    /// The characters meant, when they stand in the text as they are.
+    pub(crate) fn plain(self) -> Option<&'t str> {
+        (!self.escaped).then_some(self.raw)
+    }
+
+    /// The characters meant. The escapes were checked when the token was read.
+    pub(crate) fn decode(self) -> Cow<'t, str> {
+        if !self.escaped {
+            return Cow::Borrowed(self.raw);
+        }
+        let mut out = String::with_capacity(self.raw.len());
+        let mut rest = self.raw;
+        while let Some(slash) = rest.find('\\') {
+            out.push_str(&rest[..slash]);
+            let escape = rest.as_bytes()[slash + 1];
+            rest = &rest[slash + 2..];
+            out.push(match escape {
+                b'b' => '\u{8}',
+                b'f' => '\u{c}',
+                b'n' => '\n',
+                b'r' => '\r',
+                b't' => '\t',
+                b'u' => {
+                    let mut code = hex4(rest.as_bytes()).unwrap_or(0);
+                    rest = &rest[4..];
+                    if (0xD800..0xDC00).contains(&code) {
+                        let low = hex4(&rest.as_bytes()[2..]).unwrap_or(0xDC00);
+                        rest = &rest[6..];
+                        code = 0x1_0000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+                    }
+                    char::from_u32(code).expect("invariant: surrogates were checked")
+                }
+                other => char::from(other),
+            });
+        }
+        out.push_str(rest);
+        Cow::Owned(out)
+    }
+}
+
+fn hex4(bytes: &[u8]) -> Option<u32> {
+    let mut code = 0;
+    for &byte in bytes.get(..4)? {
+        code = code * 16 + char::from(byte).to_digit(16)?;
+    }
+    Some(code)
+}
+
+impl Digits<'_> {
+    /// Only when it is too big for an `f64` does this fail.
+    pub(crate) fn value(self, _reader: &Reader<'_>) -> Result<Num, What> {
+        if self.whole {
+            let (negative, digits) = match self.raw.strip_prefix('-') {
+                Some(digits) => (true, digits),
+                None => (false, self.raw),
+            };
+            if digits.len() <= 18 {
+                let whole = digits
+                    .bytes()
+                    .fold(0_i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+                return Ok(Num::Int(if negative { -whole } else { whole }));
+            }
+            if let Ok(whole) = self.raw.parse::<i64>() {
+                return Ok(Num::Int(whole));
+            }
+            if let Ok(whole) = self.raw.parse::<u64>() {
+                return Ok(Num::Uint(whole));
+            }
+        }
+        match self.raw.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Num::Float(number)),
+            _ => Err(What(
+                "the number is too big; its magnitude must stay below 1.8e308",
+            )),
+        }
+    }
+
+    /// Cannot overflow, whatever its digits: the value need not be built to know that it is fine.
+    pub(crate) fn surely_finite(self) -> bool {
+        self.raw.len() < 300 && !self.raw.bytes().any(|byte| byte | 0x20 == b'e')
+    }
+}
+
+const STOP: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        table[byte] = true;
+        byte += 1;
+    }
+    table[b'"' as usize] = true;
+    table[b'\\' as usize] = true;
+    table
+};
+
+impl<'t> Reader<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            bytes: text.as_bytes(),
+            at: 0,
+            first: false,
+        }
+    }
+
+    /// Bytes read; on an error, its place.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// What stands between `from` and here.
+    pub(crate) fn since(&self, from: usize) -> &'t str {
+        &self.text[from..self.at]
+    }
+
+    fn here(&self) -> u8 {
+        // Zero is no token of JSON, so it stands for the end.
+        self.bytes.get(self.at).copied().unwrap_or(0)
+    }
+
+    fn space(&mut self) -> u8 {
+        loop {
+            match self.here() {
+                b' ' | b'\n' | b'\t' | b'\r' => self.at += 1,
+                byte => return byte,
+            }
+        }
+    }
+
+    /// The first byte of the next value, not read yet.
+    pub(crate) fn peek(&mut self) -> Result<u8, What> {
+        match self.space() {
+            byte @ (b'{' | b'[' | b'"' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9') => Ok(byte),
+            _ => Err(self.no_value()),
+        }
+    }
+
+    #[cold]
+    fn no_value(&self) -> What {
+        What(match self.here() {
+            0 if self.at >= self.bytes.len() => "expected a value, found the end of the text",
+            b'\'' => "expected a value; strings are written in double quotes: \"text\"",
+            b'N' | b'I' => {
+                "expected a value; JSON has neither NaN nor Infinity: send null or leave it out"
+            }
+            b'+' | b'.' => "expected a value; a number starts with a digit or `-`: 0.5",
+            b'T' | b'F' => "expected a value; booleans are written true and false",
+            b'/' => "expected a value; JSON has no comments",
+            b']' | b'}' => "expected a value; remove the comma before the closing bracket",
+            _ => "expected a value: an object, array, string, number, true, false or null",
+        })
+    }
+
+    /// Reads `{` or `[` of a container that has `depth` others around it.
+    pub(crate) fn enter(&mut self, depth: usize) -> Result<(), What> {
+        if depth >= MAX_DEPTH {
+            return Err(What("the text is nested deeper than 128 levels"));
+        }
+        self.at += 1;
+        self.first = true;
+        Ok(())
+    }
+
+    /// The next member's name up to and with its colon; `None` once `}` is read.
+    #[inline]
+    pub(crate) fn member(&mut self) -> Result<Option<Text<'t>>, What> {
+        let first = std::mem::take(&mut self.first);
+        let mut byte = self.space();
+        if byte == b'}' {
+            self.at += 1;
+            return Ok(None);
+        }
+        if !first {
+            if byte != b',' {
+                return Err(What("expected `,` or `}` after a member of an object"));
+            }
+            self.at += 1;
+            byte = self.space();
+        }
+        if byte != b'"' {
+            return Err(What(
+                "expected a member's name in double quotes, for example {\"name\": 1}",
+            ));
+        }
+        let name = self.string()?;
+        if self.space() != b':' {
+            return Err(What("expected `:` after a member's name"));
+        }
+        self.at += 1;
+        Ok(Some(name))
+    }
+
+    /// Whether an element follows; `false` once `]` is read.
+    #[inline]
+    pub(crate) fn element(&mut self) -> Result<bool, What> {
+        let first = std::mem::take(&mut self.first);
+        match self.space() {
+            b']' => {
+                self.at += 1;
+                Ok(false)
+            }
+            _ if first => Ok(true),
+            b',' => {
+                self.at += 1;
+                Ok(true)
+            }
+            _ => Err(What("expected `,` or `]` after an element of an array")),
+        }
+    }
+
+    pub(crate) fn literal(&mut self, word: &'static str) -> Result<(), What> {
+        if !self.bytes[self.at..].starts_with(word.as_bytes()) {
+            return Err(What("expected true, false or null"));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// Reads a string, opening quote included.
+    #[inline]
+    pub(crate) fn string(&mut self) -> Result<Text<'t>, What> {
+        let start = self.at + 1;
+        self.at = start;
+        let mut escaped = false;
+        loop {
+            while let Some(word) = self.bytes.get(self.at..self.at + 8) {
+                if has_stop(u64::from_le_bytes(
+                    word.try_into().expect("invariant: eight bytes"),
+                )) {
+                    break;
+                }
+                self.at += 8;
+            }
+            while self.at < self.bytes.len() && !STOP[self.bytes[self.at] as usize] {
+                self.at += 1;
+            }
+            match self.bytes.get(self.at) {
+                Some(b'"') => {
+                    let raw = &self.text[start..self.at];
+                    self.at += 1;
+                    return Ok(Text { raw, escaped });
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                Some(_) => {
+                    return Err(What(
+                        "control characters in a string are written as escapes, for example \\n",
+                    ));
+                }
+                None => {
+                    return Err(What(
+                        "expected `\"` at the end of a string, found the end of the text",
+                    ));
+                }
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), What> {
+        match self.bytes.get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+            Some(b'u') => {
+                let code = hex4(&self.bytes[self.at + 2..])
+                    .ok_or(What("expected four hexadecimal digits after \\u"))?;
+                if (0xDC00..0xE000).contains(&code) {
+                    return Err(What(
+                        "a low surrogate must follow a high one, as in \\ud83d\\ude00",
+                    ));
+                }
+                if (0xD800..0xDC00).contains(&code) {
+                    let low = self.bytes.get(self.at + 6..self.at + 8) == Some(b"\\u");
+                    let low = low.then(|| hex4(&self.bytes[self.at + 8..])).flatten();
+                    if !low.is_some_and(|low| (0xDC00..0xE000).contains(&low)) {
+                        return Err(What(
+                            "a high surrogate must be followed by a low one, as in \\ud83d\\ude00",
+                        ));
+                    }
+                    self.at += 6;
+                }
+                self.at += 6;
+            }
+            _ => {
+                return Err(What(
+                    "expected an escape: \\\" \\\\ \\/ \\b \\f \\n \\r \\t or \\u and four digits",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> bool {
+        let start = self.at;
+        while self.here().is_ascii_digit() {
+            self.at += 1;
+        }
+        self.at > start
+    }
+
+    /// Reads a number (RFC 8259 section 6).
+    #[inline]
+    pub(crate) fn number(&mut self) -> Result<Digits<'t>, What> {
+        let start = self.at;
+        let mut whole = true;
+        if self.here() == b'-' {
+            self.at += 1;
+        }
+        if self.here() == b'0' {
+            self.at += 1;
+            if self.here().is_ascii_digit() {
+                return Err(What("a number has no leading zeros"));
+            }
+        } else if !self.digits() {
+            return Err(What("expected a digit after `-`"));
+        }
+        if self.here() == b'.' {
+            whole = false;
+            self.at += 1;
+            if !self.digits() {
+                return Err(What("expected a digit after the decimal point"));
+            }
+        }
+        if self.here() | 0x20 == b'e' {
+            whole = false;
+            self.at += 1;
+            if matches!(self.here(), b'+' | b'-') {
+                self.at += 1;
+            }
+            if !self.digits() {
+                return Err(What("expected a digit in the exponent"));
+            }
+        }
+        Ok(Digits {
+            raw: self.since(start),
+            whole,
+        })
+    }
+
+    /// Reads one value of any kind that has `depth` containers around it.
+    pub(crate) fn skip(&mut self, depth: usize) -> Result<(), What> {
+        match self.peek()? {
+            b'{' => {
+                self.enter(depth)?;
+                while self.member()?.is_some() {
+                    self.skip(depth + 1)?;
+                }
+            }
+            b'[' => {
+                self.enter(depth)?;
+                while self.element()? {
+                    self.skip(depth + 1)?;
+                }
+            }
+            b'"' => drop(self.string()?),
+            b't' => self.literal("true")?,
+            b'f' => self.literal("false")?,
+            b'n' => self.literal("null")?,
+            _ => {
+                let digits = self.number()?;
+                if !digits.surely_finite() {
+                    digits.value(self)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Only white space may follow.
+    pub(crate) fn end(&mut self) -> Result<(), What> {
+        self.space();
+        if self.at < self.bytes.len() {
+            return Err(What("expected the end of the text after the value"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether one of eight bytes is `"`, `\` or below 0x20.
+fn has_stop(word: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let zero_byte = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let quote = zero_byte(word ^ (ONES * b'"' as u64));
+    let slash = zero_byte(word ^ (ONES * b'\\' as u64));
+    let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+    (quote | slash | control) != 0
+}
