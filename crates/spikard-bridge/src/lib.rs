@@ -7,9 +7,11 @@ mod endpoint;
 mod guest;
 mod slots;
 mod spec;
+mod tables;
 
 pub use endpoint::GuestEndpoint;
 pub use guest::{Call, Guest, Outcome};
 pub use slots::{Completion, Token};
 pub use spec::{build, parse, schema};
 pub use spikard::Cancel;
+pub use tables::tables;

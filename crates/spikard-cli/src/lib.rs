@@ -1,2 +1,45 @@
-//! The `spikard` command as a library: each language's package carries it.
+//! The `spikard` command as a library: each language's package carries it, so `spikard` exists after installing any of
+//! them. Holds no interpreter: it starts one, and does the rest in Rust.
 #![forbid(unsafe_code)]
+
+mod app;
+mod arguments;
+mod describe;
+mod launch;
+mod output;
+mod run;
+
+use arguments::{Arguments, Verb};
+use clap::Parser as _;
+use output::Failure;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Runs the command and returns its exit code: 0 done, 1 the app failed or is wrong, 2 the command line is wrong;
+/// `run` returns its worker's code. `args` starts with the program's name; `interpreter` is the Python that carries this
+/// library, when one does.
+pub fn main(args: Vec<OsString>, interpreter: Option<PathBuf>) -> i32 {
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(refusal) => {
+            // Help and version come this way too, with code 0 and on standard output. A closed pipe is no failure.
+            let _ = refusal.print();
+            return refusal.exit_code();
+        }
+    };
+    perform(arguments.verb, interpreter).unwrap_or_else(|failure| output::report(&failure))
+}
+
+fn perform(verb: Verb, interpreter: Option<PathBuf>) -> Result<i32, Failure> {
+    match verb {
+        Verb::Run { app, listen } => run::run(&app::find(app)?, &listen.listen()?, interpreter),
+        Verb::Routes { app, json } => describe::routes(&app::find(app)?, json, interpreter),
+        Verb::Openapi {
+            app,
+            output,
+            indent,
+        } => describe::openapi(&app::find(app)?, output, indent, interpreter),
+        Verb::Check { app } => describe::check(&app::find(app)?, interpreter),
+        Verb::Tables => output::print(&spikard_bridge::tables()),
+    }
+}

@@ -1,0 +1,179 @@
+//! Which app is meant: from the command line, or the one this folder holds. Starts nothing.
+
+use crate::output::Failure;
+use std::path::{Path, PathBuf};
+
+/// Files that make a folder an app's, in the order listed.
+const FILES: [&str; 3] = ["app.py", "main.py", "Cargo.toml"];
+
+/// An app that can be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum App {
+    /// `app.py`, `app.py:attribute`, `module:attribute` or `module`, as the Python worker takes it.
+    Python(String),
+    /// The `Cargo.toml` of a project whose program serves.
+    Cargo(PathBuf),
+}
+
+impl App {
+    /// As the user would write it.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Python(text) => text.clone(),
+            Self::Cargo(manifest) => match manifest.parent() {
+                Some(folder) if folder != Path::new("") => folder.display().to_string(),
+                _ => ".".to_owned(),
+            },
+        }
+    }
+}
+
+/// The app that `text` names; without it, the one of the current folder.
+pub(crate) fn find(text: Option<String>) -> Result<App, Failure> {
+    let Some(text) = text else {
+        return in_folder(Path::new(""));
+    };
+    let path = Path::new(&text);
+    if path.is_dir() {
+        return in_folder(path);
+    }
+    if path.file_name().is_some_and(|name| name == "Cargo.toml") && path.is_file() {
+        return Ok(App::Cargo(path.to_owned()));
+    }
+    let (place, attribute) = text.split_once(':').unwrap_or((&text, "app"));
+    if !is_dotted(attribute) {
+        return Err(Failure::usage(format!(
+            "{text:?} names no app: {attribute:?} is not a Python name"
+        ))
+        .advice("write the name of the variable after the colon: app.py:app"));
+    }
+    if place.ends_with(".py") {
+        return if Path::new(place).is_file() {
+            Ok(App::Python(text))
+        } else {
+            Err(missing(place))
+        };
+    }
+    if is_dotted(place) {
+        Ok(App::Python(text))
+    } else {
+        Err(missing(place))
+    }
+}
+
+fn in_folder(folder: &Path) -> Result<App, Failure> {
+    let found: Vec<PathBuf> = FILES
+        .iter()
+        .map(|file| folder.join(file))
+        .filter(|path| path.is_file())
+        .collect();
+    match found.as_slice() {
+        [one] if one.ends_with("Cargo.toml") => Ok(App::Cargo(one.clone())),
+        [one] => Ok(App::Python(one.display().to_string())),
+        [] => {
+            let place = if folder == Path::new("") {
+                "this folder".to_owned()
+            } else {
+                folder.display().to_string()
+            };
+            Err(Failure::usage(format!(
+                "no app in {place}: it has no {}",
+                FILES.join(", no ")
+            ))
+            .advice("name it: spikard run path/to/app.py"))
+        }
+        several => {
+            let names: Vec<String> = several
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            Err(
+                Failure::usage(format!("several apps are here: {}", names.join(", ")))
+                    .advice(format!("name one: spikard run {}", names[0])),
+            )
+        }
+    }
+}
+
+fn missing(place: &str) -> Failure {
+    Failure::usage(format!("{place} does not exist")).advice(
+        "an app is a Python file (app.py), a file's attribute (app.py:api), a module (shop.web:api) or a Cargo project",
+    )
+}
+
+/// Python names joined by dots; which words Python keeps for itself is its business.
+fn is_dotted(text: &str) -> bool {
+    text.split('.').all(|name| {
+        name.starts_with(|first: char| first.is_alphabetic() || first == '_')
+            && name
+                .chars()
+                .all(|letter| letter.is_alphanumeric() || letter == '_')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        for file in files {
+            std::fs::write(folder.path().join(file), "").expect("a file");
+        }
+        folder
+    }
+
+    #[test]
+    fn a_folder_gives_its_one_app() {
+        for file in ["app.py", "main.py"] {
+            let folder = folder(&[file]);
+            let wanted = folder.path().join(file).display().to_string();
+            assert_eq!(in_folder(folder.path()), Ok(App::Python(wanted)));
+        }
+        let folder = folder(&["Cargo.toml"]);
+        assert_eq!(
+            in_folder(folder.path()),
+            Ok(App::Cargo(folder.path().join("Cargo.toml")))
+        );
+    }
+
+    #[test]
+    fn several_are_listed_and_none_is_explained() {
+        let several = folder(&["app.py", "Cargo.toml"]);
+        let failure = in_folder(several.path()).expect_err("several");
+        assert_eq!(failure.code, 2);
+        assert!(
+            failure.message.contains("app.py, ") && failure.message.ends_with("Cargo.toml"),
+            "{failure:?}"
+        );
+        let none = in_folder(folder(&[]).path()).expect_err("none");
+        assert!(
+            none.message
+                .ends_with("it has no app.py, no main.py, no Cargo.toml"),
+            "{none:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_app_is_refused() {
+        for (text, part) in [
+            ("nothing.py", "nothing.py does not exist"),
+            ("no/folder", "no/folder does not exist"),
+            ("app.py:1x", "is not a Python name"),
+            ("shop.web:", "is not a Python name"),
+        ] {
+            let failure = find(Some(text.to_owned())).expect_err(text);
+            assert!(failure.message.contains(part), "{text}: {failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_module_is_the_worker_s_to_find() {
+        for text in ["shop.web:api", "shop.web", "shop"] {
+            assert_eq!(
+                find(Some(text.to_owned())),
+                Ok(App::Python(text.to_owned()))
+            );
+        }
+    }
+}

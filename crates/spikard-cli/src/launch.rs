@@ -1,0 +1,80 @@
+//! The program that holds an app: which one, and the environment that tells it what to do. Waits for nothing but the
+//! AppSpec.
+
+use crate::app::App;
+use crate::output::Failure;
+use spikard::spec::AppSpec;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The command that loads `app`. `interpreter` is the Python to use; without it, the active environment's, then
+/// `python3`.
+pub(crate) fn command(app: &App, interpreter: Option<PathBuf>) -> Command {
+    match app {
+        App::Python(text) => {
+            let mut command = Command::new(interpreter.unwrap_or_else(python));
+            command.args(["-m", "spikard._worker", text]);
+            command
+        }
+        App::Cargo(manifest) => {
+            let mut command = Command::new("cargo");
+            command
+                .args(["run", "--quiet", "--manifest-path"])
+                .arg(manifest);
+            command
+        }
+    }
+}
+
+fn python() -> PathBuf {
+    let active =
+        std::env::var_os("VIRTUAL_ENV").map(|folder| PathBuf::from(folder).join("bin/python"));
+    active
+        .filter(|path| path.exists())
+        .unwrap_or_else(|| PathBuf::from("python3"))
+}
+
+/// Why the program did not start.
+pub(crate) fn not_started(command: &Command, error: &io::Error) -> Failure {
+    let program = command.get_program().to_string_lossy();
+    let failure = Failure::app(format!("cannot start {program}: {error}"));
+    match (error.kind(), program.as_ref()) {
+        (io::ErrorKind::NotFound, "cargo") => {
+            failure.advice("install Rust (rustup.rs), or add cargo to PATH")
+        }
+        (io::ErrorKind::NotFound, _) => {
+            failure.advice("activate the environment that has spikard installed")
+        }
+        _ => failure,
+    }
+}
+
+/// Starts the app's program with `SPIKARD_EMIT=spec` and reads what it prints. Its standard error is ours.
+pub(crate) fn spec(app: &App, interpreter: Option<PathBuf>) -> Result<AppSpec, Failure> {
+    let mut command = command(app, interpreter);
+    command
+        .env("SPIKARD_EMIT", "spec")
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
+    let output = command
+        .output()
+        .map_err(|error| not_started(&command, &error))?;
+    if !output.status.success() {
+        return Err(Failure::app(format!(
+            "{} was not loaded ({})",
+            app.name(),
+            output.status
+        )));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    // The app's module may print too; the AppSpec is the last line, and JSON text has no line breaks in its strings.
+    let Some(last) = text.lines().rfind(|line| !line.trim().is_empty()) else {
+        return Err(
+            Failure::app(format!("{} printed no AppSpec", app.name())).advice(
+                "a program must end with the app's run(), which prints it when SPIKARD_EMIT=spec",
+            ),
+        );
+    };
+    spikard_bridge::parse(last).map_err(|error| Failure::app(error.to_string()))
+}

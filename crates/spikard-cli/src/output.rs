@@ -1,0 +1,127 @@
+//! What a person or a program reads: failures, tables, colours. Knows nothing of apps.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+/// Why the command ends without having done its work.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// The exit code: 1 or 2.
+    pub(crate) code: i32,
+    /// What was wrong; empty when the child has said it.
+    pub(crate) message: String,
+    /// What to do instead; empty for nothing.
+    pub(crate) advice: String,
+}
+
+impl Failure {
+    /// The command line is wrong.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            code: 2,
+            message: message.into(),
+            advice: String::new(),
+        }
+    }
+
+    /// The app failed or is wrong.
+    pub(crate) fn app(message: impl Into<String>) -> Self {
+        Self {
+            code: 1,
+            message: message.into(),
+            advice: String::new(),
+        }
+    }
+
+    pub(crate) fn advice(mut self, advice: impl Into<String>) -> Self {
+        self.advice = advice.into();
+        self
+    }
+}
+
+/// Says it on standard error; gives the exit code.
+pub(crate) fn report(failure: &Failure) -> i32 {
+    let label = paint(io::stderr().is_terminal(), "1;31", "error:");
+    let mut text = String::new();
+    if !failure.message.is_empty() {
+        text.push_str(&format!("{label} {}\n", failure.message));
+    }
+    for line in failure.advice.lines() {
+        text.push_str(&format!("  {line}\n"));
+    }
+    let _ = io::stderr().write_all(text.as_bytes());
+    failure.code
+}
+
+/// One line for the person who watches, on standard error.
+pub(crate) fn note(line: &str) {
+    let label = paint(io::stderr().is_terminal(), "1;32", "spikard:");
+    let _ = writeln!(io::stderr(), "{label} {line}");
+}
+
+/// The result, on standard output, with a newline at its end. A reader that left early (`| head`) is no failure.
+pub(crate) fn print(text: &str) -> Result<i32, Failure> {
+    let newline = if text.ends_with('\n') { "" } else { "\n" };
+    let mut out = io::stdout().lock();
+    match write!(out, "{text}{newline}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::app(format!(
+            "cannot write to standard output: {error}"
+        ))),
+        _ => Ok(0),
+    }
+}
+
+/// Columns aligned by their widest cell, two spaces apart, header in bold on a terminal.
+pub(crate) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
+    draw(io::stdout().is_terminal(), header, rows)
+}
+
+fn draw<const N: usize>(terminal: bool, header: [&str; N], rows: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells
+            .chain([header[column].chars().count()])
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let line = |cells: [&str; N]| {
+        let padded = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let mut text = paint(terminal, "1", &line(header));
+    for row in rows {
+        text.push('\n');
+        text.push_str(&line(row.each_ref().map(String::as_str)));
+    }
+    text
+}
+
+/// Coloured for a terminal unless `NO_COLOR` is set and not empty (no-color.org).
+fn paint(terminal: bool, code: &str, text: &str) -> String {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if terminal && !refused {
+        format!("\x1b[{code}m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::draw;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [
+            ["GET".to_owned(), "/".to_owned()],
+            ["DELETE".to_owned(), "/ä".to_owned()],
+        ];
+        assert_eq!(
+            draw(false, ["METHOD", "PATH"], &rows),
+            "METHOD  PATH\nGET     /\nDELETE  /ä"
+        );
+    }
+}

@@ -1,0 +1,231 @@
+//! The binary with a fake interpreter: a shell script in a folder of its own, found through `VIRTUAL_ENV`.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Longer than any of these tests takes; a hang ends there.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Says that it serves; `/proc` because a shell's `>&` takes one digit.
+const READY: &str = "echo ready > /proc/$$/fd/$SPIKARD_READY_FD";
+
+/// A folder with an empty `app.py` and an interpreter that runs `script`.
+fn folder(script: &str) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("app.py"), "").expect("an app");
+    std::fs::create_dir(folder.path().join("bin")).expect("a folder");
+    let python = folder.path().join("bin/python");
+    std::fs::write(&python, format!("#!/bin/sh\n{script}\n")).expect("an interpreter");
+    std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).expect("permissions");
+    folder
+}
+
+fn spikard(folder: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spikard"));
+    command
+        .args(arguments)
+        .current_dir(folder.path())
+        .env("VIRTUAL_ENV", folder.path());
+    for name in [
+        "SPIKARD_FD",
+        "SPIKARD_HOST",
+        "SPIKARD_PORT",
+        "SPIKARD_EMIT",
+        "SPIKARD_READY_FD",
+    ] {
+        command.env_remove(name);
+    }
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    // Its own group: no terminal's Ctrl-C reaches the worker except through the command.
+    command.process_group(0);
+    command
+}
+
+fn output(command: &mut Command) -> (i32, String, String) {
+    let child = command.spawn().expect("the command");
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = within_limit(child);
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (
+        status.code().expect("an exit code"),
+        text(stdout),
+        text(stderr),
+    )
+}
+
+fn within_limit(child: Child) -> Output {
+    let pid = pid(&child);
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    match receiver.recv_timeout(LIMIT) {
+        Ok(output) => output.expect("output"),
+        Err(_) => {
+            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+            panic!("the command did not end within {LIMIT:?}");
+        }
+    }
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).expect("a pid")).expect("a pid")
+}
+
+/// Starts `run --port 0` and waits for its address.
+fn serving(folder: &TempDir) -> (Child, String, BufReader<ChildStderr>) {
+    let mut child = spikard(folder, &["run", "--port", "0"])
+        .spawn()
+        .expect("the command");
+    let mut stderr = BufReader::new(child.stderr.take().expect("standard error"));
+    let mut line = String::new();
+    stderr.read_line(&mut line).expect("a line");
+    let Some(address) = line
+        .strip_prefix("spikard: http://")
+        .and_then(|rest| rest.split(' ').next())
+    else {
+        let _ = child.kill();
+        panic!("no address: {line}");
+    };
+    (child, address.to_owned(), stderr)
+}
+
+#[test]
+fn help_teaches_by_examples_and_a_wrong_flag_is_a_usage_error() {
+    let folder = folder("exit 1");
+    let (code, stdout, _) = output(&mut spikard(&folder, &["--help"]));
+    assert_eq!(code, 0);
+    assert!(
+        stdout.contains("spikard run app.py --port 9000") && !stdout.contains("tables"),
+        "{stdout}"
+    );
+    let (code, stdout, _) = output(&mut spikard(&folder, &["--version"]));
+    assert_eq!(
+        (code, stdout),
+        (0, format!("spikard {}\n", env!("CARGO_PKG_VERSION")))
+    );
+    let (code, _, stderr) = output(&mut spikard(&folder, &["run", "--prot", "1"]));
+    assert_eq!(code, 2);
+    assert!(stderr.contains("--port"), "{stderr}");
+}
+
+#[test]
+fn the_worker_gets_the_socket_and_its_code_is_ours() {
+    let script = format!("test -S /proc/$$/fd/$SPIKARD_FD || exit 3\n{READY}\necho $@\nexit 42");
+    let (code, stdout, stderr) = output(&mut spikard(
+        &folder(&script),
+        &["run", "app.py:api", "--port", "0"],
+    ));
+    assert_eq!(
+        (code, stdout.as_str()),
+        (42, "-m spikard._worker app.py:api\n"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_signal_is_passed_on_and_the_port_is_free_afterwards() {
+    for (signal, trapped) in [(Signal::TERM, "TERM"), (Signal::INT, "INT")] {
+        // In the background a shell lets its children ignore SIGINT, so the one that waits is not the shell's.
+        let script = format!(
+            "tail -f /dev/null & tail=$!\ntrap 'kill $tail; echo drained; exit 7' {trapped}\n{READY}\nwait $tail"
+        );
+        let folder = folder(&script);
+        let (child, address, mut stderr) = serving(&folder);
+        TcpStream::connect(&address).expect("the socket is open while the worker lives");
+        kill_process(pid(&child), signal).expect("a signal");
+        let output = within_limit(child);
+        let mut rest = String::new();
+        stderr.read_to_string(&mut rest).expect("standard error");
+        assert_eq!(
+            (output.status.code(), output.stdout.as_slice()),
+            (Some(7), b"drained\n".as_slice()),
+            "{rest}"
+        );
+        TcpStream::connect(&address).expect_err("the socket is closed");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_worker_that_does_not_listen() {
+    let folder = folder(&format!(
+        "trap '' TERM INT\n{READY}\nexec tail -f /dev/null"
+    ));
+    let (child, _, _stderr) = serving(&folder);
+    kill_process(pid(&child), Signal::TERM).expect("a signal");
+    kill_process(pid(&child), Signal::INT).expect("a signal");
+    assert_eq!(within_limit(child).status.code(), Some(128 + 9));
+}
+
+#[test]
+fn a_busy_port_names_who_has_it_and_the_flag() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let (code, _, stderr) = output(&mut spikard(
+        &folder("exit 9"),
+        &["run", "--port", &port.to_string()],
+    ));
+    let holder = format!("error: 127.0.0.1:{port} is in use by `");
+    assert!(code == 1 && stderr.starts_with(&holder), "{code} {stderr}");
+    assert!(
+        stderr.contains(&format!("(pid {})", std::process::id())),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("choose another port: spikard run app.py --port "),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_failing_import_is_shown_as_it_is() {
+    let folder = folder("echo 'Traceback: no module named shop' >&2; exit 1");
+    let (code, _, stderr) = output(&mut spikard(&folder, &["run", "--port", "0"]));
+    assert_eq!(
+        (code, stderr.as_str()),
+        (1, "Traceback: no module named shop\n")
+    );
+    for verb in ["routes", "openapi", "check"] {
+        let (code, stdout, stderr) = output(&mut spikard(&folder, &[verb]));
+        assert_eq!((code, stdout.as_str()), (1, ""));
+        assert_eq!(
+            stderr,
+            "Traceback: no module named shop\nerror: app.py was not loaded (exit status: 1)\n"
+        );
+    }
+}
+
+#[test]
+fn a_missing_interpreter_is_named() {
+    let folder = folder("");
+    let mut command = spikard(&folder, &["run", "--port", "0"]);
+    let (code, _, stderr) = output(command.env_remove("VIRTUAL_ENV").env("PATH", folder.path()));
+    assert!(
+        code == 1 && stderr.starts_with("error: cannot start python3: "),
+        "{code} {stderr}"
+    );
+    assert!(stderr.contains("activate the environment"), "{stderr}");
+}
+
+#[test]
+fn several_apps_are_listed_and_not_chosen_from() {
+    let folder = folder("exit 1");
+    std::fs::write(folder.path().join("main.py"), "").expect("a file");
+    let (code, _, stderr) = output(&mut spikard(&folder, &["run"]));
+    assert_eq!(code, 2);
+    assert!(
+        stderr.starts_with("error: several apps are here: app.py, main.py\n"),
+        "{stderr}"
+    );
+}
