@@ -1,0 +1,162 @@
+"""Builds, tests, checks and serves Spikard. Each session here is short; what takes thought is a program under scripts/."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.10.20"
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "build", "test-all"]
+
+ROOT = Path(__file__).parent
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+GUEST_CRATES = ["--exclude", "spikard-py"]  # tested through their packages
+
+
+def program(session: nox.Session, name: str, *arguments: str, python: str = sys.executable) -> None:
+    """Run a program of scripts/, by default with the Python that runs nox."""
+    session.run(python, str(ROOT / "scripts" / name), *arguments, external=True)
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install dependency groups of pyproject.toml."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+def install_wheel(session: nox.Session) -> None:
+    """Install the wheel of dist/ that fits this environment, as a user would get it."""
+    session.install("--no-index", "--find-links", "dist", "--no-deps", "--reinstall-package", "spikard", "spikard")
+
+
+@nox.session(venv_backend="none")
+def build(session: nox.Session) -> None:
+    """Build everything into dist/ and print a table; `-- --release`, `-- --force`."""
+    program(session, "build", *session.posargs)
+
+
+@nox.session(name="build-core", venv_backend="none", default=False)
+def build_core(session: nox.Session) -> None:
+    """Package the crates into dist/."""
+    program(session, "build", "core", *session.posargs)
+
+
+@nox.session(name="build-cli", venv_backend="none", default=False)
+def build_cli(session: nox.Session) -> None:
+    """Build the `spikard` command into dist/."""
+    program(session, "build", "cli", *session.posargs)
+
+
+@nox.session(name="build-python", venv_backend="none", default=False)
+def build_python(session: nox.Session) -> None:
+    """Build the wheel and the sdist into dist/; `-- --python 3.12` for another Python."""
+    program(session, "build", "python", *session.posargs)
+
+
+@nox.session(
+    name="test-all",
+    venv_backend="none",
+    requires=["lint", "test-rust", "conformance", "fixtures", "test-examples", "test-python"],
+)
+def test_all(session: nox.Session) -> None:
+    """Every check and every test of every language; prints what ran."""
+    program(session, "tally", "--show")
+
+
+@nox.session(name="test-rust", venv_backend="none", default=False)
+def test_rust(session: nox.Session) -> None:
+    """Test the crates, their documentation and the README."""
+    program(session, "tally", "rust", "scripts/cargo", "test", "--workspace", *GUEST_CRATES, *session.posargs)
+
+
+@nox.session(name="test-python", requires=["build-python"], default=False)
+def test_python(session: nox.Session) -> None:
+    """Install the wheel in a clean environment and test that."""
+    install(session, "test")
+    install_wheel(session)
+    program(session, "tally", "python", "pytest", "packages/python/tests", *session.posargs)
+
+
+@nox.session(name="test-pythons", python=PYTHONS, default=False)
+def test_pythons(session: nox.Session) -> None:
+    """The same on every Python that is installed; `-p 3.13` for one."""
+    program(session, "build", "python", "--python", str(session.python))
+    install(session, "test")
+    install_wheel(session)
+    program(session, "tally", f"python-{session.python}", "pytest", "packages/python/tests", *session.posargs)
+
+
+@nox.session(name="test-examples", requires=["build-python"], default=False)
+def test_examples(session: nox.Session) -> None:
+    """Test the example apps and every snippet of the README, and call the demo as a client would."""
+    install(session, "test")
+    install_wheel(session)
+    program(session, "tally", "examples", "pytest", "examples", "scripts/tests", *session.posargs)
+    program(session, "demo", "--check", python="python")
+
+
+@nox.session(requires=["build-python"], default=False)
+def fixtures(session: nox.Session) -> None:
+    """Run the shared cases in every language and print the parity table."""
+    install(session, "test")
+    install_wheel(session)
+    program(session, "tally", "fixtures", "python", "tests/fixtures/run.py", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
+def conformance(session: nox.Session) -> None:
+    """Run the public JSON and JSON Schema suites from ../shared/data or $SPIKARD_DATA."""
+    program(session, "conformance", *session.posargs)
+
+
+@nox.session(requires=["build-python"], default=False)
+def demo(session: nox.Session) -> None:
+    """Serve the example app until Ctrl-C; `-- --check` calls it and exits."""
+    install_wheel(session)
+    session.install("msgspec")
+    program(session, "demo", *session.posargs, python="python")
+
+
+@nox.session(requires=["build-python"])
+def lint(session: nox.Session) -> None:
+    """Check formatting, lints, types, layers, versions and workflows; `-- NAME` for one."""
+    install(session, "lint")
+    install_wheel(session)
+    program(session, "lint", *session.posargs, python="python")
+
+
+@nox.session(default=False)
+def fmt(session: nox.Session) -> None:
+    """Format Rust and Python, and apply the lints that can be applied."""
+    install(session, "format")
+    session.run("cargo", "fmt", "--all", external=True)
+    session.run("ruff", "check", "--fix", "--quiet", ".")
+    session.run("ruff", "format", ".")
+
+
+@nox.session(venv_backend="none", default=False)
+def doctor(session: nox.Session) -> None:
+    """Say which tools are there, which are missing and how to install them; `-- --json`."""
+    program(session, "doctor", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Compare with peers as CPU time per request; see docs/performance.md."""
+    program(session, "bench", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
+def version(session: nox.Session) -> None:
+    """Check that every manifest has the version of Cargo.toml (`-- --check`), or `-- set X`."""
+    program(session, "version", *(session.posargs or ["--check"]))
+
+
+@nox.session(venv_backend="none", default=False)
+def clean(session: nox.Session) -> None:
+    """Remove what the sessions made, but not Cargo's target/ (`-- --all` for that too)."""
+    program(session, "clean", *session.posargs)
