@@ -24,7 +24,8 @@ pub trait Guest: 'static {
 pub enum Outcome {
     /// Answered, with a response or a problem.
     Done(Reply),
-    /// The language's decoder refused the body of a route with `decoder_validates`: the core validates and answers.
+    /// The language's decoder refused the body of a route with `decoder_validates`: the core validates and answers, or
+    /// finds nothing wrong and calls again with [`Call::checked`].
     Refused,
     /// Suspended under the token taken from [`Call::suspend`].
     Pending,
@@ -55,6 +56,11 @@ impl<'r> Call<'r> {
     /// The request itself: head, body, request id, peer.
     pub fn request(&self) -> &Request<'r> {
         &self.request
+    }
+
+    /// The core has validated the body after this guest had refused it, and found nothing: take it as it is.
+    pub fn checked(&self) -> bool {
+        self.request.checked
     }
 
     /// The handler suspends, or may: reserves a place for its answer. A second call gives the same token; a place that

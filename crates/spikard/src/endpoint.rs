@@ -16,6 +16,9 @@ pub struct Request<'r> {
     pub arguments: &'r [Argument<'r>],
     /// The whole body; validated when the route declares a schema for its media type.
     pub body: &'r [u8],
+    /// The pipeline has validated the body after the endpoint had refused it, and found nothing: it is called again and
+    /// must take the body as it is. False on the first call.
+    pub checked: bool,
     /// Identity of this exchange, also sent as `x-request-id`.
     pub request_id: &'r str,
     /// Address of the peer, `None` in process.
@@ -29,7 +32,8 @@ pub type Reply = Result<Response, Box<Problem>>;
 pub enum Flow {
     /// Answered now.
     Done(Reply),
-    /// The endpoint of a route with `decoder_validates` refused the body: the pipeline validates it and answers.
+    /// The endpoint of a route with `decoder_validates` refused the body: the pipeline validates it and answers, or finds
+    /// nothing wrong and calls again with [`Request::checked`].
     Refused,
     /// Suspended. Owns what it needs: the request is gone once this is returned. Dropped when the client leaves or the
     /// deadline passes.

@@ -31,7 +31,7 @@ impl<'b> Head<'b> {
 }
 
 /// Header fields in order; names compare without case (RFC 9110 section 5.1).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Headers<'b>(pub(crate) &'b [httparse::Header<'b>]);
 
 impl<'b> Headers<'b> {

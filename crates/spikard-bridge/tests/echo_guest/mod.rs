@@ -1,0 +1,98 @@
+//! A guest in pure Rust: its callables are data, so every way in which a call can go is one line of a test. Proves that
+//! the bridge needs no interpreter.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use spikard::{Cancel, Problem, Response};
+use spikard_bridge::{Call, Completion, Guest, Outcome, Token};
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// What a callable does.
+#[derive(Debug, Clone)]
+pub enum Does {
+    /// Answers at once with the request's arguments, body and id as text.
+    Echo,
+    /// Answers at once with a status.
+    Status(u16),
+    /// Suspends; the test completes it.
+    Later,
+    /// Completes its own token before it says that it suspended.
+    LaterAlready(u16),
+    /// Takes a token and answers at once all the same.
+    Hesitant(u16),
+    /// Says that it suspended and took no token.
+    Forgetful,
+    /// Refuses the body; the second time, when the core has found nothing, echoes it.
+    Refuse,
+    /// Raises a problem.
+    Raise,
+    /// Panics.
+    Panic,
+}
+
+/// The guest, with what happened to it.
+#[derive(Default)]
+pub struct Echo {
+    pub completion: Completion,
+    pub waiting: RefCell<Vec<Token>>,
+    pub cancelled: RefCell<Vec<(Token, Cancel)>>,
+}
+
+impl Echo {
+    pub fn new() -> Rc<Self> {
+        Rc::default()
+    }
+
+    /// Completes the call that suspended last.
+    pub fn complete(&self, status: u16) -> bool {
+        let token = *self.waiting.borrow().last().expect("a call that suspended");
+        self.completion.complete(token, Ok(Response::empty(status)))
+    }
+}
+
+impl Guest for Echo {
+    type Callable = Does;
+
+    fn call(&self, does: &Does, call: &Call<'_>) -> Outcome {
+        match *does {
+            Does::Echo => Outcome::Done(Ok(echo(call))),
+            Does::Status(status) => Outcome::Done(Ok(Response::empty(status))),
+            Does::Later => {
+                self.waiting.borrow_mut().push(call.suspend());
+                Outcome::Pending
+            }
+            Does::LaterAlready(status) => {
+                assert!(
+                    self.completion
+                        .complete(call.suspend(), Ok(Response::empty(status)))
+                );
+                Outcome::Pending
+            }
+            Does::Hesitant(status) => {
+                assert_eq!(call.suspend(), call.suspend());
+                Outcome::Done(Ok(Response::empty(status)))
+            }
+            Does::Forgetful => Outcome::Pending,
+            Does::Refuse if !call.checked() => Outcome::Refused,
+            Does::Refuse => Outcome::Done(Ok(echo(call))),
+            Does::Raise => Outcome::Done(Err(Box::new(Problem::conflict("taken")))),
+            Does::Panic => panic!("the handler is broken"),
+        }
+    }
+
+    fn cancel(&self, token: Token, why: Cancel) {
+        self.cancelled.borrow_mut().push((token, why));
+    }
+}
+
+fn echo(call: &Call<'_>) -> Response {
+    let body = String::from_utf8_lossy(call.request().body);
+    let text = format!("{:?} {body}", call.arguments());
+    Response {
+        content_type: Some(Cow::Borrowed("text/plain; charset=utf-8")),
+        body: spikard::Body::Full(text.into_bytes()),
+        ..Response::empty(200)
+    }
+}
