@@ -85,7 +85,7 @@ pub struct RouteSpec {
     /// here is a string.
     #[serde(default)]
     pub parameters: Vec<ParameterSpec>,
-    /// Absent: a body is refused with 415 when it is not empty.
+    /// Absent: a body is read up to the limit and ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<BodySpec>,
     /// By status (`"200"`, `"4XX"`, `"default"`), in the order of the document.
