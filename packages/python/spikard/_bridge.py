@@ -1,0 +1,55 @@
+"""The door to the core: the only file besides `_loop.py` that imports the extension module. Decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from spikard import _native
+from spikard.errors import DefinitionError
+from spikard.route import Argument, Call
+
+App = _native.App
+command = _native.command
+
+
+def freeze(spec: bytes, calls: Sequence[Call], *, response: type, problem: type, encode: Callable[[Any], bytes]) -> App:
+    """Hands the app over, once. Raises DefinitionError with everything that the core finds wrong."""
+    handlers = [
+        _native.Handler(
+            call.function,
+            kind=call.kind,
+            arguments=[_argument(argument) for argument in call.arguments],
+            keywords=call.keywords,
+            status=call.status,
+            empty_status=call.empty_status,
+            hard_cancel=call.hard_cancel,
+        )
+        for call in calls
+    ]
+    try:
+        return _native.App(spec.decode(), handlers, response=response, problem=problem, encode=encode)
+    except _native.DefinitionError as error:
+        raise DefinitionError(str(error.args[0]).splitlines()) from None
+
+
+def _argument(argument: Argument) -> _native.Argument:
+    return _native.Argument(argument.source, argument.index, argument.convert, argument.default)
+
+
+async def exchange(app: App, message: bytes) -> bytes:
+    """One in-process connection, on the running loop."""
+    return await app.exchange(message)
+
+
+async def serve(app: App, fd: int, ready: Callable[[], None]) -> None:
+    """Serves an open listening socket until the app was drained; the loop is one of `spikard._loop`."""
+    await app.serve(asyncio.get_running_loop(), fd, ready)
+
+
+def tables() -> dict[str, Any]:
+    """The error table and the schema of the options."""
+    found: dict[str, Any] = json.loads(_native.tables())
+    return found

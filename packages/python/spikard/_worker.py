@@ -1,0 +1,168 @@
+"""One worker: finds the app, opens or inherits a socket, serves until a signal. Supervises nothing; the CLI does.
+
+python -m spikard._worker app.py | app.py:name | package.module | package.module:name
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, TypeVar
+
+from spikard import _bridge
+from spikard.app import Spikard
+from spikard.errors import DefinitionError
+
+T = TypeVar("T")
+NAMES = ("app", "application", "create_app")
+
+
+class NoApp(Exception):
+    """What was named holds no app; says what to write."""
+
+
+def main(argv: list[str]) -> int:
+    """Runs one app; the exit code."""
+    if len(argv) != 1:
+        print("usage: python -m spikard._worker APP    (app.py, app.py:name, package.module:name)", file=sys.stderr)
+        return 2
+    try:
+        app = find(argv[0])
+        run(app, os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000")))
+    except NoApp as error:
+        print(f"spikard: {error}", file=sys.stderr)
+        return 1
+    except DefinitionError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def find(name: str) -> Spikard:
+    """The app that a file or a module holds. Raises NoApp; a failing import exits with the user's own traceback."""
+    place, _, attribute = name.partition(":")
+    module = _load(place)
+    found: Any = None
+    for candidate in [attribute] if attribute else NAMES:
+        found = getattr(module, candidate, None)
+        if found is not None:
+            break
+    if found is None and not attribute:
+        apps = [value for value in vars(module).values() if isinstance(value, Spikard)]
+        found = apps[0] if len(apps) == 1 else None
+    if callable(found) and not isinstance(found, Spikard):
+        found = _shown(found, place)
+    if not isinstance(found, Spikard):
+        wanted = f"no app named {attribute!r}" if attribute else f"no {', '.join(NAMES)}"
+        raise NoApp(f"{place} has {wanted}; write `app = Spikard()` in it, or name the app: `{place}:name`")
+    return found
+
+
+def _load(place: str) -> ModuleType:
+    path = Path(place)
+    if path.suffix != ".py":
+        sys.path.insert(0, os.getcwd())
+        return _shown(lambda: importlib.import_module(place), place)
+    if not path.is_file():
+        raise NoApp(f"there is no file {place}")
+    sys.path.insert(0, str(path.resolve().parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # so that annotations, pickles and dataclasses of the app find their module
+    loader = spec.loader
+    _shown(lambda: loader.exec_module(module), place)
+    return module
+
+
+def _shown(run_user_code: Callable[[], T], place: str) -> T:
+    """Runs the user's code; when it fails, shows their traceback without our frames and exits 1."""
+    try:
+        return run_user_code()
+    except Exception as error:
+        if (
+            isinstance(error, ModuleNotFoundError)
+            and error.name
+            and (place == error.name or place.startswith(f"{error.name}."))
+        ):
+            raise NoApp(
+                f"there is no module {place} on the path; start where it lies, or name the file: `path/to/app.py`"
+            ) from None
+        traceback.print_exception(error.with_traceback(_theirs(error.__traceback__)))
+        sys.exit(1)
+
+
+def _theirs(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback from the first frame that is neither ours nor the import machinery's; all of it when none is."""
+    ours = (__file__, importlib.__file__)
+    first = trace
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file not in ours and not file.startswith("<frozen importlib"):
+            return trace
+        trace = trace.tb_next
+    return first
+
+
+def run(app: Spikard, host: str, port: int) -> None:
+    """Serves an app until it was drained, or prints its spec when SPIKARD_EMIT=spec asks for that."""
+    if os.environ.get("SPIKARD_EMIT") == "spec":
+        sys.stdout.buffer.write(app.spec() + b"\n")
+        sys.stdout.flush()
+        return
+    frozen = app.freeze()
+    listener, where = _listener(host, port)
+    from spikard._loop import Loop
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(_serve(app, frozen, listener, where))
+
+
+def _listener(host: str, port: int) -> tuple[int, str]:
+    """A listening descriptor: inherited by SPIKARD_FD, or bound here."""
+    inherited = os.environ.pop("SPIKARD_FD", None)
+    if inherited is not None:
+        return int(inherited), ""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        sys.exit(
+            f"spikard: cannot listen on {host}:{port}: {error.strerror}; stop what listens there, or take another port"
+        )
+    shown = f"[{host}]" if ":" in host else host
+    where = f"http://{shown}:{listener.getsockname()[1]}"
+    return listener.detach(), where
+
+
+async def _serve(app: Spikard, frozen: _bridge.App, fd: int, where: str) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, frozen.drain)
+
+    def ready() -> None:
+        if where:
+            print(f"serving {app.title} on {where}  (Ctrl-C ends it)", file=sys.stderr, flush=True)
+        told = os.environ.pop("SPIKARD_READY_FD", None)
+        if told is not None:
+            os.write(int(told), b"ready\n")
+
+    async with app.lifespan():
+        await _bridge.serve(frozen, fd, ready)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

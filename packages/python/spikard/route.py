@@ -1,0 +1,504 @@
+"""One route: from a handler's signature to its RouteSpec and to how it is called. Registers nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import difflib
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+
+from spikard import decode
+from spikard.errors import Problem
+from spikard.parameters import Body, Marker, Parameter, Path, Query
+from spikard.request import Request, wrapper
+from spikard.response import Response
+from spikard.schema import JsonSchema, SchemaError, Schemas, is_pydantic, plain
+
+Kind = Literal["sync", "async", "blocking"]
+Source = Literal["parameter", "body", "request"]
+
+
+class Mistake(Exception):
+    """One wrong thing in a route: what, and what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of the call, in the terms of the extension module."""
+
+    source: Source
+    index: int = 0
+    convert: Callable[[Any], Any] | None = None
+    default: Any = None
+    recover: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How a handler is called."""
+
+    function: Callable[..., Any]
+    kind: Kind
+    arguments: list[Argument]
+    keywords: list[str]
+    status: int
+    empty_status: int
+    hard_cancel: bool
+
+
+@dataclass(slots=True)
+class Declared:
+    """A route as the user wrote it, before anything is looked at."""
+
+    method: str
+    path: str
+    handler: Callable[..., Any]
+    options: dict[str, Any]
+    file: str
+    line: int
+    scope: Mapping[str, Any]
+    contract: dict[str, Any] | None = None
+    """`parameters` and `body` of `add_route`, when the signature does not say them."""
+
+
+@dataclass(slots=True)
+class Built:
+    """What became of a route: its spec and call, or why not."""
+
+    spec: dict[str, Any] = field(default_factory=dict)
+    call: Call | None = None
+    mistakes: list[str] = field(default_factory=list)
+
+
+def build(route: Declared, prefix: str, schemas: Schemas) -> Built:
+    """The whole way: signature, parameters, body, responses, words. Mistakes are collected, not raised."""
+    work = _Work(route, prefix, schemas)
+    if route.contract is None:
+        work.read_signature()
+    else:
+        work.read_contract(route.contract)
+    work.read_responses()
+    return work.finish()
+
+
+class _Work:
+    """One route being built."""
+
+    def __init__(self, route: Declared, prefix: str, schemas: Schemas) -> None:
+        self.route = route
+        self.handler = route.handler
+        self.options = route.options
+        self.schemas = schemas
+        path = prefix if prefix and route.path == "/" else prefix + route.path  # "/" in a router is its prefix itself
+        self.place = f"{route.file}:{route.line}: {route.method} {path}"
+        self.captures = dict.fromkeys(re.findall(r"\{\*?([^}:]+)(?::[^}]*)?\}", path))
+        self.hints: dict[str, Any] = {}
+        self.mistakes: list[str] = []
+        self.parameters: list[JsonSchema] = []
+        self.body: JsonSchema | None = None
+        self.decoder: decode.Decoder | None = None
+        self.arguments: list[Argument] = []
+        self.keywords: list[str] = []
+        self.responses: JsonSchema = {}
+        self.status = self.options.get("status") or 200
+        self.empty_status = self.options.get("status") or 204
+
+    @contextlib.contextmanager
+    def noting(self, about: str = "") -> Iterator[None]:
+        """Collects the mistake of one part, so that the other parts are looked at too."""
+        try:
+            yield
+        except (Mistake, SchemaError) as error:
+            self.note(f"{about}{error}")
+
+    def note(self, text: str) -> None:
+        self.mistakes.append(f"{self.place}: {text}")
+
+    # --- signature
+
+    def read_signature(self) -> None:
+        try:
+            signature = inspect.signature(self.handler)
+        except (TypeError, ValueError):
+            self.note(f"{self.handler!r} has no signature; write a function")
+            return
+        self.read_hints()
+        named = signature.parameters
+        for name in self.captures:
+            if name not in named:
+                close = difflib.get_close_matches(name, named, 1)
+                hint = f'did you mean "{close[0]}"?' if close else f"write `{name}: str` in `{_name(self.handler)}`"
+                self.note(f'"{name}" is in the path but not an argument of the handler; {hint}')
+        for parameter in named.values():
+            with self.noting():
+                self.read_argument(parameter)
+
+    def read_hints(self) -> None:
+        function = inspect.unwrap(underlying(self.handler))
+        try:
+            self.hints = typing.get_type_hints(function, localns=dict(self.route.scope), include_extras=True)
+        except NameError as error:
+            self.note(f"{error} in an annotation; import it at the top of the module, outside `if TYPE_CHECKING`")
+            self.hints = dict.fromkeys(getattr(function, "__annotations__", {}), Any)
+        except TypeError as error:
+            self.note(f"an annotation cannot be read: {error}")
+
+    def read_argument(self, parameter: inspect.Parameter) -> None:
+        name = parameter.name
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise Mistake(f"`{parameter}` has no fixed names; take `request: Request` for what is not declared")
+        annotation = self.hints.get(name, parameter.annotation)
+        if isinstance(parameter.default, Marker):
+            marker = type(parameter.default).__name__
+            raise Mistake(
+                f'"{name}" has {marker}(...) as default; write `{name}: Annotated[{_show(annotation)}, {marker}(...)]`'
+            )
+        if annotation is parameter.empty and name in self.captures:
+            annotation = str
+        if annotation is parameter.empty:
+            raise Mistake(f'"{name}" has no annotation; write `{name}: str` for a query parameter')
+        kind, optional, markers, metas = _unwrapped(annotation)
+        self.arguments.append(self.argument(name, kind, optional, markers, metas, parameter.default))
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            self.keywords.append(name)
+
+    def argument(
+        self, name: str, kind: Any, optional: bool, markers: list[Marker], metas: list[msgspec.Meta], default: Any
+    ) -> Argument:
+        if kind is Request:
+            return Argument("request")  # its converter needs all parameters: `finish` adds it
+        if len(markers) > 1:
+            raise Mistake(f'"{name}" has {len(markers)} markers; write one of Query, Header, Cookie, Path, Body')
+        marker = markers[0] if markers else None
+        if name in self.captures or isinstance(marker, Path):
+            if marker is not None and not isinstance(marker, Path):
+                raise Mistake(
+                    f'"{name}" is in the path and marked {type(marker).__name__}; rename one of them, or write Path()'
+                )
+            return self.parameter(name, kind, optional, marker or Path(), metas, default)
+        if isinstance(marker, Parameter):
+            return self.parameter(name, kind, optional, marker, metas, default)
+        if isinstance(marker, Body) or _is_object(kind):
+            return self.read_body(name, kind, optional, marker, metas, default)
+        if _is_scalar(kind) or _is_scalar_list(kind):
+            return self.parameter(name, kind, optional, Query(), metas, default)
+        if kind is Response:
+            raise Mistake(f'"{name}: Response" is not given to handlers; return a Response')
+        raise Mistake(
+            f'"{name}: {_show(kind)}" is neither a scalar nor a body type; '
+            f"write `{name}: Annotated[{_show(kind)}, Body()]` if it is the body"
+        )
+
+    # --- parameters
+
+    def parameter(
+        self, name: str, kind: Any, optional: bool, marker: Parameter, metas: list[msgspec.Meta], default: Any
+    ) -> Argument:
+        place = marker.place
+        wire = marker.alias or (name.replace("_", "-") if place == "header" else name)
+        if place == "path" and wire not in self.captures:
+            close = difflib.get_close_matches(wire, self.captures, 1)
+            hint = f'did you mean "{close[0]}"?' if close else f"add `{{{wire}}}` to it"
+            raise Mistake(f'parameter "{wire}" is not in the path; {hint}')
+        if _is_object(kind) and marker.schema is None:
+            raise Mistake(
+                f'"{name}: {_show(kind)}" is an object, not for a {place}; mark it Body(), or take its members'
+            )
+        if (kind in (dict, Any) or get_origin(kind) is dict) and marker.schema is None:
+            raise Mistake(
+                f'"{name}: {_show(kind)}" has no text form; use a scalar, a date, UUID, Enum, or a list of them'
+            )
+        schema = dict(marker.schema) if marker.schema is not None else self.schemas.of(_annotated(kind, marker, metas))
+        required = default is inspect.Parameter.empty and not optional
+        fallback = None if default is inspect.Parameter.empty else default
+        if place == "path" and not required:
+            raise Mistake(f'"{name}" is in the path, so it is always sent; remove its default')
+        if fallback is not None:
+            schema |= {"default": plain(fallback)}
+        spec: JsonSchema = {"name": wire, "in": place, "required": required, "schema": schema}
+        described = marker.description or schema.pop("description", None)
+        for key, value in (("style", marker.style), ("explode", marker.explode), ("description", described)):
+            if value is not None:
+                spec[key] = value
+        if marker.deprecated:
+            spec["deprecated"] = True
+        self.parameters.append(spec)
+        return Argument("parameter", len(self.parameters) - 1, _converter(kind, place, wire), fallback)
+
+    # --- body
+
+    def read_body(
+        self, name: str, kind: Any, optional: bool, marker: Marker | None, metas: list[msgspec.Meta], default: Any
+    ) -> Argument:
+        if self.body is not None:
+            raise Mistake(
+                f'"{name}" is a second body; a request has one: put both into one Struct, or mark this one Query()'
+            )
+        if self.route.method in ("GET", "HEAD"):
+            raise Mistake(
+                f'"{name}" is a body, and {self.route.method} requests have none (RFC 9110 section 9.3.1); '
+                "use POST, PUT, PATCH or QUERY"
+            )
+        body = marker if isinstance(marker, Body) else Body()
+        media = body.media_type or {str: "text/plain", bytes: "application/octet-stream"}.get(kind, "application/json")
+        json = media == "application/json" or media.endswith("+json")
+        nullable = (
+            kind | None
+            if optional and json and default is not None and default is not inspect.Parameter.empty
+            else kind
+        )
+        if not json and kind not in (str, bytes):
+            raise Mistake(f'"{name}: {_show(kind)}" cannot be read from {media}; take bytes or str')
+        typed = _annotated(nullable, body, metas)
+        schema: Any = dict(body.schema) if body.schema is not None else self.schemas.of(typed) if json else True
+        self.decoder = decode.decoder(typed if json else kind)
+        self.body = {"content": {media: schema}, "required": default is inspect.Parameter.empty and not optional}
+        proved = self.decoder.validates and body.schema is None
+        self.decoder = dataclasses.replace(self.decoder, validates=proved)
+        fallback = None if default is inspect.Parameter.empty else default
+        return Argument("body", 0, self.decoder.convert, fallback, self.decoder.recover)
+
+    # --- contract first
+
+    def read_contract(self, contract: dict[str, Any]) -> None:
+        self.parameters = [dict(parameter) for parameter in contract.get("parameters") or ()]
+        self.body = contract.get("body")
+        self.hints = {}
+        count = len(inspect.signature(self.handler).parameters)
+        if count > 1:
+            self.note(
+                "a handler with `parameters=` or `body=` takes one argument, the Request; "
+                "or leave them out and annotate the arguments"
+            )
+        if count:
+            self.arguments = [Argument("request")]
+
+    # --- responses
+
+    def read_responses(self) -> None:
+        returned = self.options.get("response", self.hints.get("return", inspect.Signature.empty))
+        declared = self.options.get("responses") or {}
+        if str(self.status) not in map(str, declared) or "response" in self.options:
+            with self.noting(f"return annotation `{_show(returned)}`: "):
+                self.read_returned(returned)
+        for status, what in declared.items():
+            with self.noting(f"responses[{status!r}]: "):
+                self.responses[str(status)] = self.response(what)
+
+    def read_returned(self, returned: Any) -> None:
+        function = underlying(self.handler)
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise Mistake("the handler yields; return a list")
+        if returned is inspect.Signature.empty and self.route.contract is not None:
+            return
+        kind = _strip(returned)
+        if get_origin(kind) is Response:
+            kind = get_args(kind)[0]
+        if kind in (None, types.NoneType):
+            self.responses[str(self.empty_status)] = {}
+            return
+        key = str(self.status)
+        if kind in (inspect.Signature.empty, Any, object, Response) or isinstance(kind, typing.TypeVar):
+            self.responses[key] = {}
+            return
+        self.responses[key] = {"content": self.content(kind)}
+
+    def content(self, kind: Any) -> JsonSchema:
+        if kind is str:
+            return {"text/plain; charset=utf-8": {"type": "string"}}
+        if kind is bytes:
+            return {"application/octet-stream": True}
+        return {"application/json": self.schemas.of(kind)}
+
+    def response(self, what: Any) -> JsonSchema:
+        """An entry of `responses`: a ResponseSpec, a type, a description, a Problem class, or None for no body."""
+        if what is None:
+            return {}
+        if isinstance(what, str):
+            return {"description": what}
+        if isinstance(what, type) and issubclass(what, Problem):
+            return {"description": what.title, "content": {"application/problem+json": True}}
+        if isinstance(what, Mapping) and ("content" in what or "description" in what):
+            entry = dict(what)
+            if "content" in entry:
+                entry["content"] = {
+                    media: schema if isinstance(schema, bool) else self.schemas.of(schema)
+                    for media, schema in entry["content"].items()
+                }
+            return entry
+        return {"content": self.content(what)}
+
+    # --- everything together
+
+    def finish(self) -> Built:
+        if self.mistakes:
+            return Built(mistakes=self.mistakes)
+        names = tuple((spec["in"], spec["name"]) for spec in self.parameters)
+        arguments = [
+            dataclasses.replace(argument, convert=wrapper(names)) if argument.source == "request" else argument
+            for argument in self.arguments
+        ]
+        call = Call(
+            self.handler,
+            self.kind(),
+            arguments,
+            self.keywords,
+            self.status,
+            self.empty_status,
+            bool(self.options.get("hard_cancel")),
+        )
+        return Built(self.spec(), call)
+
+    def kind(self) -> Kind:
+        if inspect.iscoroutinefunction(underlying(self.handler)):
+            return "async"
+        return "blocking" if self.options.get("blocking") else "sync"
+
+    def spec(self) -> JsonSchema:
+        options, route = self.options, self.route
+        summary, _, description = (inspect.getdoc(self.handler) or "").partition("\n")
+        spec: JsonSchema = {"method": route.method, "path": route.path, "handler": 0, "parameters": self.parameters}
+        if self.body is not None:
+            spec["body"] = self.body
+        spec["responses"] = self.responses
+        words = {
+            "status": options.get("status"),
+            "operation_id": options.get("operation_id"),
+            "summary": options.get("summary") or summary.strip(),
+            "description": options.get("description") or description.strip(),
+        }
+        spec |= {key: value for key, value in words.items() if value}
+        spec["tags"] = list(options.get("tags") or ())
+        spec["deprecated"] = bool(options.get("deprecated"))
+        spec["hidden"] = not options.get("include_in_schema", True)
+        spec["policy"] = policy(options)
+        spec["decoder_validates"] = self.decoder is not None and self.decoder.validates
+        spec["declared"] = {"name": _name(self.handler), "file": route.file, "line": route.line}
+        return spec
+
+
+def underlying(handler: Any) -> Any:
+    """The function behind a handler: a partial's, a callable object's, or itself."""
+    if inspect.isroutine(handler):
+        return handler
+    return underlying(handler.func) if hasattr(handler, "func") else type(handler).__call__
+
+
+def policy(options: Mapping[str, Any]) -> JsonSchema:
+    """What a route, router or app may set; the nearest wins."""
+    names = {
+        "body_limit": "body_limit",
+        "timeout_ms": "handler_timeout_ms",
+        "egress": "egress",
+        "additional_query": "additional_query",
+    }
+    return {word: options[name] for name, word in names.items() if options.get(name) is not None}
+
+
+SCALARS = (str, int, float, bool)
+
+
+def _is_scalar(kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return True
+    if get_origin(kind) in (typing.Union, types.UnionType):
+        return all(_is_scalar(_strip(item)) for item in get_args(kind))
+    if isinstance(kind, type) and get_origin(kind) is None:
+        try:
+            info = msgspec.inspect.type_info(kind)
+        except TypeError:
+            return False
+        return type(info).__name__.removesuffix("Type") in _TEXTUAL
+    return False
+
+
+_TEXTUAL = {"Str", "Int", "Float", "Bool", "Enum", "DateTime", "Date", "Time", "TimeDelta", "UUID", "Decimal"}
+
+
+def _is_scalar_list(kind: Any) -> bool:
+    items = [item for item in get_args(kind) if item is not Ellipsis]
+    return get_origin(kind) in (list, set, frozenset, tuple) and all(_is_scalar(_strip(item)) for item in items)
+
+
+def _is_object(kind: Any) -> bool:
+    """A type whose JSON is an object by its own definition: the kinds that are taken for a body without `Body()`."""
+    cls = get_origin(kind) or kind
+    if not isinstance(cls, type):
+        return False
+    return (
+        is_pydantic(cls) or issubclass(cls, msgspec.Struct) or dataclasses.is_dataclass(cls) or typing.is_typeddict(cls)
+    )
+
+
+def _unwrapped(annotation: Any) -> tuple[Any, bool, list[Marker], list[msgspec.Meta]]:
+    """`Annotated[int, Query(), Meta(ge=1)] | None` → int, True, [Query()], [Meta(ge=1)]."""
+    markers: list[Marker] = []
+    metas: list[msgspec.Meta] = []
+    optional = False
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation, *extras = get_args(annotation)
+            # `Annotated[int, Query]`: the class is as good as its instance.
+            found = [extra() if isinstance(extra, type) and issubclass(extra, Marker) else extra for extra in extras]
+            markers += [extra for extra in found if isinstance(extra, Marker)]
+            metas += [extra for extra in found if isinstance(extra, msgspec.Meta)]
+        elif get_origin(annotation) in (typing.Union, types.UnionType) and types.NoneType in get_args(annotation):
+            optional = True
+            rest = [item for item in get_args(annotation) if item is not types.NoneType]
+            annotation = rest[0] if len(rest) == 1 else typing.Union[tuple(rest)]  # noqa: UP007 (made at run time)
+        elif hasattr(annotation, "__supertype__"):
+            annotation = annotation.__supertype__
+        elif type(annotation).__name__ == "TypeAliasType":
+            annotation = annotation.__value__
+        else:
+            return annotation, optional, markers, metas
+
+
+def _strip(annotation: Any) -> Any:
+    while get_origin(annotation) is Annotated or type(annotation).__name__ == "TypeAliasType":
+        annotation = annotation.__value__ if type(annotation).__name__ == "TypeAliasType" else get_args(annotation)[0]
+    return annotation
+
+
+def _annotated(kind: Any, marker: Marker, metas: list[msgspec.Meta]) -> Any:
+    extras = [*metas, *([meta] if (meta := marker.meta()) else [])]
+    for extra in extras:
+        kind = Annotated[kind, extra]
+    return kind
+
+
+def _converter(kind: Any, place: str, name: str) -> Callable[[Any], Any] | None:
+    """From the core's plain value to the annotation; None where they are the same."""
+    if kind in SCALARS or kind is list or get_origin(kind) is Literal:
+        return None
+    if get_origin(kind) is list and _converter(_strip(get_args(kind)[0]), place, name) is None:
+        return None
+    if get_origin(kind) in (typing.Union, types.UnionType) and all(item in SCALARS for item in get_args(kind)):
+        return None
+
+    def convert(value: Any) -> Any:
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            # Only what text may say and Python cannot hold, for example the year 12026.
+            raise decode.refusal(f"/{name}", "type", str(error), place) from None
+
+    return convert
+
+
+def _name(handler: Any) -> str:
+    return getattr(handler, "__name__", None) or type(handler).__name__
+
+
+def _show(kind: Any) -> str:
+    if kind is inspect.Parameter.empty:
+        return "..."
+    return kind.__name__ if isinstance(kind, type) and get_origin(kind) is None else str(kind).replace("typing.", "")

@@ -1,0 +1,232 @@
+"""Registering routes: the decorators that an app and a router share, and routers, which nest. Looks at no signature."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, NoReturn, TypedDict, TypeVar, Unpack
+
+from spikard.route import Declared, underlying
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+class RouteOptions(TypedDict, total=False):
+    """Keywords of every route."""
+
+    status: int
+    """Status of a plain return value. Default 200, or 204 for None."""
+    summary: str
+    """One line for the documents. Default: the first line of the docstring."""
+    description: str
+    """CommonMark for the documents. Default: the rest of the docstring."""
+    tags: Iterable[str]
+    """After the routers' own."""
+    operation_id: str
+    """Default: the handler's name, made unique."""
+    deprecated: bool
+    """Still served, no longer advised."""
+    include_in_schema: bool
+    """False leaves it out of the documents."""
+    response: Any
+    """Type or JSON Schema of the plain return value. Default: the return annotation."""
+    responses: Mapping[int | str, Any]
+    """By status: a type, a Problem class, a description, `{"description", "content": {media: schema}}`, or None."""
+    blocking: bool
+    """Runs in a thread pool. For `def` handlers that wait. Default false."""
+    timeout_ms: int
+    """Time for the handler (504); 0 for none."""
+    hard_cancel: bool
+    """A client that leaves cancels an `async def` handler's task. Default false: `request.disconnected` says so."""
+    body_limit: int
+    """Largest request body in bytes (413)."""
+    egress: Literal["enforce", "warn", "off"]
+    """What happens to a response that breaks its schema."""
+    additional_query: Literal["ignore", "reject"]
+    """What happens to query parameters that the route does not declare."""
+
+
+class Routes:
+    """What an app and a router have in common."""
+
+    def __init__(self) -> None:
+        self._routes: list[Declared] = []
+        self._routers: list[Router] = []
+
+    def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        """Serves GET, and HEAD with it: `@app.get("/items/{id}")`."""
+        return self._decorate("GET", path, options)
+
+    def post(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        """Serves POST: `@app.post("/items", status=201)`."""
+        return self._decorate("POST", path, options)
+
+    def put(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        """Serves PUT."""
+        return self._decorate("PUT", path, options)
+
+    def patch(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        """Serves PATCH."""
+        return self._decorate("PATCH", path, options)
+
+    def delete(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        """Serves DELETE."""
+        return self._decorate("DELETE", path, options)
+
+    def query(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        """Serves QUERY: safe like GET, with a body."""
+        return self._decorate("QUERY", path, options)
+
+    def route(self, method: str, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        """Serves any method: `@app.route("OPTIONS", "/items")`."""
+        return self._decorate(method, path, options)
+
+    def add_route(
+        self,
+        method: str,
+        path: str,
+        handler: Callable[..., Any],
+        *,
+        parameters: Iterable[Mapping[str, Any]] | None = None,
+        body: Mapping[str, Any] | None = None,
+        **options: Unpack[RouteOptions],
+    ) -> None:
+        """Adds a route without a decorator.
+
+        With `parameters` or `body` the contract comes first: the handler takes one Request, whatever its signature.
+        `parameters`: `{"name", "in", "required", "schema", "style", "explode"}` each; `body`:
+        `{"content": {media type: JSON Schema}, "required": True}`.
+        """
+        contract = (
+            None
+            if parameters is None and body is None
+            else {"parameters": list(parameters or ()), "body": body and dict(body)}
+        )
+        self._add(method, path, handler, options, contract)
+
+    def include(self, router: Router) -> None:
+        """Adds a router's routes, at this place in the order. A router may be filled after it was included."""
+        if not isinstance(router, Router):
+            raise TypeError(f"include() takes a Router, not {type(router).__name__}; `items = Router(prefix='/items')`")
+        if router is self or router._holds(self):
+            raise ValueError("a router cannot include itself")
+        self._routers.append(router)
+
+    def _decorate(self, method: str, path: str, options: Mapping[str, Any]) -> Callable[[Handler], Handler]:
+        if callable(path):
+            raise TypeError(f'the decorator needs a path: write `@app.{method.lower()}("/path")`')
+
+        def add(handler: Handler) -> Handler:
+            self._add(method, path, handler, options, None)
+            return handler
+
+        return add
+
+    def _add(
+        self,
+        method: str,
+        path: str,
+        handler: Callable[..., Any],
+        options: Mapping[str, Any],
+        contract: dict[str, Any] | None,
+    ) -> None:
+        self._open()
+        if not callable(handler):
+            raise TypeError(f"{handler!r} cannot be called; a handler is a function")
+        check_names(options, RouteOptions, RENAMED, f"{method} {path}")
+        file, line = _place(handler)
+        scope = sys._getframe(2).f_locals if "<locals>" in getattr(handler, "__qualname__", "") else {}
+        self._routes.append(Declared(method.upper(), path, handler, dict(options), file, line, dict(scope), contract))
+
+    def _open(self) -> None:
+        """Raises when nothing may be added any more; an app says when."""
+
+    def _holds(self, other: object) -> bool:
+        return any(inner is other or inner._holds(other) for inner in self._routers)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        right = GUESSES.get(name) or next(
+            iter(difflib.get_close_matches(name, [n for n in dir(type(self)) if n[0] != "_"], 1)), ""
+        )
+        raise AttributeError(
+            f"{type(self).__name__} has no {name!r}" + (f"; {_hint(right)}" if right else ""), name=name, obj=self
+        )
+
+
+class Router(Routes):
+    """Routes under one prefix that share tags and options: `items = Router(prefix="/items", tags=["items"])`.
+
+    Routers nest by `include`; the nearest option wins, tags add up.
+    """
+
+    def __init__(
+        self,
+        prefix: str = "",
+        *,
+        tags: Iterable[str] = (),
+        body_limit: int | None = None,
+        timeout_ms: int | None = None,
+        egress: Literal["enforce", "warn", "off"] | None = None,
+        additional_query: Literal["ignore", "reject"] | None = None,
+    ) -> None:
+        super().__init__()
+        self.prefix = prefix
+        self.tags = list(tags)
+        self._options = {
+            "body_limit": body_limit,
+            "timeout_ms": timeout_ms,
+            "egress": egress,
+            "additional_query": additional_query,
+        }
+
+
+GUESSES = {
+    "include_router": "include(router)",
+    "register_blueprint": "include(router)",
+    "mount": "include(router)",
+    "add_api_route": "add_route(method, path, handler)",
+    "add_url_rule": "add_route(method, path, handler)",
+    "api_route": "route(method, path)",
+    "on_event": "Spikard(lifespan=...)",
+    "add_event_handler": "Spikard(lifespan=...)",
+    "on_startup": "Spikard(lifespan=...)",
+    "on_shutdown": "Spikard(lifespan=...)",
+    "openapi_schema": "openapi()",
+    "test_client": "TestClient(app)",
+    "serve": "run(host=..., port=...)",
+}
+RENAMED = {
+    "status_code": "status",
+    "response_model": "response",
+    "name": "operation_id",
+    "methods": "a decorator per method, or @app.route(method, path)",
+    "timeout": "timeout_ms",
+    "hidden": "include_in_schema=False",
+    "dependencies": "arguments of the handler",
+}
+
+
+def _hint(right: str) -> str:
+    return f"use {right}" if "(" in right else f"did you mean {right!r}?"
+
+
+def check_names(given: Mapping[str, Any], options: Any, renamed: Mapping[str, str], where: str) -> None:
+    """Refuses an unknown keyword and names the right one."""
+    for name in given:
+        if name not in options.__annotations__:
+            close = difflib.get_close_matches(name, options.__annotations__, 1)
+            right = renamed.get(name) or (close[0] if close else f"one of {', '.join(options.__annotations__)}")
+            raise TypeError(f"{where} has no option {name!r}; use {right}")
+
+
+def _place(handler: Any) -> tuple[str, int]:
+    """File (relative to the current directory where it is below it) and line of a handler."""
+    code = getattr(inspect.unwrap(underlying(handler)), "__code__", None)
+    if code is None:
+        return "", 0
+    file = code.co_filename
+    here = os.getcwd() + os.sep
+    return file.removeprefix(here), code.co_firstlineno
