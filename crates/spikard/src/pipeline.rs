@@ -1,16 +1,55 @@
 //! The order of one request, as one list. Serves any codec: head in, response out.
 
+use crate::config::Egress;
+use crate::defects::defect;
+use crate::freeze::{self, Compiled};
+use crate::media::{self, Kind};
+use crate::params::{self, Arguments};
+use crate::plan::Plan;
 use crate::request_id::RequestId;
+use crate::router::{Matched, Router};
 use crate::spec::AppSpec;
-use crate::{DefinitionError, Endpoint, Flow, Head, Reply, Response};
+use crate::{Body, Config, DefinitionError, Endpoint, Flow, Head, Problem, Reply, Request, Response};
+use crate::{body, builtin, log, render};
+use serde::Serialize;
+use spikard_contract::{Source, Violations};
 use std::cell::Cell;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::task::Context;
+use std::time::Instant;
 
 /// An app after everything was checked: routes compiled to plans, documents made. Immutable; one per worker.
 pub struct Frozen {
-    pub(crate) spec: AppSpec,
-    pub(crate) endpoints: Vec<Box<dyn Endpoint>>,
-    ready: Cell<bool>,
+    spec: AppSpec,
+    plans: Vec<Plan>,
+    router: Router,
+    endpoints: Vec<Box<dyn Endpoint>>,
+    openapi: Vec<u8>,
+    listing: Vec<RouteLine>,
+    ready: Rc<Cell<bool>>,
+}
+
+/// One line of `spikard routes`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RouteLine {
+    /// Upper case.
+    pub method: String,
+    /// Whole template, prefixes included.
+    pub path: String,
+    /// Unique in the document.
+    pub operation_id: String,
+    /// Name of the handler.
+    pub handler: String,
+    /// Source file; empty when unknown.
+    pub file: String,
+    /// Line, from 1; 0 when unknown.
+    pub line: u32,
+    /// For the documents.
+    pub tags: Vec<String>,
+    /// One line for the documents.
+    pub summary: Option<String>,
 }
 
 /// A request whose head was accepted: it waits for its body. Owns nothing borrowed.
@@ -21,6 +60,12 @@ pub(crate) struct Exchange {
     pub(crate) timeout_ms: Option<u64>,
     /// Identity of the exchange.
     pub(crate) request_id: RequestId,
+    /// The plan; `None` when nothing matched.
+    route: Option<usize>,
+    /// The declared media type that the body's is.
+    media: Option<usize>,
+    /// Only for the access log.
+    started: Option<Instant>,
 }
 
 /// How the codec treats a body.
@@ -47,22 +92,42 @@ pub(crate) struct Finished {
 }
 
 impl Frozen {
-    /// Checks `spec` and compiles it; `endpoints` are found by the routes' `handler`.
-    pub fn new(spec: AppSpec, endpoints: Vec<Box<dyn Endpoint>>) -> Result<Self, DefinitionError> {
-        Ok(Self {
-            spec,
-            endpoints,
-            ready: Cell::new(true),
-        })
+    /// Checks `spec` and compiles it; `endpoints` are found by the routes' `handler`. Every mistake is reported.
+    pub fn new(mut spec: AppSpec, mut endpoints: Vec<Box<dyn Endpoint>>) -> Result<Self, DefinitionError> {
+        let handlers = endpoints.len();
+        let own: Vec<_> = spec.routes.iter().map(|route| (route.method.clone(), route.path.clone())).collect();
+        // An app's own route takes the place of a built-in one.
+        let built_in = builtin::routes(&spec.config, handlers);
+        let count = built_in.len();
+        spec.routes.extend(
+            built_in.into_iter().filter(|route| !own.contains(&(route.method.clone(), route.path.clone()))),
+        );
+        let compiled = freeze::compile(spec, handlers + count).map_err(|mistakes| DefinitionError { mistakes })?;
+        let Compiled { spec, routes, plans, router, openapi } = compiled;
+        let ready = Rc::new(Cell::new(true));
+        endpoints.extend(builtin::endpoints(&spec.config, &openapi, &ready));
+        let listing = routes.into_iter().filter(|route| route.handler < handlers).map(RouteLine::from).collect();
+        Ok(Self { spec, plans, router, endpoints, openapi, listing, ready })
+    }
+
+    /// Checks an app whose callables live elsewhere: for its document and its routes, not for serving.
+    pub fn without_handlers(spec: AppSpec) -> Result<Self, DefinitionError> {
+        let handlers = spec.handlers();
+        Self::new(spec, (0..handlers).map(|_| Box::new(Elsewhere) as Box<dyn Endpoint>).collect())
     }
 
     /// The OpenAPI document, compact JSON.
     pub fn openapi(&self) -> &[u8] {
-        todo!()
+        &self.openapi
+    }
+
+    /// The app's routes, flattened, in the order declared.
+    pub fn routes(&self) -> &[RouteLine] {
+        &self.listing
     }
 
     /// Options of the app.
-    pub fn config(&self) -> &crate::Config {
+    pub fn config(&self) -> &Config {
         &self.spec.config
     }
 
@@ -72,39 +137,323 @@ impl Frozen {
     }
 
     /// Head complete, before any byte of the body is looked at: request id, route, media type, limits.
-    pub(crate) fn open(&self, _head: &Head<'_>, _has_body: bool) -> Opened {
-        todo!()
+    pub(crate) fn open(&self, head: &Head<'_>, has_body: bool) -> Opened {
+        let mut exchange = self.exchange(RequestId::of(head.headers.get("x-request-id")));
+        let plan = match self.router.find(head.method, head.path()) {
+            Matched::Route(route) => {
+                exchange.route = Some(route);
+                &self.plans[route]
+            }
+            other => return Opened::Refused(exchange, unrouted(other, head)),
+        };
+        exchange.timeout_ms = plan.timeout_ms;
+        exchange.body.limit = if defect("limit-ignored") { u64::MAX } else { plan.body_limit };
+        if has_body && let Some(body) = &plan.body {
+            match body::choose(body, head) {
+                Ok(media) => exchange.media = Some(media),
+                Err(problem) => return Opened::Refused(exchange, Err(problem)),
+            }
+        }
+        Opened::Accepted(exchange)
     }
 
     /// A head that cannot be used (400, 408, 414, 431 ... by the codec): an exchange to pass to `finish` with a problem.
     pub(crate) fn unusable(&self) -> Exchange {
+        self.exchange(RequestId::generate())
+    }
+
+    fn exchange(&self, request_id: RequestId) -> Exchange {
         Exchange {
-            body: BodyPlan { limit: 0 },
+            body: BodyPlan { limit: self.spec.config.body_limit },
             timeout_ms: None,
-            request_id: RequestId::generate(),
+            request_id,
+            route: None,
+            media: None,
+            started: self.spec.config.access_log.then(Instant::now),
         }
     }
 
-    /// Body complete: decode, validate, call. The flow's response is not yet passed through `finish`.
+    /// Body complete: parameters, decode, validate, call. The flow's response is not yet passed through `finish`.
     pub(crate) fn call(
         &self,
-        _exchange: &Exchange,
-        _head: &Head<'_>,
-        _body: &[u8],
-        _peer: Option<std::net::SocketAddr>,
-        _context: &mut Context<'_>,
+        exchange: &Exchange,
+        head: &Head<'_>,
+        content: &[u8],
+        peer: Option<SocketAddr>,
+        context: &mut Context<'_>,
     ) -> Flow {
-        todo!()
+        let Some(plan) = exchange.route.and_then(|route| self.plans.get(route)) else {
+            return fail(Problem::not_found(""));
+        };
+        let mut violations = Violations::default();
+        let arguments = match check(plan, exchange, head, content, &mut violations) {
+            Ok(arguments) => arguments,
+            Err(problem) => return Flow::Done(Err(problem)),
+        };
+        #[cfg(feature = "defects")]
+        let first_wins = (defect("json-duplicate-first-wins") && exchange.media.is_some()).then(|| body::first_wins(content));
+        #[cfg(feature = "defects")]
+        let content = first_wins.as_deref().unwrap_or(content);
+        let request =
+            Request { head, arguments: &arguments, body: content, request_id: exchange.request_id.as_str(), peer };
+        let endpoint = &self.endpoints[plan.endpoint];
+        match shield(|| endpoint.call(request, context)) {
+            Ok(Flow::Refused) => refused(plan, exchange, content),
+            Ok(flow) => flow,
+            Err(problem) => Flow::Done(Err(problem)),
+        }
     }
 
-    /// Handler done or exchange refused: problem rendered, egress check, access log. `head` is `None` when it could not
-    /// be read.
-    pub(crate) fn finish(
-        &self,
-        _exchange: Exchange,
-        _head: Option<&Head<'_>>,
-        _reply: Reply,
-    ) -> Finished {
-        todo!()
+    /// Handler done or exchange refused: egress check, problem rendered, header fields checked, logs. `head` is `None`
+    /// when it could not be read.
+    pub(crate) fn finish(&self, exchange: Exchange, head: Option<&Head<'_>>, reply: Reply) -> Finished {
+        let plan = exchange.route.and_then(|route| self.plans.get(route));
+        let reply = match reply {
+            Ok(response) => self.leave(plan, &exchange, response),
+            refused => refused,
+        };
+        let response = match reply {
+            Ok(response) => response,
+            Err(problem) => self.render(plan, &exchange, head, *problem),
+        };
+        if let Some(started) = exchange.started {
+            log::access(&log::Access {
+                method: head.map_or("", |head| head.method),
+                path: head.map_or("", Head::path),
+                operation: plan.map(|plan| plan.operation.as_str()),
+                status: response.status,
+                milliseconds: started.elapsed().as_secs_f64() * 1000.0,
+                request_id: exchange.request_id.as_str(),
+            });
+        }
+        Finished { response, request_id: exchange.request_id }
     }
+
+    /// What a handler returned, if it may leave.
+    fn leave(&self, plan: Option<&Plan>, exchange: &Exchange, response: Response) -> Reply {
+        if let Some(wrong) = unsendable(&response) {
+            return Err(Box::new(Problem::internal("").because(wrong)));
+        }
+        let Some(plan) = plan else { return Ok(response) };
+        if plan.egress == Egress::Off || plan.responses.is_empty() {
+            return Ok(response);
+        }
+        match egress(plan, &response) {
+            None => Ok(response),
+            Some(wrong) if plan.egress == Egress::Warn => {
+                let id = exchange.request_id.as_str();
+                log::failure("warning", "response-invalid", Some(&plan.operation), id, &wrong);
+                Ok(response)
+            }
+            Some(wrong) => Err(Box::new(Problem::response_invalid("").because(wrong))),
+        }
+    }
+
+    #[cold]
+    fn render(&self, plan: Option<&Plan>, exchange: &Exchange, head: Option<&Head<'_>>, problem: Problem) -> Response {
+        let id = exchange.request_id.as_str();
+        if let Some(cause) = &problem.cause {
+            log::failure("error", &problem.code, plan.map(|plan| plan.operation.as_str()), id, cause);
+        }
+        let path = head.map_or("", Head::path);
+        let response = render::problem(problem, &self.spec.config, path, id);
+        match unsendable(&response) {
+            None => response,
+            Some(wrong) => {
+                let problem = Problem::internal("").because(wrong.clone());
+                log::failure("error", "internal", plan.map(|plan| plan.operation.as_str()), id, &wrong);
+                render::problem(problem, &self.spec.config, path, id)
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Frozen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Frozen").field("routes", &self.listing).finish_non_exhaustive()
+    }
+}
+
+impl From<crate::spec::RouteSpec> for RouteLine {
+    fn from(route: crate::spec::RouteSpec) -> Self {
+        Self {
+            method: route.method,
+            path: route.path,
+            operation_id: route.operation_id.unwrap_or_default(),
+            handler: route.declared.name,
+            file: route.declared.file,
+            line: route.declared.line,
+            tags: route.tags,
+            summary: route.summary,
+        }
+    }
+}
+
+/// Stands for a callable of another process.
+struct Elsewhere;
+
+impl Endpoint for Elsewhere {
+    fn call(&self, _: Request<'_>, _: &mut Context<'_>) -> Flow {
+        fail(Problem::unavailable("this process only describes the app"))
+    }
+}
+
+fn fail(problem: Problem) -> Flow {
+    Flow::Done(Err(Box::new(problem)))
+}
+
+/// The answer where no route is.
+#[cold]
+fn unrouted(matched: Matched, head: &Head<'_>) -> Reply {
+    let allowed = |problem: Problem, allow: String| {
+        if defect("allow-missing") { problem } else { problem.header("allow", allow) }
+    };
+    Err(Box::new(match matched {
+        Matched::Options(allow) => {
+            let mut response = Response::empty(204);
+            if !defect("allow-missing") {
+                response.headers.push(("allow".into(), allow.into()));
+            }
+            return Ok(response);
+        }
+        Matched::Redirect(path) => {
+            let location = match head.query() {
+                "" => path,
+                query => format!("{path}?{query}"),
+            };
+            let mut response = Response::empty(308);
+            response.headers.push(("location".into(), location.into()));
+            return Ok(response);
+        }
+        Matched::NotAllowed(allow) => {
+            let detail = format!("{} is not allowed here; use one of: {allow}", head.method);
+            allowed(Problem::method_not_allowed(detail), allow)
+        }
+        Matched::UnknownMethod => Problem::not_implemented("the method is not known to this server"),
+        Matched::NotUtf8 => Problem::malformed_request("the path is not UTF-8"),
+        Matched::NotFound | Matched::Route(_) => Problem::not_found("no route matches the path"),
+    }))
+}
+
+/// Parameters and body together: all violations in one problem, before any user code runs.
+fn check<'r>(
+    plan: &'r Plan,
+    exchange: &Exchange,
+    head: &'r Head<'r>,
+    content: &[u8],
+    violations: &mut Violations,
+) -> Result<Arguments<'r>, Box<Problem>> {
+    let arguments = params::read(plan, head, violations)?;
+    if defect("validation-off") {
+        violations.list.clear();
+    }
+    if let Some(body) = &plan.body {
+        if content.is_empty() {
+            if body.required {
+                violations.push(body::missing());
+            }
+        } else if let Some(media) = exchange.media.and_then(|media| body.content.get(media))
+            && (!plan.decoder_validates || media.kind != Kind::Json || !violations.is_empty())
+        {
+            body::check(media, content, violations)?;
+        }
+    }
+    if violations.is_empty() { Ok(arguments) } else { Err(invalid(std::mem::take(violations))) }
+}
+
+#[cold]
+fn invalid(violations: Violations) -> Box<Problem> {
+    let count = violations.list.len();
+    let detail = match count {
+        1 => "1 value is not valid".to_owned(),
+        _ => format!("{count} values are not valid"),
+    };
+    let mut problem = Problem::invalid_request(detail);
+    problem.violations = violations;
+    Box::new(problem)
+}
+
+/// The language's decoder refused the body: the core says why.
+#[cold]
+fn refused(plan: &Plan, exchange: &Exchange, content: &[u8]) -> Flow {
+    let mut violations = Violations::default();
+    let media = plan.body.as_ref().zip(exchange.media).and_then(|(body, media)| body.content.get(media));
+    if let Some(media) = media
+        && let Err(problem) = body::check(media, content, &mut violations)
+    {
+        return Flow::Done(Err(problem));
+    }
+    if violations.is_empty() {
+        violations.push(body::refused());
+    }
+    Flow::Done(Err(invalid(violations)))
+}
+
+/// Runs `handler`; a panic becomes 500.
+pub(crate) fn shield<T>(handler: impl FnOnce() -> T) -> Result<T, Box<Problem>> {
+    catch_unwind(AssertUnwindSafe(handler)).map_err(|panic| {
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "a value that is no text".to_owned());
+        Box::new(Problem::internal("").because(format!("panicked: {text}")))
+    })
+}
+
+/// Why a response must not be written: its status, or a field that would break the message (RFC 9110 section 5.5).
+fn unsendable(response: &Response) -> Option<String> {
+    if !(200..=599).contains(&response.status) {
+        return Some(format!("{} is no status of a response; use one from 200 to 599", response.status));
+    }
+    let breaks = |text: &str| text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
+    if response.content_type.as_deref().is_some_and(breaks) {
+        return Some("content-type holds CR, LF or NUL".to_owned());
+    }
+    let token = |name: &str| {
+        !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    };
+    for (name, value) in &response.headers {
+        if !token(name) {
+            return Some(format!("header name {name:?} is not a token (RFC 9110 section 5.1)"));
+        }
+        if breaks(value) {
+            return Some(format!("header {name} holds CR, LF or NUL"));
+        }
+    }
+    None
+}
+
+/// How a response breaks the schema that is declared for its status, as text for the log.
+fn egress(plan: &Plan, response: &Response) -> Option<String> {
+    let declared = plan.response(response.status)?;
+    let content: &[u8] = match &response.body {
+        Body::Empty => b"",
+        Body::Static(bytes) => bytes,
+        Body::Full(bytes) => bytes,
+        Body::Stream(_) => return None,
+    };
+    let essence = media::essence(response.content_type.as_deref().unwrap_or_default());
+    let media = declared.content.iter().find(|media| media::takes(&media.essence, essence))?;
+    let schema = media.schema.as_ref()?;
+    let mut violations = Violations::default();
+    match media.kind {
+        Kind::Json if schema.accepts(content) => return None,
+        Kind::Json => {
+            if let Err(problem) = body::explain(schema, content, Source::Response, &mut violations) {
+                return Some(format!("the body is not JSON: {}", problem.detail));
+            }
+        }
+        Kind::Text => {
+            let text = serde_json::Value::from(String::from_utf8_lossy(content));
+            schema.validate(&text, Source::Response, "", &mut violations);
+        }
+        Kind::Bytes => return None,
+    }
+    if violations.is_empty() {
+        return None;
+    }
+    let lines = violations.list.iter().map(|violation| format!("{} {} ({})", violation.pointer, violation.message, violation.keyword));
+    Some(format!("status {}: {}", response.status, lines.collect::<Vec<_>>().join("; ")))
 }

@@ -1,0 +1,115 @@
+//! Routes that every app has: health, OpenAPI document, page that shows it. They go through the pipeline like any other.
+
+use crate::spec::{Declared, ResponseSpec, RouteSpec};
+use crate::{Body, Config, Endpoint, Flow, Problem, Request, Response};
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::task::Context;
+
+/// The page; it loads the document whose path stands in its `data-document`.
+const PAGE: &str = include_str!("docs.html");
+
+/// What a built-in route serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Live,
+    Ready,
+    Document,
+    Page,
+}
+
+/// The built-in routes that `config` asks for, `first` being the index of the first endpoint.
+pub(crate) fn routes(config: &Config, first: usize) -> Vec<RouteSpec> {
+    list(config).into_iter().enumerate().map(|(index, (_, path))| route(path, first + index)).collect()
+}
+
+/// Their endpoints, in the same order.
+pub(crate) fn endpoints(config: &Config, openapi: &[u8], ready: &Rc<Cell<bool>>) -> Vec<Box<dyn Endpoint>> {
+    let endpoint = |(kind, _)| -> Box<dyn Endpoint> {
+        match kind {
+            Kind::Live => Box::new(Health(None)),
+            Kind::Ready => Box::new(Health(Some(Rc::clone(ready)))),
+            Kind::Document => Box::new(Fixed("application/json", openapi.to_vec())),
+            Kind::Page => {
+                let page = PAGE.replace("%DOCUMENT%", &escaped(&config.openapi_path));
+                Box::new(Fixed("text/html; charset=utf-8", page.into_bytes()))
+            }
+        }
+    };
+    list(config).into_iter().map(endpoint).collect()
+}
+
+fn list(config: &Config) -> Vec<(Kind, &str)> {
+    let mut list = Vec::new();
+    if config.health {
+        list.extend([(Kind::Live, "/health/live"), (Kind::Ready, "/health/ready")]);
+    }
+    if !config.openapi_path.is_empty() {
+        list.push((Kind::Document, config.openapi_path.as_str()));
+        if !config.docs_path.is_empty() {
+            list.push((Kind::Page, config.docs_path.as_str()));
+        }
+    }
+    list
+}
+
+fn route(path: &str, handler: usize) -> RouteSpec {
+    RouteSpec {
+        method: "GET".to_owned(),
+        path: path.to_owned(),
+        handler,
+        parameters: Vec::new(),
+        body: None,
+        responses: IndexMap::from_iter([(
+            "200".to_owned(),
+            ResponseSpec { description: None, content: Map::<String, Value>::new() },
+        )]),
+        status: None,
+        operation_id: None,
+        summary: None,
+        description: None,
+        tags: Vec::new(),
+        deprecated: false,
+        hidden: true,
+        policy: crate::spec::Policy::default(),
+        decoder_validates: false,
+        declared: Declared { name: "spikard".to_owned(), ..Declared::default() },
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
+}
+
+/// `/health/live` (`None`) and `/health/ready`.
+struct Health(Option<Rc<Cell<bool>>>);
+
+impl Endpoint for Health {
+    fn call(&self, _: Request<'_>, _: &mut Context<'_>) -> Flow {
+        let ready = self.0.as_ref().is_none_or(|ready| ready.get());
+        Flow::Done(if ready {
+            let mut response = Response::json(200, Vec::new());
+            response.body = Body::Static(br#"{"status":"ok"}"#);
+            Ok(response)
+        } else {
+            Err(Box::new(Problem::unavailable("the server is stopping").header("retry-after", "1")))
+        })
+    }
+}
+
+/// The same bytes always.
+struct Fixed(&'static str, Vec<u8>);
+
+impl Endpoint for Fixed {
+    fn call(&self, _: Request<'_>, _: &mut Context<'_>) -> Flow {
+        Flow::Done(Ok(Response {
+            status: 200,
+            content_type: Some(Cow::Borrowed(self.0)),
+            headers: Vec::new(),
+            body: Body::Full(self.1.clone()),
+        }))
+    }
+}

@@ -1,0 +1,435 @@
+//! Checks an app and compiles it: groups flattened, paths to a router, parameters and schemas to plans. Every mistake is
+//! reported, not the first.
+
+use crate::canonical::{canonical, hoist};
+use crate::config::{AdditionalQuery, Egress};
+use crate::media;
+use crate::mistake::{did_you_mean, source};
+use crate::plan::{Declared, Found, Media, ParameterPlan, Plan, RequestBody, StatusKey};
+use crate::router::Router;
+use crate::spec::{AppSpec, GroupSpec, Policy, RouteSpec};
+use crate::template::{Segment, Template};
+use crate::{Mistake, document};
+use serde_json::{Map, Value, json};
+use spikard_contract::{Parameter, ParameterSpec, Place, Schema, SchemaError, Source, Violations};
+use std::collections::HashMap;
+
+/// An app after the freeze, without its endpoints.
+pub(crate) struct Compiled {
+    pub(crate) spec: AppSpec,
+    /// Flattened, in the order declared: one per plan.
+    pub(crate) routes: Vec<RouteSpec>,
+    pub(crate) plans: Vec<Plan>,
+    pub(crate) router: Router,
+    pub(crate) openapi: Vec<u8>,
+}
+
+/// Checks `spec` for `handlers` callables and compiles it.
+pub(crate) fn compile(mut spec: AppSpec, handlers: usize) -> Result<Compiled, Vec<Mistake>> {
+    let mut mistakes = Vec::new();
+    let mut routes = flatten(&spec, &mut mistakes);
+    let root = share_schemas(&mut spec.schemas, &mut routes, &mut mistakes);
+    let templates = read_templates(&mut routes, &mut mistakes);
+    let router = build_router(&spec, &routes, &templates, &mut mistakes);
+    let plans = routes.iter().zip(&templates).map(|(route, template)| {
+        let mut compiler = Compiler { route, root: &root, mistakes: &mut mistakes };
+        compiler.plan(&spec, template.as_ref(), handlers)
+    });
+    let plans = plans.collect();
+    name_operations(&mut routes, &mut mistakes);
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let openapi = document::make(&spec, &routes, &templates);
+    Ok(Compiled { spec, routes, plans, router, openapi })
+}
+
+/// Routes with the prefixes, tags and policies of their groups.
+fn flatten(spec: &AppSpec, mistakes: &mut Vec<Mistake>) -> Vec<RouteSpec> {
+    let mut routes = spec.routes.clone();
+    for group in &spec.groups {
+        flatten_group(group, "", &[], &Policy::default(), &mut routes, mistakes);
+    }
+    routes
+}
+
+fn flatten_group(
+    group: &GroupSpec,
+    prefix: &str,
+    tags: &[String],
+    policy: &Policy,
+    routes: &mut Vec<RouteSpec>,
+    mistakes: &mut Vec<Mistake>,
+) {
+    if let Some(message) = wrong_prefix(&group.prefix) {
+        mistakes.push(Mistake::of_app(message));
+    }
+    let prefix = format!("{prefix}{}", group.prefix);
+    let tags = joined(tags, &group.tags);
+    let policy = inherit(&group.policy, policy);
+    for route in &group.routes {
+        let mut route = route.clone();
+        route.path = match route.path.as_str() {
+            "" | "/" if !prefix.is_empty() => prefix.clone(),
+            path => format!("{prefix}{path}"),
+        };
+        route.tags = joined(&tags, &route.tags);
+        route.policy = inherit(&route.policy, &policy);
+        routes.push(route);
+    }
+    for inner in &group.groups {
+        flatten_group(inner, &prefix, &tags, &policy, routes, mistakes);
+    }
+}
+
+fn wrong_prefix(prefix: &str) -> Option<String> {
+    let right = format!("/{}", prefix.trim_matches('/'));
+    if prefix.is_empty() {
+        None
+    } else if prefix == "/" {
+        Some("group prefix \"/\" adds nothing; leave it out or write \"/items\"".to_owned())
+    } else if !prefix.starts_with('/') {
+        Some(format!("group prefix \"{prefix}\" must start with `/`; write \"{right}\""))
+    } else if prefix.ends_with('/') {
+        Some(format!("group prefix \"{prefix}\" must not end with `/`; write \"{right}\""))
+    } else {
+        None
+    }
+}
+
+fn joined(outer: &[String], inner: &[String]) -> Vec<String> {
+    let mut tags = outer.to_vec();
+    tags.extend(inner.iter().filter(|tag| !outer.contains(tag)).cloned());
+    tags
+}
+
+fn inherit(own: &Policy, outer: &Policy) -> Policy {
+    Policy {
+        body_limit: own.body_limit.or(outer.body_limit),
+        handler_timeout_ms: own.handler_timeout_ms.or(outer.handler_timeout_ms),
+        egress: own.egress.or(outer.egress),
+        additional_query: own.additional_query.or(outer.additional_query),
+    }
+}
+
+fn at(route: &RouteSpec, message: impl Into<String>) -> Mistake {
+    Mistake::at(&route.declared, &route.method, &route.path, message)
+}
+
+/// Every schema in its one spelling, local `$defs` among the shared ones; gives the root for `#/...` references.
+fn share_schemas(shared: &mut Map<String, Value>, routes: &mut [RouteSpec], mistakes: &mut Vec<Mistake>) -> Value {
+    for (name, mut schema) in std::mem::take(shared) {
+        if let Err(message) = hoist(&mut schema, shared) {
+            mistakes.push(Mistake::of_app(message));
+        }
+        shared.insert(name.clone(), canonical(&schema, Some(&name)));
+    }
+    for route in routes {
+        let mut wrong = Vec::new();
+        let mut normalise = |schema: &mut Value, name: Option<&str>| {
+            wrong.extend(hoist(schema, shared).err());
+            *schema = canonical(schema, name);
+        };
+        for parameter in &mut route.parameters {
+            normalise(&mut parameter.schema, Some(&parameter.name));
+        }
+        for (_, schema) in route.body.iter_mut().flat_map(|body| &mut body.content) {
+            normalise(schema, None);
+        }
+        for (_, schema) in route.responses.values_mut().flat_map(|response| &mut response.content) {
+            normalise(schema, None);
+        }
+        mistakes.extend(wrong.into_iter().map(|message| at(route, message)));
+    }
+    shared.sort_keys();
+    json!({"components": {"schemas": shared}})
+}
+
+/// Reads each path; captures without a parameter of their own become one.
+fn read_templates(routes: &mut [RouteSpec], mistakes: &mut Vec<Mistake>) -> Vec<Option<Template>> {
+    let mut templates = Vec::new();
+    for route in routes {
+        let template = match Template::read(&route.path) {
+            Ok(template) => template,
+            Err(message) => {
+                mistakes.push(at(route, message));
+                templates.push(None);
+                continue;
+            }
+        };
+        complete_parameters(route, &template, mistakes);
+        templates.push(Some(template));
+    }
+    templates
+}
+
+fn complete_parameters(route: &mut RouteSpec, template: &Template, mistakes: &mut Vec<Mistake>) {
+    let string = json!({"type": "string"});
+    let mut found = Vec::new();
+    for parameter in route.parameters.iter().filter(|parameter| parameter.place == Place::Path) {
+        if !template.captures.iter().any(|(name, _)| *name == parameter.name) {
+            let near = did_you_mean(&parameter.name, template.captures.iter().map(|(name, _)| name.as_str()));
+            found.push(at(route, format!("parameter \"{}\" is not in the path{near}", parameter.name)));
+        }
+    }
+    mistakes.extend(found);
+    for (name, shorthand) in &template.captures {
+        let declared = route
+            .parameters
+            .iter_mut()
+            .find(|parameter| parameter.place == Place::Path && parameter.name == *name);
+        match declared {
+            Some(parameter) => {
+                parameter.required = true;
+                if let Some(schema) = shorthand
+                    && (parameter.schema == string || parameter.schema == Value::Bool(true))
+                {
+                    parameter.schema = schema.clone();
+                }
+            }
+            None => route.parameters.push(ParameterSpec {
+                name: name.clone(),
+                place: Place::Path,
+                required: true,
+                schema: shorthand.clone().unwrap_or_else(|| string.clone()),
+                style: None,
+                explode: None,
+                description: None,
+                deprecated: false,
+            }),
+        }
+    }
+}
+
+fn build_router(
+    spec: &AppSpec,
+    routes: &[RouteSpec],
+    templates: &[Option<Template>],
+    mistakes: &mut Vec<Mistake>,
+) -> Router {
+    let mut router = Router::new(spec.config.trailing_slash);
+    for (index, (route, template)) in routes.iter().zip(templates).enumerate() {
+        if !is_token(&route.method) {
+            mistakes.push(at(route, "the method is not a token (RFC 9110 section 9.1); write one such as \"GET\""));
+            continue;
+        }
+        if route.method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            let upper = route.method.to_ascii_uppercase();
+            mistakes.push(at(route, format!("methods are upper case; write \"{upper}\"")));
+            continue;
+        }
+        let Some(template) = template else { continue };
+        if let Err(other) = router.add(&route.method, &template.segments, index) {
+            let other = &routes[other];
+            let place = format!("{}{} {}", source(&other.declared), other.method, other.path);
+            mistakes.push(at(
+                route,
+                format!("cannot be told apart from the route at {place}; change the path or the method of one"),
+            ));
+        }
+    }
+    router
+}
+
+fn is_token(method: &str) -> bool {
+    !method.is_empty()
+        && method.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// Operation ids: the app's own must be unique; the others come from the handlers' names.
+fn name_operations(routes: &mut [RouteSpec], mistakes: &mut Vec<Mistake>) {
+    let mut taken: HashMap<String, usize> = HashMap::new();
+    for (index, route) in routes.iter().enumerate() {
+        let Some(id) = &route.operation_id else { continue };
+        if let Some(&first) = taken.get(id) {
+            let first = &routes[first];
+            let place = format!("{}{} {}", source(&first.declared), first.method, first.path);
+            mistakes.push(at(route, format!("operation id \"{id}\" is taken by the route at {place}; rename one")));
+        } else {
+            taken.insert(id.clone(), index);
+        }
+    }
+    for index in 0..routes.len() {
+        let route = &routes[index];
+        if route.operation_id.is_some() {
+            continue;
+        }
+        let base = identifier(route);
+        let mut id = base.clone();
+        for number in 2.. {
+            if !taken.contains_key(&id) {
+                break;
+            }
+            id = format!("{base}_{number}");
+        }
+        taken.insert(id.clone(), index);
+        routes[index].operation_id = Some(id);
+    }
+}
+
+/// The handler's name without its module; for a nameless one, method and path.
+fn identifier(route: &RouteSpec) -> String {
+    let name = route.declared.name.rsplit("::").next().unwrap_or_default();
+    let name = name.rsplit('.').next().unwrap_or_default();
+    let usable = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if usable {
+        return name.to_owned();
+    }
+    let words: Vec<&str> = route.path.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    [route.method.to_lowercase().as_str(), &words.join("_")].join("_").trim_end_matches('_').to_owned()
+}
+
+/// Compiles one route.
+struct Compiler<'a> {
+    route: &'a RouteSpec,
+    root: &'a Value,
+    mistakes: &'a mut Vec<Mistake>,
+}
+
+impl Compiler<'_> {
+    fn plan(&mut self, spec: &AppSpec, template: Option<&Template>, handlers: usize) -> Plan {
+        let route = self.route;
+        if route.handler >= handlers {
+            self.wrong(format!("handler {} does not exist; {handlers} callables came with the app", route.handler));
+        }
+        if let Some(status) = route.status
+            && !(200..=599).contains(&status)
+        {
+            self.wrong(format!("{status} is no status of a response; write one from 200 to 599"));
+        }
+        let parameters = self.parameters(template);
+        let policy = &route.policy;
+        let config = &spec.config;
+        let timeout_ms = policy.handler_timeout_ms.unwrap_or(config.handler_timeout_ms);
+        let rejects_query =
+            policy.additional_query.unwrap_or(config.additional_query) == AdditionalQuery::Reject;
+        let egress = policy.egress.unwrap_or(config.egress);
+        let any = |found| parameters.iter().any(|plan: &ParameterPlan| plan.found == found);
+        Plan {
+            operation: format!("{} {}", route.method, route.path),
+            endpoint: route.handler,
+            reads_query: any(Found::Query) || rejects_query,
+            reads_cookies: any(Found::Cookie),
+            rejects_query,
+            parameters,
+            body: self.body(),
+            decoder_validates: route.decoder_validates,
+            responses: self.responses(),
+            egress: if crate::defects::defect("egress-off") { Egress::Off } else { egress },
+            body_limit: policy.body_limit.unwrap_or(config.body_limit),
+            timeout_ms: (timeout_ms > 0).then_some(timeout_ms),
+        }
+    }
+
+    fn wrong(&mut self, message: impl Into<String>) {
+        self.mistakes.push(at(self.route, message));
+    }
+
+    fn wrong_schema(&mut self, of: &str, errors: Vec<SchemaError>) {
+        for error in errors {
+            let place = if error.pointer.is_empty() { String::new() } else { format!(" at {}", error.pointer) };
+            self.wrong(format!("schema of {of}{place}: {}", error.message));
+        }
+    }
+
+    fn schema(&mut self, of: &str, schema: &Value) -> Option<Schema> {
+        match Schema::compile(schema, self.root) {
+            Ok(compiled) => Some(compiled),
+            Err(errors) => {
+                self.wrong_schema(of, errors);
+                None
+            }
+        }
+    }
+
+    fn parameters(&mut self, template: Option<&Template>) -> Vec<ParameterPlan> {
+        let mut plans = Vec::new();
+        for (index, spec) in self.route.parameters.iter().enumerate() {
+            let same = |other: &ParameterSpec| {
+                other.place == spec.place
+                    && if spec.place == Place::Header {
+                        other.name.eq_ignore_ascii_case(&spec.name)
+                    } else {
+                        other.name == spec.name
+                    }
+            };
+            let of = format!("parameter \"{}\"", spec.name);
+            if self.route.parameters[..index].iter().any(same) {
+                self.wrong(format!("{of} is declared twice in the same place; remove one"));
+            }
+            let Some(found) = place(spec, template) else { continue };
+            self.default(&of, &spec.schema);
+            match Parameter::compile(spec, self.root) {
+                Ok(parameter) => plans.push(ParameterPlan { parameter, found }),
+                Err(errors) => self.wrong_schema(&of, errors),
+            }
+        }
+        plans
+    }
+
+    /// A default must keep its own schema's rules.
+    fn default(&mut self, of: &str, schema: &Value) {
+        let Some(default) = schema.get("default") else { return };
+        let Ok(compiled) = Schema::compile(schema, self.root) else { return };
+        let mut violations = Violations::default();
+        compiled.validate(default, Source::Query, "", &mut violations);
+        for violation in violations.list {
+            let pointer = &violation.pointer;
+            let inside = if pointer.is_empty() { String::new() } else { format!(" at {pointer}") };
+            self.wrong(format!("{of}: the default {default} breaks its own schema{inside}: {}", violation.message));
+        }
+    }
+
+    fn body(&mut self) -> Option<RequestBody> {
+        let spec = self.route.body.as_ref()?;
+        if spec.content.is_empty() {
+            self.wrong("the body declares no media type; write one such as \"application/json\"");
+        }
+        let content = self.content("the body", &spec.content);
+        let accept = spec.content.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        Some(RequestBody { required: spec.required, content, accept })
+    }
+
+    fn responses(&mut self) -> Vec<Declared> {
+        let mut declared = Vec::new();
+        for (key, response) in &self.route.responses {
+            match StatusKey::read(key) {
+                Ok(status) => {
+                    let content = self.content(&format!("response {key}"), &response.content);
+                    declared.push(Declared { status, content });
+                }
+                Err(message) => self.wrong(message),
+            }
+        }
+        declared
+    }
+
+    fn content(&mut self, of: &str, content: &Map<String, Value>) -> Vec<Media> {
+        let mut list = Vec::new();
+        for (media_type, schema) in content {
+            let essence = media::essence(media_type).to_ascii_lowercase();
+            if essence.split('/').filter(|part| !part.is_empty()).count() != 2 {
+                self.wrong(format!("{of}: \"{media_type}\" is no media type; write one such as \"application/json\""));
+                continue;
+            }
+            let kind = media::kind(&essence);
+            let free = *schema == Value::Bool(true) && kind != media::Kind::Json;
+            let schema = if free { None } else { self.schema(&format!("{of} ({media_type})"), schema) };
+            list.push(Media { essence, kind, schema });
+        }
+        list
+    }
+}
+
+fn place(spec: &ParameterSpec, template: Option<&Template>) -> Option<Found> {
+    match spec.place {
+        Place::Query => Some(Found::Query),
+        Place::Header => Some(Found::Header),
+        Place::Cookie => Some(Found::Cookie),
+        Place::Path => template?.segments.iter().enumerate().find_map(|(index, segment)| match segment {
+            Segment::Parameter(name) if *name == spec.name => Some(Found::Segment(index)),
+            Segment::Rest(name) if *name == spec.name => Some(Found::Rest(index)),
+            _ => None,
+        }),
+    }
+}

@@ -1,0 +1,319 @@
+//! Method and path to a route. Static before parameter before rest; segments are compared after one percent-decoding.
+//! Knows nothing of plans: a route is a number.
+
+use crate::config::TrailingSlash;
+use crate::template::Segment;
+use spikard_contract::urlencoded::percent_decode;
+
+/// Methods that are known without being registered: RFC 9110 section 9, PATCH (RFC 5789), QUERY.
+const KNOWN: &[&str] =
+    &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY", "OPTIONS", "TRACE", "CONNECT"];
+
+/// Where a request goes.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Matched {
+    /// To this route.
+    Route(usize),
+    /// OPTIONS that no route declares: 204 with this `allow`.
+    Options(String),
+    /// 405 with this `allow`.
+    NotAllowed(String),
+    /// 404.
+    NotFound,
+    /// 501.
+    UnknownMethod,
+    /// 400: percent-decoding gives no UTF-8.
+    NotUtf8,
+    /// 308 to this path.
+    Redirect(String),
+}
+
+/// A tree of segments; each node is at one depth, so a search visits it at most once.
+#[derive(Debug, Default)]
+pub(crate) struct Router {
+    nodes: Vec<Node>,
+    custom: Vec<String>,
+    trailing_slash: Option<TrailingSlash>,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    /// Sorted by text.
+    statics: Vec<(Box<str>, usize)>,
+    parameter: Option<usize>,
+    /// Routes that end here.
+    routes: Vec<(Box<str>, usize)>,
+    /// Routes that take the rest from here on.
+    rests: Vec<(Box<str>, usize)>,
+}
+
+impl Router {
+    pub(crate) fn new(trailing_slash: TrailingSlash) -> Self {
+        Self { nodes: vec![Node::default()], custom: Vec::new(), trailing_slash: Some(trailing_slash) }
+    }
+
+    /// Adds a route; the one that cannot be told apart from it, if there is one, is returned and kept.
+    pub(crate) fn add(&mut self, method: &str, segments: &[Segment], route: usize) -> Result<(), usize> {
+        let mut at = 0;
+        let mut rest = false;
+        for segment in segments {
+            match segment {
+                Segment::Static(text) => at = self.static_child(at, text),
+                Segment::Parameter(_) => {
+                    at = match self.nodes[at].parameter {
+                        Some(child) => child,
+                        None => {
+                            let child = self.grow();
+                            self.nodes[at].parameter = Some(child);
+                            child
+                        }
+                    }
+                }
+                Segment::Rest(_) => rest = true,
+            }
+        }
+        let node = &mut self.nodes[at];
+        let list = if rest { &mut node.rests } else { &mut node.routes };
+        if let Some((_, other)) = list.iter().find(|(known, _)| **known == *method) {
+            return Err(*other);
+        }
+        list.push((method.into(), route));
+        if !KNOWN.contains(&method) && !self.custom.iter().any(|known| known == method) {
+            self.custom.push(method.to_owned());
+        }
+        Ok(())
+    }
+
+    fn grow(&mut self) -> usize {
+        self.nodes.push(Node::default());
+        self.nodes.len() - 1
+    }
+
+    fn static_child(&mut self, at: usize, text: &str) -> usize {
+        match self.nodes[at].statics.binary_search_by(|(known, _)| (**known).cmp(text)) {
+            Ok(found) => self.nodes[at].statics[found].1,
+            Err(place) => {
+                let child = self.grow();
+                self.nodes[at].statics.insert(place, (text.into(), child));
+                child
+            }
+        }
+    }
+
+    /// Where `method path` goes; `path` is raw.
+    pub(crate) fn find(&self, method: &str, path: &str) -> Matched {
+        let encoded = memchr::memchr(b'%', path.as_bytes()).is_some();
+        if encoded && percent_decode(path).is_err() {
+            return Matched::NotUtf8;
+        }
+        if let Some(route) = self.route(method, path, encoded) {
+            return Matched::Route(route);
+        }
+        self.elsewhere(method, path, encoded)
+    }
+
+    fn route(&self, method: &str, path: &str, encoded: bool) -> Option<usize> {
+        let rest = path.strip_prefix('/')?;
+        match self.walk(0, rest, encoded, &mut |routes| pick(routes, method)) {
+            None if method == "HEAD" => self.walk(0, rest, encoded, &mut |routes| pick(routes, "GET")),
+            found => found,
+        }
+    }
+
+    #[cold]
+    fn elsewhere(&self, method: &str, path: &str, encoded: bool) -> Matched {
+        if !KNOWN.contains(&method) && !self.custom.iter().any(|known| known == method) {
+            return Matched::UnknownMethod;
+        }
+        let methods = self.methods(path, encoded);
+        if !methods.is_empty() {
+            let allow = allow(methods);
+            return if method == "OPTIONS" { Matched::Options(allow) } else { Matched::NotAllowed(allow) };
+        }
+        let other = match path.strip_suffix('/') {
+            Some(shorter) if !shorter.is_empty() => shorter.to_owned(),
+            _ => format!("{path}/"),
+        };
+        match self.trailing_slash {
+            Some(TrailingSlash::Ignore) => match self.route(method, &other, encoded) {
+                Some(route) => Matched::Route(route),
+                None => Matched::NotFound,
+            },
+            // `//host` would lead to another host.
+            Some(TrailingSlash::Redirect) if !other.starts_with("//") && !self.methods(&other, encoded).is_empty() => {
+                Matched::Redirect(other)
+            }
+            _ => Matched::NotFound,
+        }
+    }
+
+    /// Methods of every route that matches `path`; of the whole app for `*` (RFC 9110 section 9.3.7).
+    fn methods(&self, path: &str, encoded: bool) -> Vec<&str> {
+        let mut methods = Vec::new();
+        if path == "*" {
+            methods.extend(self.nodes.iter().flat_map(|node| node.routes.iter().chain(&node.rests)).map(|(method, _)| &**method));
+        } else if let Some(rest) = path.strip_prefix('/') {
+            self.walk::<()>(0, rest, encoded, &mut |routes| {
+                methods.extend(routes.iter().map(|(method, _)| &**method));
+                None
+            });
+        }
+        methods
+    }
+
+    /// Offers the routes of each matching node, best first, until `take` takes one.
+    fn walk<'s, T>(
+        &'s self,
+        at: usize,
+        rest: &str,
+        encoded: bool,
+        take: &mut impl FnMut(&'s [(Box<str>, usize)]) -> Option<T>,
+    ) -> Option<T> {
+        let node = &self.nodes[at];
+        let (raw, after) = match memchr::memchr(b'/', rest.as_bytes()) {
+            Some(end) => (&rest[..end], Some(&rest[end + 1..])),
+            None => (rest, None),
+        };
+        let go = |child: usize, take: &mut _| match after {
+            Some(after) => self.walk(child, after, encoded, take),
+            None => self.end(child, take),
+        };
+        let found = if encoded && raw.contains('%') {
+            let decoded = percent_decode(raw).ok()?;
+            node.child(&decoded)
+        } else {
+            node.child(raw)
+        };
+        if let Some(child) = found
+            && let Some(taken) = go(child, take)
+        {
+            return Some(taken);
+        }
+        if !raw.is_empty()
+            && let Some(child) = node.parameter
+            && let Some(taken) = go(child, take)
+        {
+            return Some(taken);
+        }
+        if rest.is_empty() || node.rests.is_empty() { None } else { take(&node.rests) }
+    }
+
+    fn end<'s, T>(
+        &'s self,
+        at: usize,
+        take: &mut impl FnMut(&'s [(Box<str>, usize)]) -> Option<T>,
+    ) -> Option<T> {
+        let routes = &self.nodes[at].routes;
+        if routes.is_empty() { None } else { take(routes) }
+    }
+}
+
+impl Node {
+    fn child(&self, text: &str) -> Option<usize> {
+        let found = match self.statics.len() {
+            0 => return None,
+            1 if *self.statics[0].0 == *text => 0,
+            1 => return None,
+            _ => self.statics.binary_search_by(|(known, _)| (**known).cmp(text)).ok()?,
+        };
+        Some(self.statics[found].1)
+    }
+}
+
+fn pick(routes: &[(Box<str>, usize)], method: &str) -> Option<usize> {
+    routes.iter().find(|(known, _)| **known == *method).map(|(_, route)| *route)
+}
+
+/// The value of `allow`: in the order of [`KNOWN`], HEAD where GET is, OPTIONS always.
+fn allow(methods: Vec<&str>) -> String {
+    let implied = |known: &str| known == "OPTIONS" || (known == "HEAD" && methods.contains(&"GET"));
+    let mut listed: Vec<&str> =
+        KNOWN.iter().copied().filter(|known| methods.contains(known) || implied(known)).collect();
+    for method in &methods {
+        if !listed.contains(method) {
+            listed.push(method);
+        }
+    }
+    listed.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Matched, Router};
+    use crate::config::TrailingSlash;
+    use crate::template::Template;
+
+    fn router(trailing_slash: TrailingSlash, routes: &[(&str, &str)]) -> Router {
+        let mut router = Router::new(trailing_slash);
+        for (index, (method, path)) in routes.iter().enumerate() {
+            let template = Template::read(path).unwrap();
+            router.add(method, &template.segments, index).unwrap();
+        }
+        router
+    }
+
+    const ROUTES: &[(&str, &str)] = &[
+        ("GET", "/"),
+        ("GET", "/items/{id}"),
+        ("POST", "/items/search"),
+        ("GET", "/items/new"),
+        ("GET", "/files/{*path}"),
+        ("GET", "/files/{name}/meta"),
+        ("GET", "/caf\u{e9}"),
+        ("PURGE", "/cache"),
+        ("GET", "/slash/"),
+    ];
+
+    #[test]
+    fn static_before_parameter_before_rest() {
+        let router = router(TrailingSlash::Strict, ROUTES);
+        for (method, path, expected) in [
+            ("GET", "/", Matched::Route(0)),
+            ("GET", "/items/7", Matched::Route(1)),
+            ("HEAD", "/items/7", Matched::Route(1)),
+            ("GET", "/items/search", Matched::Route(1)),
+            ("POST", "/items/search", Matched::Route(2)),
+            ("GET", "/items/new", Matched::Route(3)),
+            ("GET", "/items/%6eew", Matched::Route(3)),
+            ("GET", "/items/a%2Fb", Matched::Route(1)),
+            ("GET", "/files/a/b/c", Matched::Route(4)),
+            ("GET", "/files/a/meta", Matched::Route(5)),
+            ("GET", "/files/a/meta/x", Matched::Route(4)),
+            ("GET", "/files/", Matched::NotFound),
+            ("GET", "/files", Matched::NotFound),
+            ("GET", "/items/", Matched::NotFound),
+            ("GET", "/items/7/", Matched::NotFound),
+            ("GET", "//items/7", Matched::NotFound),
+            ("GET", "/caf%C3%A9", Matched::Route(6)),
+            ("GET", "/caf%E9", Matched::NotUtf8),
+            ("PURGE", "/cache", Matched::Route(7)),
+            ("PURGE", "/items/7", Matched::NotAllowed("GET, HEAD, OPTIONS".into())),
+            ("BREW", "/items/7", Matched::UnknownMethod),
+            ("get", "/items/7", Matched::UnknownMethod),
+            ("PUT", "/items/search", Matched::NotAllowed("GET, HEAD, POST, OPTIONS".into())),
+            ("OPTIONS", "/items/new", Matched::Options("GET, HEAD, OPTIONS".into())),
+            ("DELETE", "/nowhere", Matched::NotFound),
+        ] {
+            assert_eq!(router.find(method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn trailing_slashes_as_configured() {
+        let redirect = router(TrailingSlash::Redirect, ROUTES);
+        assert_eq!(redirect.find("GET", "/items/7/"), Matched::Redirect("/items/7".into()));
+        assert_eq!(redirect.find("GET", "/slash"), Matched::Redirect("/slash/".into()));
+        assert_eq!(redirect.find("GET", "/nowhere/"), Matched::NotFound);
+        let ignore = router(TrailingSlash::Ignore, ROUTES);
+        assert_eq!(ignore.find("GET", "/items/7/"), Matched::Route(1));
+        assert_eq!(ignore.find("GET", "/slash"), Matched::Route(8));
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_refused() {
+        let mut router = router(TrailingSlash::Strict, ROUTES);
+        let other = Template::read("/items/{name}").unwrap();
+        assert_eq!(router.add("GET", &other.segments, 99), Err(1));
+        assert_eq!(router.add("PUT", &other.segments, 99), Ok(()));
+    }
+}
