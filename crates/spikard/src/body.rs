@@ -10,15 +10,27 @@ use spikard_contract::{Schema, Source, Violation, Violations, json};
 /// Which declared media type the request's is; 415 when none takes it.
 pub(crate) fn choose(body: &RequestBody, head: &Head<'_>) -> Result<usize, Box<Problem>> {
     let refuse = |detail: String| {
-        Err(Box::new(Problem::unsupported_media_type(detail).header("accept", body.accept.clone())))
+        Err(Box::new(
+            Problem::unsupported_media_type(detail).header("accept", body.accept.clone()),
+        ))
     };
     let Some(field) = head.headers.get("content-type") else {
-        return refuse(format!("the body has no content-type; send one of: {}", body.accept));
+        return refuse(format!(
+            "the body has no content-type; send one of: {}",
+            body.accept
+        ));
     };
     let text = std::str::from_utf8(field).unwrap_or_default();
     let sent = media::essence(text);
-    let Some(index) = body.content.iter().position(|declared| media::takes(&declared.essence, sent)) else {
-        return refuse(format!("this operation does not take the media type sent; send one of: {}", body.accept));
+    let Some(index) = body
+        .content
+        .iter()
+        .position(|declared| media::takes(&declared.essence, sent))
+    else {
+        return refuse(format!(
+            "this operation does not take the media type sent; send one of: {}",
+            body.accept
+        ));
     };
     if text.len() > sent.len() && media::kind(sent) != Kind::Bytes && !media::is_utf8(text) {
         return refuse("the charset must be UTF-8".to_owned());
@@ -27,7 +39,11 @@ pub(crate) fn choose(body: &RequestBody, head: &Head<'_>) -> Result<usize, Box<P
 }
 
 /// Is `content` what `media` declares? Reasons go to `violations`; what cannot be read at all is a problem (400).
-pub(crate) fn check(media: &Media, content: &[u8], violations: &mut Violations) -> Result<(), Box<Problem>> {
+pub(crate) fn check(
+    media: &Media,
+    content: &[u8],
+    violations: &mut Violations,
+) -> Result<(), Box<Problem>> {
     if defect("validation-off") {
         return Ok(());
     }
@@ -134,7 +150,10 @@ pub(crate) fn first_wins(content: &[u8]) -> Vec<u8> {
             }
             Ok(list.into())
         }
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        fn visit_map<A: serde::de::MapAccess<'de>>(
+            self,
+            mut entries: A,
+        ) -> Result<Value, A::Error> {
             let mut map = serde_json::Map::new();
             while let Some((key, First(value))) = entries.next_entry::<String, First>()? {
                 map.entry(key).or_insert(value);

@@ -23,11 +23,19 @@ enum Kind {
 
 /// The built-in routes that `config` asks for, `first` being the index of the first endpoint.
 pub(crate) fn routes(config: &Config, first: usize) -> Vec<RouteSpec> {
-    list(config).into_iter().enumerate().map(|(index, (_, path))| route(path, first + index)).collect()
+    list(config)
+        .into_iter()
+        .enumerate()
+        .map(|(index, (_, path))| route(path, first + index))
+        .collect()
 }
 
 /// Their endpoints, in the same order.
-pub(crate) fn endpoints(config: &Config, openapi: &[u8], ready: &Rc<Cell<bool>>) -> Vec<Box<dyn Endpoint>> {
+pub(crate) fn endpoints(
+    config: &Config,
+    openapi: &[u8],
+    ready: &Rc<Cell<bool>>,
+) -> Vec<Box<dyn Endpoint>> {
     let endpoint = |(kind, _)| -> Box<dyn Endpoint> {
         match kind {
             Kind::Live => Box::new(Health(None)),
@@ -65,7 +73,10 @@ fn route(path: &str, handler: usize) -> RouteSpec {
         body: None,
         responses: IndexMap::from_iter([(
             "200".to_owned(),
-            ResponseSpec { description: None, content: Map::<String, Value>::new() },
+            ResponseSpec {
+                description: None,
+                content: Map::<String, Value>::new(),
+            },
         )]),
         status: None,
         operation_id: None,
@@ -76,12 +87,17 @@ fn route(path: &str, handler: usize) -> RouteSpec {
         hidden: true,
         policy: crate::spec::Policy::default(),
         decoder_validates: false,
-        declared: Declared { name: "spikard".to_owned(), ..Declared::default() },
+        declared: Declared {
+            name: "spikard".to_owned(),
+            ..Declared::default()
+        },
     }
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
 }
 
 /// `/health/live` (`None`) and `/health/ready`.
@@ -95,7 +111,9 @@ impl Endpoint for Health {
             response.body = Body::Static(br#"{"status":"ok"}"#);
             Ok(response)
         } else {
-            Err(Box::new(Problem::unavailable("the server is stopping").header("retry-after", "1")))
+            Err(Box::new(
+                Problem::unavailable("the server is stopping").header("retry-after", "1"),
+            ))
         })
     }
 }

@@ -53,14 +53,26 @@ const ONE: &[&str] = &[
 /// Keywords whose value is a list of schemas.
 const LIST: &[&str] = &["anyOf", "oneOf", "allOf", "prefixItems"];
 /// Keywords whose value maps names to schemas.
-const NAMED: &[&str] = &["properties", "$defs", "patternProperties", "dependentSchemas"];
+const NAMED: &[&str] = &[
+    "properties",
+    "$defs",
+    "patternProperties",
+    "dependentSchemas",
+];
 /// Keywords whose value is a number: `5.0` is written `5`.
-const NUMBER: &[&str] =
-    &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"];
+const NUMBER: &[&str] = &[
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+];
 
 /// `schema` in its one spelling. `name` is the component's or property's own: a title that only repeats it is dropped.
 pub(crate) fn canonical(schema: &Value, name: Option<&str>) -> Value {
-    let Value::Object(given) = schema else { return schema.clone() };
+    let Value::Object(given) = schema else {
+        return schema.clone();
+    };
     let mut written = Map::new();
     for keyword in ORDER {
         if let Some(value) = given.get(*keyword) {
@@ -97,20 +109,26 @@ fn keep(
 }
 
 fn repeats(title: &Value, name: Option<&str>) -> bool {
-    let (Some(title), Some(name)) = (title.as_str(), name) else { return false };
+    let (Some(title), Some(name)) = (title.as_str(), name) else {
+        return false;
+    };
     let plain = |text: &str| text.replace(['_', ' ', '-'], "").to_lowercase();
     plain(title) == plain(name)
 }
 
 fn in_declared_order(required: &Value, given: &Map<String, Value>) -> Value {
-    let (Value::Array(names), Some(Value::Object(properties))) = (required, given.get("properties"))
+    let (Value::Array(names), Some(Value::Object(properties))) =
+        (required, given.get("properties"))
     else {
         return required.clone();
     };
     let mut names = names.clone();
     let place = |name: &Value| {
         let wanted = name.as_str().unwrap_or_default();
-        properties.keys().position(|key| key == wanted).unwrap_or(usize::MAX)
+        properties
+            .keys()
+            .position(|key| key == wanted)
+            .unwrap_or(usize::MAX)
     };
     names.sort_by_key(place);
     Value::Array(names)
@@ -118,7 +136,10 @@ fn in_declared_order(required: &Value, given: &Map<String, Value>) -> Value {
 
 fn each(list: &Value) -> Value {
     match list {
-        Value::Array(schemas) => schemas.iter().map(|schema| canonical(schema, None)).collect(),
+        Value::Array(schemas) => schemas
+            .iter()
+            .map(|schema| canonical(schema, None))
+            .collect(),
         other => other.clone(),
     }
 }
@@ -151,14 +172,18 @@ pub(crate) fn hoist(schema: &mut Value, shared: &mut Map<String, Value>) -> Resu
         Value::Object(object) => object.remove("$defs"),
         _ => None,
     };
-    let Some(Value::Object(definitions)) = definitions else { return Ok(()) };
+    let Some(Value::Object(definitions)) = definitions else {
+        return Ok(());
+    };
     point_at_components(schema);
     for (name, mut definition) in definitions {
         point_at_components(&mut definition);
         let definition = canonical(&definition, Some(&name));
         match shared.get(&name) {
             Some(other) if canonical(other, Some(&name)) != definition => {
-                return Err(format!("two different schemas are named \"{name}\"; rename one of them"));
+                return Err(format!(
+                    "two different schemas are named \"{name}\"; rename one of them"
+                ));
             }
             Some(_) => {}
             None => {
@@ -209,10 +234,14 @@ mod tests {
 
     #[test]
     fn definitions_move_to_the_components() {
-        let mut schema = json!({"$ref": "#/$defs/A", "$defs": {"A": {"items": {"$ref": "#/$defs/A"}}}});
+        let mut schema =
+            json!({"$ref": "#/$defs/A", "$defs": {"A": {"items": {"$ref": "#/$defs/A"}}}});
         let mut shared = Map::new();
         hoist(&mut schema, &mut shared).unwrap();
         assert_eq!(schema, json!({"$ref": "#/components/schemas/A"}));
-        assert_eq!(shared["A"], json!({"items": {"$ref": "#/components/schemas/A"}}));
+        assert_eq!(
+            shared["A"],
+            json!({"items": {"$ref": "#/components/schemas/A"}})
+        );
     }
 }

@@ -6,16 +6,29 @@ use serde_json::{Value, json};
 use spikard_contract::openapi::{Info, Operation, document};
 
 /// Compact JSON. Every operation without a `default` response gets one: the problem (RFC 9457).
-pub(crate) fn make(spec: &AppSpec, routes: &[RouteSpec], templates: &[Option<Template>]) -> Vec<u8> {
+pub(crate) fn make(
+    spec: &AppSpec,
+    routes: &[RouteSpec],
+    templates: &[Option<Template>],
+) -> Vec<u8> {
     let shown: Vec<(&RouteSpec, String)> = routes
         .iter()
         .zip(templates)
         .filter(|(route, _)| !route.hidden && route.method != "CONNECT")
         .filter_map(|(route, template)| Some((route, template.as_ref()?.document_path())))
         .collect();
-    let operations: Vec<Operation<'_>> = shown.iter().map(|(route, path)| operation(route, path)).collect();
-    let info = Info { title: &spec.title, version: &spec.version, description: spec.description.as_deref() };
-    document(&info, &operations, &spec.schemas).to_string().into_bytes()
+    let operations: Vec<Operation<'_>> = shown
+        .iter()
+        .map(|(route, path)| operation(route, path))
+        .collect();
+    let info = Info {
+        title: &spec.title,
+        version: &spec.version,
+        description: spec.description.as_deref(),
+    };
+    document(&info, &operations, &spec.schemas)
+        .to_string()
+        .into_bytes()
 }
 
 fn operation<'a>(route: &'a RouteSpec, path: &'a str) -> Operation<'a> {
@@ -44,8 +57,14 @@ fn responses(route: &RouteSpec) -> Vec<(String, String, Vec<(String, Value)>)> {
         .responses
         .iter()
         .map(|(status, response)| {
-            let description = response.description.clone().unwrap_or_else(|| reason(status).to_owned());
-            let content = response.content.iter().map(|(media_type, schema)| (media_type.clone(), schema.clone()));
+            let description = response
+                .description
+                .clone()
+                .unwrap_or_else(|| reason(status).to_owned());
+            let content = response
+                .content
+                .iter()
+                .map(|(media_type, schema)| (media_type.clone(), schema.clone()));
             (status.clone(), description, content.collect())
         })
         .collect();
@@ -56,7 +75,11 @@ fn responses(route: &RouteSpec) -> Vec<(String, String, Vec<(String, Value)>)> {
     }
     if !route.responses.contains_key("default") {
         let problem = json!({"$ref": "#/components/schemas/Problem"});
-        list.push(("default".to_owned(), "Problem".to_owned(), vec![("application/problem+json".to_owned(), problem)]));
+        list.push((
+            "default".to_owned(),
+            "Problem".to_owned(),
+            vec![("application/problem+json".to_owned(), problem)],
+        ));
     }
     list
 }

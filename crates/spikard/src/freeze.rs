@@ -32,7 +32,11 @@ pub(crate) fn compile(mut spec: AppSpec, handlers: usize) -> Result<Compiled, Ve
     let templates = read_templates(&mut routes, &mut mistakes);
     let router = build_router(&spec, &routes, &templates, &mut mistakes);
     let plans = routes.iter().zip(&templates).map(|(route, template)| {
-        let mut compiler = Compiler { route, root: &root, mistakes: &mut mistakes };
+        let mut compiler = Compiler {
+            route,
+            root: &root,
+            mistakes: &mut mistakes,
+        };
         compiler.plan(&spec, template.as_ref(), handlers)
     });
     let plans = plans.collect();
@@ -41,7 +45,13 @@ pub(crate) fn compile(mut spec: AppSpec, handlers: usize) -> Result<Compiled, Ve
         return Err(mistakes);
     }
     let openapi = document::make(&spec, &routes, &templates);
-    Ok(Compiled { spec, routes, plans, router, openapi })
+    Ok(Compiled {
+        spec,
+        routes,
+        plans,
+        router,
+        openapi,
+    })
 }
 
 /// Routes with the prefixes, tags and policies of their groups.
@@ -89,9 +99,13 @@ fn wrong_prefix(prefix: &str) -> Option<String> {
     } else if prefix == "/" {
         Some("group prefix \"/\" adds nothing; leave it out or write \"/items\"".to_owned())
     } else if !prefix.starts_with('/') {
-        Some(format!("group prefix \"{prefix}\" must start with `/`; write \"{right}\""))
+        Some(format!(
+            "group prefix \"{prefix}\" must start with `/`; write \"{right}\""
+        ))
     } else if prefix.ends_with('/') {
-        Some(format!("group prefix \"{prefix}\" must not end with `/`; write \"{right}\""))
+        Some(format!(
+            "group prefix \"{prefix}\" must not end with `/`; write \"{right}\""
+        ))
     } else {
         None
     }
@@ -117,7 +131,11 @@ fn at(route: &RouteSpec, message: impl Into<String>) -> Mistake {
 }
 
 /// Every schema in its one spelling, local `$defs` among the shared ones; gives the root for `#/...` references.
-fn share_schemas(shared: &mut Map<String, Value>, routes: &mut [RouteSpec], mistakes: &mut Vec<Mistake>) -> Value {
+fn share_schemas(
+    shared: &mut Map<String, Value>,
+    routes: &mut [RouteSpec],
+    mistakes: &mut Vec<Mistake>,
+) -> Value {
     for (name, mut schema) in std::mem::take(shared) {
         if let Err(message) = hoist(&mut schema, shared) {
             mistakes.push(Mistake::of_app(message));
@@ -136,7 +154,11 @@ fn share_schemas(shared: &mut Map<String, Value>, routes: &mut [RouteSpec], mist
         for (_, schema) in route.body.iter_mut().flat_map(|body| &mut body.content) {
             normalise(schema, None);
         }
-        for (_, schema) in route.responses.values_mut().flat_map(|response| &mut response.content) {
+        for (_, schema) in route
+            .responses
+            .values_mut()
+            .flat_map(|response| &mut response.content)
+        {
             normalise(schema, None);
         }
         mistakes.extend(wrong.into_iter().map(|message| at(route, message)));
@@ -166,10 +188,24 @@ fn read_templates(routes: &mut [RouteSpec], mistakes: &mut Vec<Mistake>) -> Vec<
 fn complete_parameters(route: &mut RouteSpec, template: &Template, mistakes: &mut Vec<Mistake>) {
     let string = json!({"type": "string"});
     let mut found = Vec::new();
-    for parameter in route.parameters.iter().filter(|parameter| parameter.place == Place::Path) {
-        if !template.captures.iter().any(|(name, _)| *name == parameter.name) {
-            let near = did_you_mean(&parameter.name, template.captures.iter().map(|(name, _)| name.as_str()));
-            found.push(at(route, format!("parameter \"{}\" is not in the path{near}", parameter.name)));
+    for parameter in route
+        .parameters
+        .iter()
+        .filter(|parameter| parameter.place == Place::Path)
+    {
+        if !template
+            .captures
+            .iter()
+            .any(|(name, _)| *name == parameter.name)
+        {
+            let near = did_you_mean(
+                &parameter.name,
+                template.captures.iter().map(|(name, _)| name.as_str()),
+            );
+            found.push(at(
+                route,
+                format!("parameter \"{}\" is not in the path{near}", parameter.name),
+            ));
         }
     }
     mistakes.extend(found);
@@ -210,12 +246,18 @@ fn build_router(
     let mut router = Router::new(spec.config.trailing_slash);
     for (index, (route, template)) in routes.iter().zip(templates).enumerate() {
         if !is_token(&route.method) {
-            mistakes.push(at(route, "the method is not a token (RFC 9110 section 9.1); write one such as \"GET\""));
+            mistakes.push(at(
+                route,
+                "the method is not a token (RFC 9110 section 9.1); write one such as \"GET\"",
+            ));
             continue;
         }
         if route.method.bytes().any(|byte| byte.is_ascii_lowercase()) {
             let upper = route.method.to_ascii_uppercase();
-            mistakes.push(at(route, format!("methods are upper case; write \"{upper}\"")));
+            mistakes.push(at(
+                route,
+                format!("methods are upper case; write \"{upper}\""),
+            ));
             continue;
         }
         let Some(template) = template else { continue };
@@ -233,18 +275,25 @@ fn build_router(
 
 fn is_token(method: &str) -> bool {
     !method.is_empty()
-        && method.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+        && method
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// Operation ids: the app's own must be unique; the others come from the handlers' names.
 fn name_operations(routes: &mut [RouteSpec], mistakes: &mut Vec<Mistake>) {
     let mut taken: HashMap<String, usize> = HashMap::new();
     for (index, route) in routes.iter().enumerate() {
-        let Some(id) = &route.operation_id else { continue };
+        let Some(id) = &route.operation_id else {
+            continue;
+        };
         if let Some(&first) = taken.get(id) {
             let first = &routes[first];
             let place = format!("{}{} {}", source(&first.declared), first.method, first.path);
-            mistakes.push(at(route, format!("operation id \"{id}\" is taken by the route at {place}; rename one")));
+            mistakes.push(at(
+                route,
+                format!("operation id \"{id}\" is taken by the route at {place}; rename one"),
+            ));
         } else {
             taken.insert(id.clone(), index);
         }
@@ -275,8 +324,15 @@ fn identifier(route: &RouteSpec) -> String {
     if usable {
         return name.to_owned();
     }
-    let words: Vec<&str> = route.path.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    [route.method.to_lowercase().as_str(), &words.join("_")].join("_").trim_end_matches('_').to_owned()
+    let words: Vec<&str> = route
+        .path
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    [route.method.to_lowercase().as_str(), &words.join("_")]
+        .join("_")
+        .trim_end_matches('_')
+        .to_owned()
 }
 
 /// Compiles one route.
@@ -290,21 +346,32 @@ impl Compiler<'_> {
     fn plan(&mut self, spec: &AppSpec, template: Option<&Template>, handlers: usize) -> Plan {
         let route = self.route;
         if route.handler >= handlers {
-            self.wrong(format!("handler {} does not exist; {handlers} callables came with the app", route.handler));
+            self.wrong(format!(
+                "handler {} does not exist; {handlers} callables came with the app",
+                route.handler
+            ));
         }
         if let Some(status) = route.status
             && !(200..=599).contains(&status)
         {
-            self.wrong(format!("{status} is no status of a response; write one from 200 to 599"));
+            self.wrong(format!(
+                "{status} is no status of a response; write one from 200 to 599"
+            ));
         }
         let parameters = self.parameters(template);
         let policy = &route.policy;
         let config = &spec.config;
-        let timeout_ms = policy.handler_timeout_ms.unwrap_or(config.handler_timeout_ms);
+        let timeout_ms = policy
+            .handler_timeout_ms
+            .unwrap_or(config.handler_timeout_ms);
         let rejects_query =
             policy.additional_query.unwrap_or(config.additional_query) == AdditionalQuery::Reject;
         let egress = policy.egress.unwrap_or(config.egress);
-        let any = |found| parameters.iter().any(|plan: &ParameterPlan| plan.found == found);
+        let any = |found| {
+            parameters
+                .iter()
+                .any(|plan: &ParameterPlan| plan.found == found)
+        };
         Plan {
             operation: format!("{} {}", route.method, route.path),
             endpoint: route.handler,
@@ -315,7 +382,11 @@ impl Compiler<'_> {
             body: self.body(),
             decoder_validates: route.decoder_validates,
             responses: self.responses(),
-            egress: if crate::defects::defect("egress-off") { Egress::Off } else { egress },
+            egress: if crate::defects::defect("egress-off") {
+                Egress::Off
+            } else {
+                egress
+            },
             body_limit: policy.body_limit.unwrap_or(config.body_limit),
             timeout_ms: (timeout_ms > 0).then_some(timeout_ms),
         }
@@ -327,7 +398,11 @@ impl Compiler<'_> {
 
     fn wrong_schema(&mut self, of: &str, errors: Vec<SchemaError>) {
         for error in errors {
-            let place = if error.pointer.is_empty() { String::new() } else { format!(" at {}", error.pointer) };
+            let place = if error.pointer.is_empty() {
+                String::new()
+            } else {
+                format!(" at {}", error.pointer)
+            };
             self.wrong(format!("schema of {of}{place}: {}", error.message));
         }
     }
@@ -355,9 +430,13 @@ impl Compiler<'_> {
             };
             let of = format!("parameter \"{}\"", spec.name);
             if self.route.parameters[..index].iter().any(same) {
-                self.wrong(format!("{of} is declared twice in the same place; remove one"));
+                self.wrong(format!(
+                    "{of} is declared twice in the same place; remove one"
+                ));
             }
-            let Some(found) = place(spec, template) else { continue };
+            let Some(found) = place(spec, template) else {
+                continue;
+            };
             self.default(&of, &spec.schema);
             match Parameter::compile(spec, self.root) {
                 Ok(parameter) => plans.push(ParameterPlan { parameter, found }),
@@ -369,14 +448,25 @@ impl Compiler<'_> {
 
     /// A default must keep its own schema's rules.
     fn default(&mut self, of: &str, schema: &Value) {
-        let Some(default) = schema.get("default") else { return };
-        let Ok(compiled) = Schema::compile(schema, self.root) else { return };
+        let Some(default) = schema.get("default") else {
+            return;
+        };
+        let Ok(compiled) = Schema::compile(schema, self.root) else {
+            return;
+        };
         let mut violations = Violations::default();
         compiled.validate(default, Source::Query, "", &mut violations);
         for violation in violations.list {
             let pointer = &violation.pointer;
-            let inside = if pointer.is_empty() { String::new() } else { format!(" at {pointer}") };
-            self.wrong(format!("{of}: the default {default} breaks its own schema{inside}: {}", violation.message));
+            let inside = if pointer.is_empty() {
+                String::new()
+            } else {
+                format!(" at {pointer}")
+            };
+            self.wrong(format!(
+                "{of}: the default {default} breaks its own schema{inside}: {}",
+                violation.message
+            ));
         }
     }
 
@@ -386,8 +476,17 @@ impl Compiler<'_> {
             self.wrong("the body declares no media type; write one such as \"application/json\"");
         }
         let content = self.content("the body", &spec.content);
-        let accept = spec.content.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        Some(RequestBody { required: spec.required, content, accept })
+        let accept = spec
+            .content
+            .keys()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
+        Some(RequestBody {
+            required: spec.required,
+            content,
+            accept,
+        })
     }
 
     fn responses(&mut self) -> Vec<Declared> {
@@ -414,8 +513,16 @@ impl Compiler<'_> {
             }
             let kind = media::kind(&essence);
             let free = *schema == Value::Bool(true) && kind != media::Kind::Json;
-            let schema = if free { None } else { self.schema(&format!("{of} ({media_type})"), schema) };
-            list.push(Media { essence, kind, schema });
+            let schema = if free {
+                None
+            } else {
+                self.schema(&format!("{of} ({media_type})"), schema)
+            };
+            list.push(Media {
+                essence,
+                kind,
+                schema,
+            });
         }
         list
     }
@@ -426,10 +533,14 @@ fn place(spec: &ParameterSpec, template: Option<&Template>) -> Option<Found> {
         Place::Query => Some(Found::Query),
         Place::Header => Some(Found::Header),
         Place::Cookie => Some(Found::Cookie),
-        Place::Path => template?.segments.iter().enumerate().find_map(|(index, segment)| match segment {
-            Segment::Parameter(name) if *name == spec.name => Some(Found::Segment(index)),
-            Segment::Rest(name) if *name == spec.name => Some(Found::Rest(index)),
-            _ => None,
-        }),
+        Place::Path => template?
+            .segments
+            .iter()
+            .enumerate()
+            .find_map(|(index, segment)| match segment {
+                Segment::Parameter(name) if *name == spec.name => Some(Found::Segment(index)),
+                Segment::Rest(name) if *name == spec.name => Some(Found::Rest(index)),
+                _ => None,
+            }),
     }
 }

@@ -2,23 +2,35 @@
 // Forbidden but for one line: a descriptor number from the environment (`server::listen`).
 #![deny(unsafe_code)]
 
+mod body;
+mod builtin;
+mod canonical;
 pub mod config;
 mod defects;
+mod document;
 pub mod endpoint;
+mod freeze;
 pub mod head;
+mod log;
+mod media;
 mod mistake;
+mod params;
 mod pipeline;
+mod plan;
 pub mod problem;
+mod render;
 mod request_id;
 pub mod response;
+mod router;
 pub mod server;
 pub mod spec;
+mod template;
 
 pub use config::Config;
 pub use endpoint::{Cancel, Endpoint, Flow, Reply, Request};
 pub use head::{Head, Headers};
 pub use mistake::{DefinitionError, Mistake, did_you_mean};
-pub use pipeline::Frozen;
+pub use pipeline::{Frozen, RouteLine};
 pub use problem::Problem;
 pub use response::{Body, Response};
 pub use spikard_contract as contract;

@@ -29,7 +29,13 @@ pub(crate) fn access(access: &Access<'_>) {
 }
 
 /// Something went wrong inside; `cause` may be long (a traceback).
-pub(crate) fn failure(level: &str, code: &str, operation: Option<&str>, request_id: &str, cause: &str) {
+pub(crate) fn failure(
+    level: &str,
+    code: &str,
+    operation: Option<&str>,
+    request_id: &str,
+    cause: &str,
+) {
     line(&json!({
         "time": now(),
         "level": level,
@@ -42,10 +48,14 @@ pub(crate) fn failure(level: &str, code: &str, operation: Option<&str>, request_
 
 /// Seconds since 1970 in UTC.
 fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_millis() as f64 / 1000.0)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |time| time.as_millis() as f64 / 1000.0)
 }
 
 fn line(event: &Value) {
     // Nobody is left to tell when standard error is closed.
-    let _ = std::io::stderr().lock().write_all(format!("{event}\n").as_bytes());
+    let _ = std::io::stderr()
+        .lock()
+        .write_all(format!("{event}\n").as_bytes());
 }

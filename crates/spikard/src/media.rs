@@ -13,7 +13,11 @@ pub(crate) enum Kind {
 
 /// The part before `;`, without spaces around.
 pub(crate) fn essence(media_type: &str) -> &str {
-    media_type.split(';').next().unwrap_or_default().trim_matches([' ', '\t'])
+    media_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim_matches([' ', '\t'])
 }
 
 /// The kind of an essence.
@@ -41,17 +45,23 @@ pub(crate) fn takes(declared: &str, sent: &str) -> bool {
 
 /// No `charset`, or one that says UTF-8 (ASCII is part of it).
 pub(crate) fn is_utf8(media_type: &str) -> bool {
-    media_type.split(';').skip(1).all(|parameter| match parameter.split_once('=') {
-        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-            let value = value.trim().trim_matches('"');
-            ["utf-8", "utf8", "us-ascii"].iter().any(|known| known.eq_ignore_ascii_case(value))
-        }
-        _ => true,
-    })
+    media_type
+        .split(';')
+        .skip(1)
+        .all(|parameter| match parameter.split_once('=') {
+            Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+                let value = value.trim().trim_matches('"');
+                ["utf-8", "utf8", "us-ascii"]
+                    .iter()
+                    .any(|known| known.eq_ignore_ascii_case(value))
+            }
+            _ => true,
+        })
 }
 
 fn starts_with(text: &str, prefix: &str) -> bool {
-    text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    text.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 fn ends_with(text: &str, suffix: &str) -> bool {

@@ -28,12 +28,7 @@ impl Mistake {
     }
 
     /// A mistake of one operation; `path` is the whole one, prefixes of groups included.
-    pub fn at(
-        declared: &Declared,
-        method: &str,
-        path: &str,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn at(declared: &Declared, method: &str, path: &str, message: impl Into<String>) -> Self {
         Self {
             place: format!("{}{method} {path}", source(declared)),
             message: message.into(),
@@ -73,10 +68,7 @@ impl std::fmt::Display for DefinitionError {
 impl std::error::Error for DefinitionError {}
 
 /// The candidate that `wrong` was probably meant to be, as `; did you mean "id"?`, or nothing.
-pub fn did_you_mean<'c>(
-    wrong: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> String {
+pub fn did_you_mean<'c>(wrong: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
     let allowed = (wrong.chars().count() / 3).max(1);
     let best = candidates
         .into_iter()

@@ -24,8 +24,16 @@ pub(crate) fn read<'r>(
     if plan.parameters.is_empty() && !plan.reads_query {
         return Ok(arguments);
     }
-    let mut query = if plan.reads_query { query_pairs(head)? } else { Pairs::new() };
-    let cookies = if plan.reads_cookies { cookie_pairs(head)? } else { Pairs::new() };
+    let mut query = if plan.reads_query {
+        query_pairs(head)?
+    } else {
+        Pairs::new()
+    };
+    let cookies = if plan.reads_cookies {
+        cookie_pairs(head)?
+    } else {
+        Pairs::new()
+    };
     if plan.rejects_query {
         refuse_unknown(plan, &query, violations);
     }
@@ -41,16 +49,22 @@ pub(crate) fn read<'r>(
                 .map(|(_, value)| std::mem::take(value))
                 .collect(),
             Found::Header => header_values(head, name)?,
-            Found::Cookie => {
-                cookies.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
-            }
+            Found::Cookie => cookies
+                .iter()
+                .filter(|(key, _)| key == name)
+                .map(|(_, value)| value.clone())
+                .collect(),
         };
         arguments.push(value(parameter, found, violations));
     }
     Ok(arguments)
 }
 
-fn value<'r>(plan: &'r ParameterPlan, mut found: Values<'r>, violations: &mut Violations) -> Argument<'r> {
+fn value<'r>(
+    plan: &'r ParameterPlan,
+    mut found: Values<'r>,
+    violations: &mut Violations,
+) -> Argument<'r> {
     if defect("header-repeats-dropped") && plan.found == Found::Header {
         found.truncate(1);
     }
@@ -66,7 +80,10 @@ fn value<'r>(plan: &'r ParameterPlan, mut found: Values<'r>, violations: &mut Vi
 
 /// Segment `index` of the raw path, percent-decoded once.
 fn segment(path: &str, index: usize) -> Result<Cow<'_, str>, Box<Problem>> {
-    decode(after(path, index).split('/').next().unwrap_or_default(), "path")
+    decode(
+        after(path, index).split('/').next().unwrap_or_default(),
+        "path",
+    )
 }
 
 /// The path from segment `index` on, percent-decoded once.
@@ -97,12 +114,18 @@ fn query_pairs<'r>(head: &'r Head<'r>) -> Result<Pairs<'r>, Box<Problem>> {
     if query.is_empty() {
         return Ok(Pairs::new());
     }
-    pairs(query).collect::<Result<_, _>>().map_err(|_| not_utf8("query string"))
+    pairs(query)
+        .collect::<Result<_, _>>()
+        .map_err(|_| not_utf8("query string"))
 }
 
 fn header_values<'r>(head: &'r Head<'r>, name: &str) -> Result<Values<'r>, Box<Problem>> {
     let text = |value| std::str::from_utf8(value).map(Cow::Borrowed);
-    head.headers.all(name).map(text).collect::<Result<_, _>>().map_err(|_| not_utf8("header field"))
+    head.headers
+        .all(name)
+        .map(text)
+        .collect::<Result<_, _>>()
+        .map_err(|_| not_utf8("header field"))
 }
 
 /// Pairs of every `cookie` field (RFC 6265 section 4.2.1): split at `;`, spaces around trimmed, nothing decoded; quotes
@@ -123,11 +146,17 @@ fn cookie_pairs<'r>(head: &'r Head<'r>) -> Result<Pairs<'r>, Box<Problem>> {
 
 #[cold]
 fn not_utf8(place: &str) -> Box<Problem> {
-    Box::new(Problem::malformed_request(format!("the {place} is not UTF-8")))
+    Box::new(Problem::malformed_request(format!(
+        "the {place} is not UTF-8"
+    )))
 }
 
 fn refuse_unknown(plan: &Plan, query: &Pairs<'_>, violations: &mut Violations) {
-    let known = || plan.parameters.iter().filter(|parameter| parameter.found == Found::Query);
+    let known = || {
+        plan.parameters
+            .iter()
+            .filter(|parameter| parameter.found == Found::Query)
+    };
     for (index, (name, text)) in query.iter().enumerate() {
         let declared = known().any(|parameter| parameter.parameter.spec.name == *name);
         let seen = query[..index].iter().any(|(other, _)| other == name);
@@ -141,7 +170,10 @@ fn refuse_unknown(plan: &Plan, query: &Pairs<'_>, violations: &mut Violations) {
                 pointer: format!("/{}", name.replace('~', "~0").replace('/', "~1")),
                 keyword: "additionalProperties".to_owned(),
                 message: format!("is not a parameter of this operation{near}"),
-                params: serde_json::Map::from_iter([("additionalProperties".to_owned(), false.into())]),
+                params: serde_json::Map::from_iter([(
+                    "additionalProperties".to_owned(),
+                    false.into(),
+                )]),
                 value: Some(text.as_ref().into()),
             });
         } else if !declared && !seen {

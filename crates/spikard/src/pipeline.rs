@@ -9,7 +9,9 @@ use crate::plan::Plan;
 use crate::request_id::RequestId;
 use crate::router::{Matched, Router};
 use crate::spec::AppSpec;
-use crate::{Body, Config, DefinitionError, Endpoint, Flow, Head, Problem, Reply, Request, Response};
+use crate::{
+    Body, Config, DefinitionError, Endpoint, Flow, Head, Problem, Reply, Request, Response,
+};
 use crate::{body, builtin, log, render};
 use serde::Serialize;
 use spikard_contract::{Source, Violations};
@@ -93,27 +95,60 @@ pub(crate) struct Finished {
 
 impl Frozen {
     /// Checks `spec` and compiles it; `endpoints` are found by the routes' `handler`. Every mistake is reported.
-    pub fn new(mut spec: AppSpec, mut endpoints: Vec<Box<dyn Endpoint>>) -> Result<Self, DefinitionError> {
+    pub fn new(
+        mut spec: AppSpec,
+        mut endpoints: Vec<Box<dyn Endpoint>>,
+    ) -> Result<Self, DefinitionError> {
         let handlers = endpoints.len();
-        let own: Vec<_> = spec.routes.iter().map(|route| (route.method.clone(), route.path.clone())).collect();
+        let own: Vec<_> = spec
+            .routes
+            .iter()
+            .map(|route| (route.method.clone(), route.path.clone()))
+            .collect();
         // An app's own route takes the place of a built-in one.
         let built_in = builtin::routes(&spec.config, handlers);
         let count = built_in.len();
         spec.routes.extend(
-            built_in.into_iter().filter(|route| !own.contains(&(route.method.clone(), route.path.clone()))),
+            built_in
+                .into_iter()
+                .filter(|route| !own.contains(&(route.method.clone(), route.path.clone()))),
         );
-        let compiled = freeze::compile(spec, handlers + count).map_err(|mistakes| DefinitionError { mistakes })?;
-        let Compiled { spec, routes, plans, router, openapi } = compiled;
+        let compiled = freeze::compile(spec, handlers + count)
+            .map_err(|mistakes| DefinitionError { mistakes })?;
+        let Compiled {
+            spec,
+            routes,
+            plans,
+            router,
+            openapi,
+        } = compiled;
         let ready = Rc::new(Cell::new(true));
         endpoints.extend(builtin::endpoints(&spec.config, &openapi, &ready));
-        let listing = routes.into_iter().filter(|route| route.handler < handlers).map(RouteLine::from).collect();
-        Ok(Self { spec, plans, router, endpoints, openapi, listing, ready })
+        let listing = routes
+            .into_iter()
+            .filter(|route| route.handler < handlers)
+            .map(RouteLine::from)
+            .collect();
+        Ok(Self {
+            spec,
+            plans,
+            router,
+            endpoints,
+            openapi,
+            listing,
+            ready,
+        })
     }
 
     /// Checks an app whose callables live elsewhere: for its document and its routes, not for serving.
     pub fn without_handlers(spec: AppSpec) -> Result<Self, DefinitionError> {
         let handlers = spec.handlers();
-        Self::new(spec, (0..handlers).map(|_| Box::new(Elsewhere) as Box<dyn Endpoint>).collect())
+        Self::new(
+            spec,
+            (0..handlers)
+                .map(|_| Box::new(Elsewhere) as Box<dyn Endpoint>)
+                .collect(),
+        )
     }
 
     /// The OpenAPI document, compact JSON.
@@ -147,7 +182,11 @@ impl Frozen {
             other => return Opened::Refused(exchange, unrouted(other, head)),
         };
         exchange.timeout_ms = plan.timeout_ms;
-        exchange.body.limit = if defect("limit-ignored") { u64::MAX } else { plan.body_limit };
+        exchange.body.limit = if defect("limit-ignored") {
+            u64::MAX
+        } else {
+            plan.body_limit
+        };
         if has_body && let Some(body) = &plan.body {
             match body::choose(body, head) {
                 Ok(media) => exchange.media = Some(media),
@@ -164,7 +203,9 @@ impl Frozen {
 
     fn exchange(&self, request_id: RequestId) -> Exchange {
         Exchange {
-            body: BodyPlan { limit: self.spec.config.body_limit },
+            body: BodyPlan {
+                limit: self.spec.config.body_limit,
+            },
             timeout_ms: None,
             request_id,
             route: None,
@@ -191,11 +232,17 @@ impl Frozen {
             Err(problem) => return Flow::Done(Err(problem)),
         };
         #[cfg(feature = "defects")]
-        let first_wins = (defect("json-duplicate-first-wins") && exchange.media.is_some()).then(|| body::first_wins(content));
+        let first_wins = (defect("json-duplicate-first-wins") && exchange.media.is_some())
+            .then(|| body::first_wins(content));
         #[cfg(feature = "defects")]
         let content = first_wins.as_deref().unwrap_or(content);
-        let request =
-            Request { head, arguments: &arguments, body: content, request_id: exchange.request_id.as_str(), peer };
+        let request = Request {
+            head,
+            arguments: &arguments,
+            body: content,
+            request_id: exchange.request_id.as_str(),
+            peer,
+        };
         let endpoint = &self.endpoints[plan.endpoint];
         match shield(|| endpoint.call(request, context)) {
             Ok(Flow::Refused) => refused(plan, exchange, content),
@@ -206,7 +253,12 @@ impl Frozen {
 
     /// Handler done or exchange refused: egress check, problem rendered, header fields checked, logs. `head` is `None`
     /// when it could not be read.
-    pub(crate) fn finish(&self, exchange: Exchange, head: Option<&Head<'_>>, reply: Reply) -> Finished {
+    pub(crate) fn finish(
+        &self,
+        exchange: Exchange,
+        head: Option<&Head<'_>>,
+        reply: Reply,
+    ) -> Finished {
         let plan = exchange.route.and_then(|route| self.plans.get(route));
         let reply = match reply {
             Ok(response) => self.leave(plan, &exchange, response),
@@ -226,7 +278,10 @@ impl Frozen {
                 request_id: exchange.request_id.as_str(),
             });
         }
-        Finished { response, request_id: exchange.request_id }
+        Finished {
+            response,
+            request_id: exchange.request_id,
+        }
     }
 
     /// What a handler returned, if it may leave.
@@ -234,7 +289,9 @@ impl Frozen {
         if let Some(wrong) = unsendable(&response) {
             return Err(Box::new(Problem::internal("").because(wrong)));
         }
-        let Some(plan) = plan else { return Ok(response) };
+        let Some(plan) = plan else {
+            return Ok(response);
+        };
         if plan.egress == Egress::Off || plan.responses.is_empty() {
             return Ok(response);
         }
@@ -242,7 +299,13 @@ impl Frozen {
             None => Ok(response),
             Some(wrong) if plan.egress == Egress::Warn => {
                 let id = exchange.request_id.as_str();
-                log::failure("warning", "response-invalid", Some(&plan.operation), id, &wrong);
+                log::failure(
+                    "warning",
+                    "response-invalid",
+                    Some(&plan.operation),
+                    id,
+                    &wrong,
+                );
                 Ok(response)
             }
             Some(wrong) => Err(Box::new(Problem::response_invalid("").because(wrong))),
@@ -250,10 +313,22 @@ impl Frozen {
     }
 
     #[cold]
-    fn render(&self, plan: Option<&Plan>, exchange: &Exchange, head: Option<&Head<'_>>, problem: Problem) -> Response {
+    fn render(
+        &self,
+        plan: Option<&Plan>,
+        exchange: &Exchange,
+        head: Option<&Head<'_>>,
+        problem: Problem,
+    ) -> Response {
         let id = exchange.request_id.as_str();
         if let Some(cause) = &problem.cause {
-            log::failure("error", &problem.code, plan.map(|plan| plan.operation.as_str()), id, cause);
+            log::failure(
+                "error",
+                &problem.code,
+                plan.map(|plan| plan.operation.as_str()),
+                id,
+                cause,
+            );
         }
         let path = head.map_or("", Head::path);
         let response = render::problem(problem, &self.spec.config, path, id);
@@ -261,7 +336,13 @@ impl Frozen {
             None => response,
             Some(wrong) => {
                 let problem = Problem::internal("").because(wrong.clone());
-                log::failure("error", "internal", plan.map(|plan| plan.operation.as_str()), id, &wrong);
+                log::failure(
+                    "error",
+                    "internal",
+                    plan.map(|plan| plan.operation.as_str()),
+                    id,
+                    &wrong,
+                );
                 render::problem(problem, &self.spec.config, path, id)
             }
         }
@@ -270,7 +351,9 @@ impl Frozen {
 
 impl std::fmt::Debug for Frozen {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Frozen").field("routes", &self.listing).finish_non_exhaustive()
+        f.debug_struct("Frozen")
+            .field("routes", &self.listing)
+            .finish_non_exhaustive()
     }
 }
 
@@ -306,7 +389,11 @@ fn fail(problem: Problem) -> Flow {
 #[cold]
 fn unrouted(matched: Matched, head: &Head<'_>) -> Reply {
     let allowed = |problem: Problem, allow: String| {
-        if defect("allow-missing") { problem } else { problem.header("allow", allow) }
+        if defect("allow-missing") {
+            problem
+        } else {
+            problem.header("allow", allow)
+        }
     };
     Err(Box::new(match matched {
         Matched::Options(allow) => {
@@ -329,7 +416,9 @@ fn unrouted(matched: Matched, head: &Head<'_>) -> Reply {
             let detail = format!("{} is not allowed here; use one of: {allow}", head.method);
             allowed(Problem::method_not_allowed(detail), allow)
         }
-        Matched::UnknownMethod => Problem::not_implemented("the method is not known to this server"),
+        Matched::UnknownMethod => {
+            Problem::not_implemented("the method is not known to this server")
+        }
         Matched::NotUtf8 => Problem::malformed_request("the path is not UTF-8"),
         Matched::NotFound | Matched::Route(_) => Problem::not_found("no route matches the path"),
     }))
@@ -358,7 +447,11 @@ fn check<'r>(
             body::check(media, content, violations)?;
         }
     }
-    if violations.is_empty() { Ok(arguments) } else { Err(invalid(std::mem::take(violations))) }
+    if violations.is_empty() {
+        Ok(arguments)
+    } else {
+        Err(invalid(std::mem::take(violations)))
+    }
 }
 
 #[cold]
@@ -377,7 +470,11 @@ fn invalid(violations: Violations) -> Box<Problem> {
 #[cold]
 fn refused(plan: &Plan, exchange: &Exchange, content: &[u8]) -> Flow {
     let mut violations = Violations::default();
-    let media = plan.body.as_ref().zip(exchange.media).and_then(|(body, media)| body.content.get(media));
+    let media = plan
+        .body
+        .as_ref()
+        .zip(exchange.media)
+        .and_then(|(body, media)| body.content.get(media));
     if let Some(media) = media
         && let Err(problem) = body::check(media, content, &mut violations)
     {
@@ -404,7 +501,10 @@ pub(crate) fn shield<T>(handler: impl FnOnce() -> T) -> Result<T, Box<Problem>> 
 /// Why a response must not be written: its status, or a field that would break the message (RFC 9110 section 5.5).
 fn unsendable(response: &Response) -> Option<String> {
     if !(200..=599).contains(&response.status) {
-        return Some(format!("{} is no status of a response; use one from 200 to 599", response.status));
+        return Some(format!(
+            "{} is no status of a response; use one from 200 to 599",
+            response.status
+        ));
     }
     let breaks = |text: &str| text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
     if response.content_type.as_deref().is_some_and(breaks) {
@@ -412,11 +512,15 @@ fn unsendable(response: &Response) -> Option<String> {
     }
     let token = |name: &str| {
         !name.is_empty()
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
     };
     for (name, value) in &response.headers {
         if !token(name) {
-            return Some(format!("header name {name:?} is not a token (RFC 9110 section 5.1)"));
+            return Some(format!(
+                "header name {name:?} is not a token (RFC 9110 section 5.1)"
+            ));
         }
         if breaks(value) {
             return Some(format!("header {name} holds CR, LF or NUL"));
@@ -435,13 +539,17 @@ fn egress(plan: &Plan, response: &Response) -> Option<String> {
         Body::Stream(_) => return None,
     };
     let essence = media::essence(response.content_type.as_deref().unwrap_or_default());
-    let media = declared.content.iter().find(|media| media::takes(&media.essence, essence))?;
+    let media = declared
+        .content
+        .iter()
+        .find(|media| media::takes(&media.essence, essence))?;
     let schema = media.schema.as_ref()?;
     let mut violations = Violations::default();
     match media.kind {
         Kind::Json if schema.accepts(content) => return None,
         Kind::Json => {
-            if let Err(problem) = body::explain(schema, content, Source::Response, &mut violations) {
+            if let Err(problem) = body::explain(schema, content, Source::Response, &mut violations)
+            {
                 return Some(format!("the body is not JSON: {}", problem.detail));
             }
         }
@@ -454,6 +562,15 @@ fn egress(plan: &Plan, response: &Response) -> Option<String> {
     if violations.is_empty() {
         return None;
     }
-    let lines = violations.list.iter().map(|violation| format!("{} {} ({})", violation.pointer, violation.message, violation.keyword));
-    Some(format!("status {}: {}", response.status, lines.collect::<Vec<_>>().join("; ")))
+    let lines = violations.list.iter().map(|violation| {
+        format!(
+            "{} {} ({})",
+            violation.pointer, violation.message, violation.keyword
+        )
+    });
+    Some(format!(
+        "status {}: {}",
+        response.status,
+        lines.collect::<Vec<_>>().join("; ")
+    ))
 }

@@ -89,7 +89,9 @@ pub(crate) enum StatusKey {
 
 impl StatusKey {
     pub(crate) fn read(key: &str) -> Result<Self, String> {
-        let wrong = || format!("\"{key}\" is no status of a response; write \"200\", \"4XX\" or \"default\"");
+        let wrong = || {
+            format!("\"{key}\" is no status of a response; write \"200\", \"4XX\" or \"default\"")
+        };
         match key.as_bytes() {
             b"default" => Ok(Self::Default),
             [class @ b'1'..=b'5', b'X', b'X'] => Ok(Self::Class(u16::from(class - b'0'))),
@@ -104,7 +106,11 @@ impl StatusKey {
 impl Plan {
     /// The declaration of `status`: its own, its class's, the default.
     pub(crate) fn response(&self, status: u16) -> Option<&Declared> {
-        let of = |key: StatusKey| self.responses.iter().find(|declared| declared.status == key);
+        let of = |key: StatusKey| {
+            self.responses
+                .iter()
+                .find(|declared| declared.status == key)
+        };
         of(StatusKey::One(status))
             .or_else(|| of(StatusKey::Class(status / 100)))
             .or_else(|| of(StatusKey::Default))

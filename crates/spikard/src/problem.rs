@@ -3,6 +3,9 @@
 use spikard_contract::Violations;
 use std::borrow::Cow;
 
+/// Prefix of `type` by default.
+pub(crate) const BASE: &str = "urn:spikard:problem:";
+
 /// One row: stable code, status, title.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
@@ -98,6 +101,12 @@ impl Problem {
         value: impl Into<Cow<'static, str>>,
     ) -> Self {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Says what went wrong inside: for the log, and for the client only with `debug`.
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
         self
     }
 }

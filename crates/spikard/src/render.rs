@@ -24,7 +24,16 @@ pub(crate) fn problem(problem: Problem, config: &Config, path: &str, request_id:
     member(&mut text, "request_id", request_id);
     if !problem.violations.is_empty() {
         let shown = |violation: &Violation| show(violation, config.debug);
-        member(&mut text, "errors", &problem.violations.list.iter().map(shown).collect::<Vec<_>>());
+        member(
+            &mut text,
+            "errors",
+            &problem
+                .violations
+                .list
+                .iter()
+                .map(shown)
+                .collect::<Vec<_>>(),
+        );
         if problem.violations.truncated {
             member(&mut text, "truncated", &true);
         }
@@ -47,8 +56,18 @@ pub(crate) fn problem(problem: Problem, config: &Config, path: &str, request_id:
 }
 
 /// Members that extensions cannot replace.
-const STANDARD: &[&str] =
-    &["type", "title", "status", "detail", "instance", "code", "request_id", "errors", "truncated", "cause"];
+const STANDARD: &[&str] = &[
+    "type",
+    "title",
+    "status",
+    "detail",
+    "instance",
+    "code",
+    "request_id",
+    "errors",
+    "truncated",
+    "cause",
+];
 
 fn kind(problem: &Problem, base: &str) -> String {
     let base = if base.is_empty() { BASE } else { base };

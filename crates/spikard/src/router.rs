@@ -6,8 +6,9 @@ use crate::template::Segment;
 use spikard_contract::urlencoded::percent_decode;
 
 /// Methods that are known without being registered: RFC 9110 section 9, PATCH (RFC 5789), QUERY.
-const KNOWN: &[&str] =
-    &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY", "OPTIONS", "TRACE", "CONNECT"];
+const KNOWN: &[&str] = &[
+    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY", "OPTIONS", "TRACE", "CONNECT",
+];
 
 /// Where a request goes.
 #[derive(Debug, PartialEq)]
@@ -49,11 +50,20 @@ struct Node {
 
 impl Router {
     pub(crate) fn new(trailing_slash: TrailingSlash) -> Self {
-        Self { nodes: vec![Node::default()], custom: Vec::new(), trailing_slash: Some(trailing_slash) }
+        Self {
+            nodes: vec![Node::default()],
+            custom: Vec::new(),
+            trailing_slash: Some(trailing_slash),
+        }
     }
 
     /// Adds a route; the one that cannot be told apart from it, if there is one, is returned and kept.
-    pub(crate) fn add(&mut self, method: &str, segments: &[Segment], route: usize) -> Result<(), usize> {
+    pub(crate) fn add(
+        &mut self,
+        method: &str,
+        segments: &[Segment],
+        route: usize,
+    ) -> Result<(), usize> {
         let mut at = 0;
         let mut rest = false;
         for segment in segments {
@@ -73,7 +83,11 @@ impl Router {
             }
         }
         let node = &mut self.nodes[at];
-        let list = if rest { &mut node.rests } else { &mut node.routes };
+        let list = if rest {
+            &mut node.rests
+        } else {
+            &mut node.routes
+        };
         if let Some((_, other)) = list.iter().find(|(known, _)| **known == *method) {
             return Err(*other);
         }
@@ -90,7 +104,10 @@ impl Router {
     }
 
     fn static_child(&mut self, at: usize, text: &str) -> usize {
-        match self.nodes[at].statics.binary_search_by(|(known, _)| (**known).cmp(text)) {
+        match self.nodes[at]
+            .statics
+            .binary_search_by(|(known, _)| (**known).cmp(text))
+        {
             Ok(found) => self.nodes[at].statics[found].1,
             Err(place) => {
                 let child = self.grow();
@@ -115,7 +132,9 @@ impl Router {
     fn route(&self, method: &str, path: &str, encoded: bool) -> Option<usize> {
         let rest = path.strip_prefix('/')?;
         match self.walk(0, rest, encoded, &mut |routes| pick(routes, method)) {
-            None if method == "HEAD" => self.walk(0, rest, encoded, &mut |routes| pick(routes, "GET")),
+            None if method == "HEAD" => {
+                self.walk(0, rest, encoded, &mut |routes| pick(routes, "GET"))
+            }
             found => found,
         }
     }
@@ -128,7 +147,11 @@ impl Router {
         let methods = self.methods(path, encoded);
         if !methods.is_empty() {
             let allow = allow(methods);
-            return if method == "OPTIONS" { Matched::Options(allow) } else { Matched::NotAllowed(allow) };
+            return if method == "OPTIONS" {
+                Matched::Options(allow)
+            } else {
+                Matched::NotAllowed(allow)
+            };
         }
         let other = match path.strip_suffix('/') {
             Some(shorter) if !shorter.is_empty() => shorter.to_owned(),
@@ -140,7 +163,9 @@ impl Router {
                 None => Matched::NotFound,
             },
             // `//host` would lead to another host.
-            Some(TrailingSlash::Redirect) if !other.starts_with("//") && !self.methods(&other, encoded).is_empty() => {
+            Some(TrailingSlash::Redirect)
+                if !other.starts_with("//") && !self.methods(&other, encoded).is_empty() =>
+            {
                 Matched::Redirect(other)
             }
             _ => Matched::NotFound,
@@ -151,7 +176,12 @@ impl Router {
     fn methods(&self, path: &str, encoded: bool) -> Vec<&str> {
         let mut methods = Vec::new();
         if path == "*" {
-            methods.extend(self.nodes.iter().flat_map(|node| node.routes.iter().chain(&node.rests)).map(|(method, _)| &**method));
+            methods.extend(
+                self.nodes
+                    .iter()
+                    .flat_map(|node| node.routes.iter().chain(&node.rests))
+                    .map(|(method, _)| &**method),
+            );
         } else if let Some(rest) = path.strip_prefix('/') {
             self.walk::<()>(0, rest, encoded, &mut |routes| {
                 methods.extend(routes.iter().map(|(method, _)| &**method));
@@ -195,7 +225,11 @@ impl Router {
         {
             return Some(taken);
         }
-        if rest.is_empty() || node.rests.is_empty() { None } else { take(&node.rests) }
+        if rest.is_empty() || node.rests.is_empty() {
+            None
+        } else {
+            take(&node.rests)
+        }
     }
 
     fn end<'s, T>(
@@ -204,7 +238,11 @@ impl Router {
         take: &mut impl FnMut(&'s [(Box<str>, usize)]) -> Option<T>,
     ) -> Option<T> {
         let routes = &self.nodes[at].routes;
-        if routes.is_empty() { None } else { take(routes) }
+        if routes.is_empty() {
+            None
+        } else {
+            take(routes)
+        }
     }
 }
 
@@ -214,21 +252,30 @@ impl Node {
             0 => return None,
             1 if *self.statics[0].0 == *text => 0,
             1 => return None,
-            _ => self.statics.binary_search_by(|(known, _)| (**known).cmp(text)).ok()?,
+            _ => self
+                .statics
+                .binary_search_by(|(known, _)| (**known).cmp(text))
+                .ok()?,
         };
         Some(self.statics[found].1)
     }
 }
 
 fn pick(routes: &[(Box<str>, usize)], method: &str) -> Option<usize> {
-    routes.iter().find(|(known, _)| **known == *method).map(|(_, route)| *route)
+    routes
+        .iter()
+        .find(|(known, _)| **known == *method)
+        .map(|(_, route)| *route)
 }
 
 /// The value of `allow`: in the order of [`KNOWN`], HEAD where GET is, OPTIONS always.
 fn allow(methods: Vec<&str>) -> String {
     let implied = |known: &str| known == "OPTIONS" || (known == "HEAD" && methods.contains(&"GET"));
-    let mut listed: Vec<&str> =
-        KNOWN.iter().copied().filter(|known| methods.contains(known) || implied(known)).collect();
+    let mut listed: Vec<&str> = KNOWN
+        .iter()
+        .copied()
+        .filter(|known| methods.contains(known) || implied(known))
+        .collect();
     for method in &methods {
         if !listed.contains(method) {
             listed.push(method);
@@ -287,11 +334,23 @@ mod tests {
             ("GET", "/caf%C3%A9", Matched::Route(6)),
             ("GET", "/caf%E9", Matched::NotUtf8),
             ("PURGE", "/cache", Matched::Route(7)),
-            ("PURGE", "/items/7", Matched::NotAllowed("GET, HEAD, OPTIONS".into())),
+            (
+                "PURGE",
+                "/items/7",
+                Matched::NotAllowed("GET, HEAD, OPTIONS".into()),
+            ),
             ("BREW", "/items/7", Matched::UnknownMethod),
             ("get", "/items/7", Matched::UnknownMethod),
-            ("PUT", "/items/search", Matched::NotAllowed("GET, HEAD, POST, OPTIONS".into())),
-            ("OPTIONS", "/items/new", Matched::Options("GET, HEAD, OPTIONS".into())),
+            (
+                "PUT",
+                "/items/search",
+                Matched::NotAllowed("GET, HEAD, POST, OPTIONS".into()),
+            ),
+            (
+                "OPTIONS",
+                "/items/new",
+                Matched::Options("GET, HEAD, OPTIONS".into()),
+            ),
             ("DELETE", "/nowhere", Matched::NotFound),
         ] {
             assert_eq!(router.find(method, path), expected, "{method} {path}");
@@ -301,8 +360,14 @@ mod tests {
     #[test]
     fn trailing_slashes_as_configured() {
         let redirect = router(TrailingSlash::Redirect, ROUTES);
-        assert_eq!(redirect.find("GET", "/items/7/"), Matched::Redirect("/items/7".into()));
-        assert_eq!(redirect.find("GET", "/slash"), Matched::Redirect("/slash/".into()));
+        assert_eq!(
+            redirect.find("GET", "/items/7/"),
+            Matched::Redirect("/items/7".into())
+        );
+        assert_eq!(
+            redirect.find("GET", "/slash"),
+            Matched::Redirect("/slash/".into())
+        );
         assert_eq!(redirect.find("GET", "/nowhere/"), Matched::NotFound);
         let ignore = router(TrailingSlash::Ignore, ROUTES);
         assert_eq!(ignore.find("GET", "/items/7/"), Matched::Route(1));

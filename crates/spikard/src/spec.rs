@@ -33,6 +33,18 @@ pub struct AppSpec {
     pub groups: Vec<GroupSpec>,
 }
 
+impl AppSpec {
+    /// How many callables its routes refer to: the highest index and one.
+    pub fn handlers(&self) -> usize {
+        fn of(routes: &[RouteSpec], groups: &[GroupSpec]) -> usize {
+            let own = routes.iter().map(|route| route.handler + 1);
+            let inner = groups.iter().map(|group| of(&group.routes, &group.groups));
+            own.chain(inner).max().unwrap_or(0)
+        }
+        of(&self.routes, &self.groups)
+    }
+}
+
 /// Routes under one prefix that share tags and policy; groups nest.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

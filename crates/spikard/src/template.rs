@@ -22,7 +22,9 @@ pub(crate) struct Template {
 }
 
 /// What `{id:int}` may name.
-const SHORTHANDS: &[&str] = &["int", "uuid", "float", "bool", "date", "datetime", "str", "path"];
+const SHORTHANDS: &[&str] = &[
+    "int", "uuid", "float", "bool", "date", "datetime", "str", "path",
+];
 
 impl Template {
     /// Reads `path`; what is wrong is said with what to write instead.
@@ -31,7 +33,10 @@ impl Template {
             return Err(format!("a path starts with `/`; write \"/{path}\""));
         };
         let pieces: Vec<&str> = rest.split('/').collect();
-        let mut template = Self { segments: Vec::new(), captures: Vec::new() };
+        let mut template = Self {
+            segments: Vec::new(),
+            captures: Vec::new(),
+        };
         for (index, piece) in pieces.iter().enumerate() {
             template.segment(piece, index + 1 == pieces.len())?;
         }
@@ -39,7 +44,10 @@ impl Template {
     }
 
     fn segment(&mut self, piece: &str, last: bool) -> Result<(), String> {
-        let Some(inner) = piece.strip_prefix('{').and_then(|piece| piece.strip_suffix('}')) else {
+        let Some(inner) = piece
+            .strip_prefix('{')
+            .and_then(|piece| piece.strip_suffix('}'))
+        else {
             return self.literal(piece);
         };
         let (inner, kind) = match inner.split_once(':') {
@@ -51,30 +59,53 @@ impl Template {
             None => (inner, kind == Some("path")),
         };
         let schema = kind.map(|kind| shorthand(name, kind)).transpose()?;
-        if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) {
-            return Err(format!("\"{piece}\" has no usable name; write \"{{id}}\", \"{{id:int}}\" or \"{{*rest}}\""));
+        if name.is_empty()
+            || !name
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+        {
+            return Err(format!(
+                "\"{piece}\" has no usable name; write \"{{id}}\", \"{{id:int}}\" or \"{{*rest}}\""
+            ));
         }
         if self.captures.iter().any(|(other, _)| other == name) {
-            return Err(format!("the path has two parameters named \"{name}\"; rename one"));
+            return Err(format!(
+                "the path has two parameters named \"{name}\"; rename one"
+            ));
         }
         if rest && !last {
-            return Err(format!("\"{piece}\" takes the rest of the path, so nothing may follow it"));
+            return Err(format!(
+                "\"{piece}\" takes the rest of the path, so nothing may follow it"
+            ));
         }
         self.captures.push((name.to_owned(), schema));
         let name = name.to_owned();
-        self.segments.push(if rest { Segment::Rest(name) } else { Segment::Parameter(name) });
+        self.segments.push(if rest {
+            Segment::Rest(name)
+        } else {
+            Segment::Parameter(name)
+        });
         Ok(())
     }
 
     fn literal(&mut self, piece: &str) -> Result<(), String> {
         if let Some(name) = piece.strip_prefix(':') {
-            return Err(format!("path segments must not start with `:`; for a capture write \"{{{name}}}\""));
+            return Err(format!(
+                "path segments must not start with `:`; for a capture write \"{{{name}}}\""
+            ));
         }
-        if let Some(wrong) = piece.chars().find(|c| matches!(c, '{' | '}' | '?' | '#' | '%')) {
+        if let Some(wrong) = piece
+            .chars()
+            .find(|c| matches!(c, '{' | '}' | '?' | '#' | '%'))
+        {
             return Err(match wrong {
-                '{' | '}' => format!("\"{piece}\": a capture is a whole segment; write \"{{name}}\" between two `/`"),
+                '{' | '}' => format!(
+                    "\"{piece}\": a capture is a whole segment; write \"{{name}}\" between two `/`"
+                ),
                 '%' => format!("\"{piece}\": write the characters themselves, not percent-encoded"),
-                _ => format!("\"{piece}\": `{wrong}` ends a path; query parameters are declared, not written in the path"),
+                _ => format!(
+                    "\"{piece}\": `{wrong}` ends a path; query parameters are declared, not written in the path"
+                ),
             });
         }
         self.segments.push(Segment::Static(piece.to_owned()));
@@ -110,8 +141,14 @@ fn shorthand(name: &str, kind: &str) -> Result<Value, String> {
         "str" | "path" => json!({"type": "string"}),
         _ => {
             let near = crate::mistake::did_you_mean(kind, SHORTHANDS.iter().copied());
-            let near = if near.is_empty() { format!("; write one of {}", SHORTHANDS.join(", ")) } else { near };
-            return Err(format!("\"{{{name}:{kind}}}\" has an unknown shorthand \"{kind}\"{near}"));
+            let near = if near.is_empty() {
+                format!("; write one of {}", SHORTHANDS.join(", "))
+            } else {
+                near
+            };
+            return Err(format!(
+                "\"{{{name}:{kind}}}\" has an unknown shorthand \"{kind}\"{near}"
+            ));
         }
     })
 }
@@ -126,7 +163,10 @@ mod tests {
         assert_eq!(template.segments[1], Segment::Parameter("id".into()));
         assert_eq!(template.segments[3], Segment::Rest("path".into()));
         assert_eq!(template.document_path(), "/items/{id}/files/{path}");
-        assert_eq!(Template::read("/").unwrap().segments, [Segment::Static(String::new())]);
+        assert_eq!(
+            Template::read("/").unwrap().segments,
+            [Segment::Static(String::new())]
+        );
     }
 
     #[test]
@@ -134,7 +174,7 @@ mod tests {
         for (path, says) in [
             ("items", "starts with `/`"),
             ("/:id", "write \"{id}\""),
-            ("/{id:itn}", "did you mean \"int\"?"),
+            ("/{id:itm}", "did you mean \"int\"?"),
             ("/{id:decimal}", "write one of int"),
             ("/{*rest}/x", "nothing may follow"),
             ("/{a}/{a}", "two parameters named \"a\""),
