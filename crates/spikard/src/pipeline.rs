@@ -242,12 +242,27 @@ impl Frozen {
             body: content,
             request_id: exchange.request_id.as_str(),
             peer,
+            checked: false,
         };
         let endpoint = &self.endpoints[plan.endpoint];
-        match shield(|| endpoint.call(request, context)) {
-            Ok(Flow::Refused) => refused(plan, exchange, content),
-            Ok(flow) => flow,
-            Err(problem) => Flow::Done(Err(problem)),
+        let first = shield(|| endpoint.call(request, context)).unwrap_or_else(failed);
+        if !matches!(first, Flow::Refused) {
+            return first;
+        }
+        // The language's decoder refused the body: the core says why, or finds nothing and asks again.
+        if let Some(answer) = refused(plan, exchange, content) {
+            return answer;
+        }
+        let checked = Request {
+            checked: true,
+            ..request
+        };
+        match shield(|| endpoint.call(checked, context)).unwrap_or_else(failed) {
+            Flow::Refused => fail(*invalid(Violations {
+                list: vec![body::refused()],
+                truncated: false,
+            })),
+            flow => flow,
         }
     }
 
@@ -466,24 +481,21 @@ fn invalid(violations: Violations) -> Box<Problem> {
     Box::new(problem)
 }
 
-/// The language's decoder refused the body: the core says why.
+/// The answer to a body that the core refuses as well.
 #[cold]
-fn refused(plan: &Plan, exchange: &Exchange, content: &[u8]) -> Flow {
+fn refused(plan: &Plan, exchange: &Exchange, content: &[u8]) -> Option<Flow> {
     let mut violations = Violations::default();
-    let media = plan
-        .body
-        .as_ref()
-        .zip(exchange.media)
-        .and_then(|(body, media)| body.content.get(media));
-    if let Some(media) = media
-        && let Err(problem) = body::check(media, content, &mut violations)
-    {
-        return Flow::Done(Err(problem));
+    let body = plan.body.as_ref()?;
+    let media = body.content.get(exchange.media?)?;
+    match body::check(media, content, &mut violations) {
+        Err(problem) => Some(Flow::Done(Err(problem))),
+        Ok(()) if violations.is_empty() => None,
+        Ok(()) => Some(Flow::Done(Err(invalid(violations)))),
     }
-    if violations.is_empty() {
-        violations.push(body::refused());
-    }
-    Flow::Done(Err(invalid(violations)))
+}
+
+fn failed(problem: Box<Problem>) -> Flow {
+    Flow::Done(Err(problem))
 }
 
 /// Runs `handler`; a panic becomes 500.

@@ -1,6 +1,7 @@
 //! Path templates: `/items/{id}`, `/files/{*path}`, `/items/{id:int}`. Text in, segments out; nothing is matched here.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use spikard_contract::parameter;
 
 /// One segment of a template.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,11 +21,6 @@ pub(crate) struct Template {
     /// Name and schema of each capture, in order; `None` without a shorthand.
     pub(crate) captures: Vec<(String, Option<Value>)>,
 }
-
-/// What `{id:int}` may name.
-const SHORTHANDS: &[&str] = &[
-    "int", "uuid", "float", "bool", "date", "datetime", "str", "path",
-];
 
 impl Template {
     /// Reads `path`; what is wrong is said with what to write instead.
@@ -131,25 +127,14 @@ impl Template {
 }
 
 fn shorthand(name: &str, kind: &str) -> Result<Value, String> {
-    Ok(match kind {
-        "int" => json!({"type": "integer"}),
-        "uuid" => json!({"type": "string", "format": "uuid"}),
-        "float" => json!({"type": "number"}),
-        "bool" => json!({"type": "boolean"}),
-        "date" => json!({"type": "string", "format": "date"}),
-        "datetime" => json!({"type": "string", "format": "date-time"}),
-        "str" | "path" => json!({"type": "string"}),
-        _ => {
-            let near = crate::mistake::did_you_mean(kind, SHORTHANDS.iter().copied());
-            let near = if near.is_empty() {
-                format!("; write one of {}", SHORTHANDS.join(", "))
-            } else {
-                near
-            };
-            return Err(format!(
-                "\"{{{name}:{kind}}}\" has an unknown shorthand \"{kind}\"{near}"
-            ));
-        }
+    parameter::shorthand(kind).ok_or_else(|| {
+        let near = match crate::did_you_mean(kind, parameter::SHORTHANDS.iter().copied()) {
+            near if near.is_empty() => {
+                format!("; write one of {}", parameter::SHORTHANDS.join(", "))
+            }
+            near => near,
+        };
+        format!("\"{{{name}:{kind}}}\" has an unknown shorthand \"{kind}\"{near}")
     })
 }
 
