@@ -159,7 +159,7 @@ mod tests {
         for (path, says) in [
             ("items", "starts with `/`"),
             ("/:id", "write \"{id}\""),
-            ("/{id:itm}", "did you mean \"int\"?"),
+            ("/{id:imt}", "did you mean \"int\"?"),
             ("/{id:decimal}", "write one of int"),
             ("/{*rest}/x", "nothing may follow"),
             ("/{a}/{a}", "two parameters named \"a\""),
