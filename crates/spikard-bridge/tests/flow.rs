@@ -1,5 +1,7 @@
 //! One call between the pipeline and a guest, without a pipeline.
 
+#![allow(clippy::panic, reason = "a failed test")]
+
 mod echo_guest;
 
 use echo_guest::{Does, Echo};

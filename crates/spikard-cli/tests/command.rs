@@ -1,87 +1,14 @@
-//! The binary with a fake interpreter: a shell script in a folder of its own, found through `VIRTUAL_ENV`.
+//! `spikard run` and the command line, with a fake interpreter.
+#![allow(clippy::panic, reason = "a failed test")]
 
-use rustix::process::{Pid, Signal, kill_process};
+mod fake;
+
+use fake::{READY, folder, output, pid, program, spikard, within_limit};
+use rustix::process::{Signal, kill_process};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::process::{Child, ChildStderr};
 use tempfile::TempDir;
-
-/// Longer than any of these tests takes; a hang ends there.
-const LIMIT: Duration = Duration::from_secs(20);
-
-/// Says that it serves; `/proc` because a shell's `>&` takes one digit.
-const READY: &str = "echo ready > /proc/$$/fd/$SPIKARD_READY_FD";
-
-/// A folder with an empty `app.py` and an interpreter that runs `script`.
-fn folder(script: &str) -> TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("app.py"), "").expect("an app");
-    std::fs::create_dir(folder.path().join("bin")).expect("a folder");
-    let python = folder.path().join("bin/python");
-    std::fs::write(&python, format!("#!/bin/sh\n{script}\n")).expect("an interpreter");
-    std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).expect("permissions");
-    folder
-}
-
-fn spikard(folder: &TempDir, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_spikard"));
-    command
-        .args(arguments)
-        .current_dir(folder.path())
-        .env("VIRTUAL_ENV", folder.path());
-    for name in [
-        "SPIKARD_FD",
-        "SPIKARD_HOST",
-        "SPIKARD_PORT",
-        "SPIKARD_EMIT",
-        "SPIKARD_READY_FD",
-    ] {
-        command.env_remove(name);
-    }
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    // Its own group: no terminal's Ctrl-C reaches the worker except through the command.
-    command.process_group(0);
-    command
-}
-
-fn output(command: &mut Command) -> (i32, String, String) {
-    let child = command.spawn().expect("the command");
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = within_limit(child);
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    (
-        status.code().expect("an exit code"),
-        text(stdout),
-        text(stderr),
-    )
-}
-
-fn within_limit(child: Child) -> Output {
-    let pid = pid(&child);
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || sender.send(child.wait_with_output()));
-    match receiver.recv_timeout(LIMIT) {
-        Ok(output) => output.expect("output"),
-        Err(_) => {
-            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-            panic!("the command did not end within {LIMIT:?}");
-        }
-    }
-}
-
-fn pid(child: &Child) -> Pid {
-    Pid::from_raw(i32::try_from(child.id()).expect("a pid")).expect("a pid")
-}
 
 /// Starts `run --port 0` and waits for its address.
 fn serving(folder: &TempDir) -> (Child, String, BufReader<ChildStderr>) {
@@ -226,6 +153,25 @@ fn several_apps_are_listed_and_not_chosen_from() {
     assert_eq!(code, 2);
     assert!(
         stderr.starts_with("error: several apps are here: app.py, main.py\n"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_cargo_project_is_run_by_cargo_with_the_same_environment() {
+    let folder = folder("exit 9");
+    std::fs::remove_file(folder.path().join("app.py")).expect("no app.py");
+    std::fs::write(folder.path().join("Cargo.toml"), "").expect("a manifest");
+    program(
+        &folder.path().join("bin/cargo"),
+        &format!("test -S /proc/$$/fd/$SPIKARD_FD || exit 3\n{READY}\necho $@"),
+    );
+    let path = format!("{}:/usr/bin:/bin", folder.path().join("bin").display());
+    let (code, stdout, stderr) =
+        output(spikard(&folder, &["run", "--port", "0"]).env("PATH", path));
+    assert_eq!(
+        (code, stdout.as_str()),
+        (0, "run --quiet --manifest-path Cargo.toml\n"),
         "{stderr}"
     );
 }

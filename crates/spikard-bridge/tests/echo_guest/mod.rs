@@ -2,6 +2,7 @@
 //! the bridge needs no interpreter.
 
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::panic, reason = "a test double that panics on demand")]
 
 use spikard::{Cancel, Problem, Response};
 use spikard_bridge::{Call, Completion, Guest, Outcome, Token};
@@ -11,7 +12,7 @@ use std::rc::Rc;
 
 /// What a callable does.
 #[derive(Debug, Clone)]
-pub enum Does {
+pub(crate) enum Does {
     /// Answers at once with the request's arguments, body and id as text.
     Echo,
     /// Answers at once with a status.
@@ -34,19 +35,19 @@ pub enum Does {
 
 /// The guest, with what happened to it.
 #[derive(Default)]
-pub struct Echo {
-    pub completion: Completion,
-    pub waiting: RefCell<Vec<Token>>,
-    pub cancelled: RefCell<Vec<(Token, Cancel)>>,
+pub(crate) struct Echo {
+    pub(crate) completion: Completion,
+    pub(crate) waiting: RefCell<Vec<Token>>,
+    pub(crate) cancelled: RefCell<Vec<(Token, Cancel)>>,
 }
 
 impl Echo {
-    pub fn new() -> Rc<Self> {
+    pub(crate) fn new() -> Rc<Self> {
         Rc::default()
     }
 
     /// Completes the call that suspended last.
-    pub fn complete(&self, status: u16) -> bool {
+    pub(crate) fn complete(&self, status: u16) -> bool {
         let token = *self.waiting.borrow().last().expect("a call that suspended");
         self.completion.complete(token, Ok(Response::empty(status)))
     }
