@@ -3,6 +3,7 @@
 
 use crate::app::App;
 use crate::output::Failure;
+use spikard::DefinitionError;
 use spikard::spec::AppSpec;
 use std::io;
 use std::path::PathBuf;
@@ -76,5 +77,14 @@ pub(crate) fn spec(app: &App, interpreter: Option<PathBuf>) -> Result<AppSpec, F
             ),
         );
     };
-    spikard_bridge::parse(last).map_err(|error| Failure::app(error.to_string()))
+    spikard_bridge::parse(last).map_err(|error| wrong(app, &error))
+}
+
+/// Every mistake of the app's definition, one per line.
+pub(crate) fn wrong(app: &App, error: &DefinitionError) -> Failure {
+    let headline = match error.mistakes.len() {
+        1 => format!("{} has a mistake:", app.name()),
+        several => format!("{} has {several} mistakes:", app.name()),
+    };
+    Failure::app(headline).advice(error.to_string())
 }
