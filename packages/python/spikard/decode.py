@@ -30,12 +30,14 @@ class Decoder:
     """For bodies that the core accepts and `convert` refused."""
 
 
+def text_decoder(kind: type[str] | type[bytes]) -> Decoder:
+    """The decoder of a body that is not JSON."""
+    read: Decode = _text if kind is str else bytes
+    return Decoder(read, False, read)
+
+
 def decoder(kind: Any) -> Decoder:
-    """The decoder of a body annotation."""
-    if kind is bytes:
-        return Decoder(bytes, False, bytes)
-    if kind is str:
-        return Decoder(_text, False, _text)
+    """The decoder of a JSON body's annotation."""
     if is_pydantic(kind):
         read = _pydantic(kind)
         return Decoder(read, False, read)

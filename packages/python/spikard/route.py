@@ -125,31 +125,28 @@ class _Work:
     # --- signature
 
     def read_signature(self) -> None:
-        try:
-            signature = inspect.signature(self.handler)
-        except (TypeError, ValueError):
-            self.note(f"{self.handler!r} has no signature; write a function")
-            return
-        self.read_hints()
-        named = signature.parameters
-        for name in self.captures:
-            if name not in named:
+        with self.noting():
+            named = self.read_names()
+            for name in self.captures.keys() - named.keys():
                 close = difflib.get_close_matches(name, named, 1)
                 hint = f'did you mean "{close[0]}"?' if close else f"write `{name}: str` in `{_name(self.handler)}`"
                 self.note(f'"{name}" is in the path but not an argument of the handler; {hint}')
-        for parameter in named.values():
-            with self.noting():
-                self.read_argument(parameter)
+            for parameter in named.values():
+                with self.noting():
+                    self.read_argument(parameter)
 
-    def read_hints(self) -> None:
-        function = inspect.unwrap(underlying(self.handler))
+    def read_names(self) -> Mapping[str, inspect.Parameter]:
+        """The arguments by name; their annotations go to `hints`. Raises Mistake when they cannot be read."""
         try:
+            function = inspect.unwrap(underlying(self.handler))
             self.hints = typing.get_type_hints(function, localns=dict(self.route.scope), include_extras=True)
+            return inspect.signature(self.handler).parameters
         except NameError as error:
-            self.note(f"{error} in an annotation; import it at the top of the module, outside `if TYPE_CHECKING`")
-            self.hints = dict.fromkeys(getattr(function, "__annotations__", {}), Any)
-        except TypeError as error:
-            self.note(f"an annotation cannot be read: {error}")
+            raise Mistake(
+                f"{error} in an annotation; import it at the top of the module, outside `if TYPE_CHECKING`"
+            ) from None
+        except (TypeError, ValueError) as error:
+            raise Mistake(f"its signature cannot be read: {error}; write a function with annotations") from None
 
     def read_argument(self, parameter: inspect.Parameter) -> None:
         name = parameter.name
@@ -259,7 +256,7 @@ class _Work:
             raise Mistake(f'"{name}: {_show(kind)}" cannot be read from {media}; take bytes or str')
         typed = _annotated(nullable, body, metas)
         schema: Any = dict(body.schema) if body.schema is not None else self.schemas.of(typed) if json else True
-        self.decoder = decode.decoder(typed if json else kind)
+        self.decoder = decode.decoder(typed) if json else decode.text_decoder(kind)
         self.body = {"content": {media: schema}, "required": default is inspect.Parameter.empty and not optional}
         proved = self.decoder.validates and body.schema is None
         self.decoder = dataclasses.replace(self.decoder, validates=proved)
