@@ -14,6 +14,7 @@ pub mod head;
 mod log;
 mod media;
 mod mistake;
+mod native;
 mod params;
 mod pipeline;
 mod plan;
@@ -30,6 +31,10 @@ pub use config::Config;
 pub use endpoint::{Cancel, Endpoint, Flow, Reply, Request};
 pub use head::{Head, Headers};
 pub use mistake::{DefinitionError, Mistake, did_you_mean};
+pub use native::{
+    App, Bytes, Cookies, Created, Describe, ETag, Extract, Fields, Group, Handler, HeaderParams,
+    Html, IntoReply, Json, OwnedRequest, Path, Query, RequestId, State, Status, Text,
+};
 pub use pipeline::{Frozen, RouteLine};
 pub use problem::Problem;
 pub use response::{Body, Response};

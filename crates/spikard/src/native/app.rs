@@ -1,0 +1,473 @@
+//! The builder: routes, groups, state and options of an app in Rust. It collects; checking is the freeze's business.
+
+use super::describe::{Describe, States};
+use super::handler::Handler;
+use super::operation::{Operation, OwnedRequest};
+use super::reply::IntoReply;
+use super::schemas::Schemas;
+use crate::config::{AdditionalQuery, Config, Egress, TrailingSlash};
+use crate::spec::{AppSpec, Declared, GroupSpec, Policy, ResponseSpec, RouteSpec};
+use crate::{DefinitionError, Endpoint, Frozen, Mistake};
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde_json::{Map, Value};
+use std::any::{Any, TypeId};
+use std::future::Future;
+use std::panic::Location;
+
+/// An app: routes, groups, state, options. Built once, frozen, served.
+///
+/// ```
+/// use spikard::{App, Path, TestClient};
+///
+/// async fn hello(Path(name): Path<String>) -> String {
+///     format!("Hello, {name}")
+/// }
+///
+/// let app = App::new("Greeter", "1.0.0").get("/hello/{name}", hello).summary("Greet somebody.");
+/// let client = TestClient::new(app)?;
+/// assert_eq!(client.get("/hello/Ada").wait().text(), "Hello, Ada");
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
+pub struct App {
+    title: String,
+    version: String,
+    description: Option<String>,
+    config: Config,
+    states: States,
+    schemas: Map<String, Value>,
+    scope: Scope,
+}
+
+/// Routes under one prefix, with tags and a policy of their own; groups nest.
+pub struct Group {
+    scope: Scope,
+}
+
+/// What an app and a group have in common.
+#[derive(Default)]
+struct Scope {
+    prefix: String,
+    tags: Vec<String>,
+    policy: Policy,
+    routes: Vec<Route>,
+    groups: Vec<Scope>,
+    mistakes: Vec<Mistake>,
+}
+
+/// Gives what serves a route, and describes it meanwhile.
+type Build = Box<dyn FnOnce(&mut Describe<'_>) -> Box<dyn Endpoint>>;
+
+struct Route {
+    spec: RouteSpec,
+    /// Response types that the user declares; described at freeze.
+    responses: Vec<(u16, fn(&mut Schemas) -> Value)>,
+    build: Build,
+}
+
+impl Scope {
+    fn add(&mut self, mut spec: RouteSpec, place: &Location<'_>, build: Build) {
+        if spec.declared.file.is_empty() {
+            place.file().clone_into(&mut spec.declared.file);
+            spec.declared.line = place.line();
+        }
+        self.routes.push(Route {
+            spec,
+            responses: Vec::new(),
+            build,
+        });
+    }
+
+    fn handler<A: 'static, H: Handler<A>>(
+        &mut self,
+        method: &str,
+        path: &str,
+        handler: H,
+        place: &Location<'_>,
+    ) {
+        let name = std::any::type_name::<H>()
+            .rsplit("::")
+            .next()
+            .unwrap_or_default();
+        self.add(
+            blank(method, path, name),
+            place,
+            Box::new(|describe| handler.endpoint(describe)),
+        );
+    }
+
+    fn operation<F, Fut, R>(&mut self, spec: RouteSpec, function: F, place: &Location<'_>)
+    where
+        F: Fn(OwnedRequest) -> Fut + 'static,
+        Fut: Future<Output = R> + 'static,
+        R: IntoReply + 'static,
+    {
+        let build = move |describe: &mut Describe<'_>| -> Box<dyn Endpoint> {
+            let parameters = describe.complete_parameters();
+            Box::new(Operation {
+                function,
+                parameters,
+                status: describe.status(),
+            })
+        };
+        self.add(spec, place, Box::new(build));
+    }
+
+    /// Changes the route added last.
+    fn last(&mut self, what: &str, place: &Location<'_>, change: impl FnOnce(&mut Route)) {
+        match self.routes.last_mut() {
+            Some(route) => change(route),
+            None => self.mistakes.push(Mistake {
+                place: format!("{}:{}", place.file(), place.line()),
+                message: format!(".{what}(...) describes the route before it, and there is none; write it after .get(...)"),
+            }),
+        }
+    }
+}
+
+fn blank(method: &str, path: &str, name: &str) -> RouteSpec {
+    RouteSpec {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        handler: 0,
+        parameters: Vec::new(),
+        body: None,
+        responses: IndexMap::new(),
+        status: None,
+        operation_id: None,
+        summary: None,
+        description: None,
+        tags: Vec::new(),
+        deprecated: false,
+        hidden: false,
+        policy: Policy::default(),
+        decoder_validates: false,
+        declared: Declared {
+            name: name.to_owned(),
+            file: String::new(),
+            line: 0,
+        },
+    }
+}
+
+/// The verbs and what describes a route: the same table for apps and groups.
+macro_rules! routes {
+    ($of:ident: $($(#[$doc:meta])* $verb:ident $method:literal;)*) => {
+        impl $of {
+            $(
+                $(#[$doc])*
+                #[track_caller]
+                pub fn $verb<A: 'static>(self, path: &str, handler: impl Handler<A>) -> Self {
+                    self.route($method, path, handler)
+                }
+            )*
+
+            /// A route of any method.
+            #[track_caller]
+            pub fn route<A: 'static>(mut self, method: &str, path: &str, handler: impl Handler<A>) -> Self {
+                self.scope.handler(method, path, handler, Location::caller());
+                self
+            }
+
+            /// A route that is already described, and a function that gets the whole request (contract first).
+            #[track_caller]
+            pub fn operation<F, Fut, R>(mut self, spec: RouteSpec, function: F) -> Self
+            where
+                F: Fn(OwnedRequest) -> Fut + 'static,
+                Fut: Future<Output = R> + 'static,
+                R: IntoReply + 'static,
+            {
+                self.scope.operation(spec, function, Location::caller());
+                self
+            }
+
+            /// Routes under `prefix` (`/items`); they inherit tags and policy. Their path `/` is the prefix itself.
+            pub fn group(mut self, prefix: &str, build: impl FnOnce(Group) -> Group) -> Self {
+                let scope = Scope { prefix: prefix.to_owned(), ..Scope::default() };
+                self.scope.groups.push(build(Group { scope }).scope);
+                self
+            }
+
+            /// One line about the route just added, for the documents.
+            #[track_caller]
+            pub fn summary(mut self, text: &str) -> Self {
+                self.scope.last("summary", Location::caller(), |route| route.spec.summary = Some(text.to_owned()));
+                self
+            }
+
+            /// CommonMark about the route just added, for the documents.
+            #[track_caller]
+            pub fn details(mut self, text: &str) -> Self {
+                self.scope.last("details", Location::caller(), |route| route.spec.description = Some(text.to_owned()));
+                self
+            }
+
+            /// Operation id of the route just added. Default: the handler's name.
+            #[track_caller]
+            pub fn operation_id(mut self, id: &str) -> Self {
+                self.scope.last("operation_id", Location::caller(), |route| route.spec.operation_id = Some(id.to_owned()));
+                self
+            }
+
+            /// Status of the plain results of the route just added. Default 200, or 204 for `()`.
+            #[track_caller]
+            pub fn status(mut self, status: u16) -> Self {
+                self.scope.last("status", Location::caller(), |route| route.spec.status = Some(status));
+                self
+            }
+
+            /// A further response of the route just added: JSON with the schema of `T`.
+            #[track_caller]
+            pub fn response<T: JsonSchema>(mut self, status: u16) -> Self {
+                self.scope.last("response", Location::caller(), |route| {
+                    route.responses.push((status, |schemas| schemas.reference::<T>()));
+                });
+                self
+            }
+
+            /// The route just added is still served and no longer advised.
+            #[track_caller]
+            pub fn deprecated(mut self) -> Self {
+                self.scope.last("deprecated", Location::caller(), |route| route.spec.deprecated = true);
+                self
+            }
+
+            /// The route just added is left out of the documents.
+            #[track_caller]
+            pub fn hidden(mut self) -> Self {
+                self.scope.last("hidden", Location::caller(), |route| route.spec.hidden = true);
+                self
+            }
+
+            /// Limits of the route just added; what is not set is inherited.
+            #[track_caller]
+            pub fn route_policy(mut self, policy: Policy) -> Self {
+                self.scope.last("route_policy", Location::caller(), |route| route.spec.policy = policy);
+                self
+            }
+        }
+    };
+}
+
+macro_rules! verbs {
+    ($of:ident) => {
+        routes! {
+            $of:
+            /// Reads; HEAD is answered from it.
+            get "GET";
+            /// Creates or acts.
+            post "POST";
+            /// Replaces.
+            put "PUT";
+            /// Changes a part.
+            patch "PATCH";
+            /// Removes.
+            delete "DELETE";
+            /// Reads with a body; safe and idempotent.
+            query "QUERY";
+        }
+    };
+}
+
+verbs!(App);
+verbs!(Group);
+
+impl Group {
+    /// A tag of every route inside, for the documents.
+    pub fn tag(mut self, tag: &str) -> Self {
+        self.scope.tags.push(tag.to_owned());
+        self
+    }
+
+    /// Limits of every route inside; what is not set is inherited.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.scope.policy = policy;
+        self
+    }
+}
+
+/// One setter per option.
+macro_rules! options {
+    ($($(#[$doc:meta])* $name:ident: $of:ty;)*) => {
+        impl App {
+            $(
+                $(#[$doc])*
+                pub fn $name(mut self, $name: $of) -> Self {
+                    self.config.$name = $name.into();
+                    self
+                }
+            )*
+        }
+    };
+}
+
+options! {
+    /// Largest request body in bytes (413). Default 10 MiB.
+    body_limit: u64;
+    /// Time for a handler in ms (504); 0 for none. Default 0.
+    handler_timeout_ms: u64;
+    /// What happens to a response that breaks its schema. Default: a 500.
+    egress: Egress;
+    /// What happens to undeclared query parameters. Default: they are ignored.
+    additional_query: AdditionalQuery;
+    /// How `/x/` relates to `/x`. Default: two paths.
+    trailing_slash: TrailingSlash;
+    /// Problems carry offending values and causes. Never in production. Default false.
+    debug: bool;
+    /// One JSON line per request on standard error. Default false.
+    access_log: bool;
+    /// Path of the OpenAPI document; empty for none. Default `/openapi.json`.
+    openapi_path: &str;
+    /// Path of the page that shows the document; empty for none. Default `/docs`.
+    docs_path: &str;
+    /// Serve `/health/live` and `/health/ready`. Default true.
+    health: bool;
+}
+
+impl App {
+    /// An app without routes.
+    pub fn new(title: &str, version: &str) -> Self {
+        Self {
+            title: title.to_owned(),
+            version: version.to_owned(),
+            description: None,
+            config: Config::default(),
+            states: States::new(),
+            schemas: Map::new(),
+            scope: Scope::default(),
+        }
+    }
+
+    /// CommonMark about the app, for the documents.
+    pub fn description(mut self, text: &str) -> Self {
+        self.description = Some(text.to_owned());
+        self
+    }
+
+    /// All options at once.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// A value that handlers take as `State<S>`; one per type. Clones are given out: put shared data into an `Rc`.
+    pub fn state<S: Clone + 'static>(mut self, state: S) -> Self {
+        self.states
+            .insert(TypeId::of::<S>(), Box::new(state) as Box<dyn Any>);
+        self
+    }
+
+    /// Shared schemas for operations that refer to `#/components/schemas/<name>`.
+    pub fn schemas(mut self, schemas: Map<String, Value>) -> Self {
+        self.schemas.extend(schemas);
+        self
+    }
+
+    /// The app as data and what serves it; mistakes that only Rust can see are reported here, the others at freeze.
+    pub fn into_parts(self) -> (AppSpec, Vec<Box<dyn Endpoint>>, Vec<Mistake>) {
+        let mut parts = Parts {
+            schemas: Schemas::new(),
+            states: self.states,
+            endpoints: Vec::new(),
+            mistakes: Vec::new(),
+        };
+        let top = parts.group(self.scope, "");
+        let mut schemas = self.schemas;
+        schemas.extend(parts.schemas.shared());
+        let spec = AppSpec {
+            title: self.title,
+            version: self.version,
+            description: self.description,
+            config: self.config,
+            schemas,
+            routes: top.routes,
+            groups: top.groups,
+        };
+        (spec, parts.endpoints, parts.mistakes)
+    }
+
+    /// Checks the whole app and compiles it; every mistake is reported.
+    ///
+    /// ```
+    /// use spikard::{App, Path};
+    ///
+    /// async fn show(Path(id): Path<i64>) -> String {
+    ///     id.to_string()
+    /// }
+    ///
+    /// let error = App::new("Shop", "1.0.0").get("/items/:id", show).freeze().unwrap_err();
+    /// assert!(error.to_string().contains("for a capture write \"{id}\""));
+    /// ```
+    pub fn freeze(self) -> Result<Frozen, DefinitionError> {
+        let (spec, endpoints, mut mistakes) = self.into_parts();
+        match Frozen::new(spec, endpoints) {
+            Ok(frozen) if mistakes.is_empty() => Ok(frozen),
+            Ok(_) => Err(DefinitionError { mistakes }),
+            Err(error) => {
+                mistakes.extend(error.mistakes);
+                Err(DefinitionError { mistakes })
+            }
+        }
+    }
+}
+
+struct Parts {
+    schemas: Schemas,
+    states: States,
+    endpoints: Vec<Box<dyn Endpoint>>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Parts {
+    fn group(&mut self, scope: Scope, outer: &str) -> GroupSpec {
+        let prefix = format!("{outer}{}", scope.prefix);
+        self.mistakes.extend(scope.mistakes);
+        let routes = scope
+            .routes
+            .into_iter()
+            .map(|route| self.route(route, &prefix))
+            .collect();
+        let groups = scope
+            .groups
+            .into_iter()
+            .map(|group| self.group(group, &prefix))
+            .collect();
+        GroupSpec {
+            prefix: scope.prefix,
+            tags: scope.tags,
+            policy: scope.policy,
+            routes,
+            groups,
+        }
+    }
+
+    fn route(&mut self, route: Route, prefix: &str) -> RouteSpec {
+        let Route {
+            mut spec,
+            responses,
+            build,
+        } = route;
+        spec.handler = self.endpoints.len();
+        let mut describe = Describe::new(&mut spec, prefix, &mut self.schemas, &self.states);
+        self.endpoints.push(build(&mut describe));
+        let wrong = describe.mistakes();
+        for (status, schema) in responses {
+            let content =
+                Map::from_iter([("application/json".to_owned(), schema(&mut self.schemas))]);
+            spec.responses.insert(
+                status.to_string(),
+                ResponseSpec {
+                    description: None,
+                    content,
+                },
+            );
+        }
+        let path = format!("{prefix}{}", spec.path);
+        self.mistakes.extend(
+            wrong
+                .into_iter()
+                .map(|message| Mistake::at(&spec.declared, &spec.method, &path, message)),
+        );
+        spec
+    }
+}

@@ -1,0 +1,20 @@
+//! The native Rust API: an app from async functions with typed extractors. It fills the same [`AppSpec`](crate::spec::AppSpec)
+//! as every other language; nothing here is on the path of a bound language.
+
+mod app;
+mod arguments;
+mod describe;
+mod extract;
+mod handler;
+mod operation;
+mod reply;
+mod schemas;
+
+pub use app::{App, Group};
+pub use describe::Describe;
+pub use extract::{
+    Bytes, Cookies, Extract, Fields, HeaderParams, Json, Path, Query, RequestId, State, Text,
+};
+pub use handler::Handler;
+pub use operation::OwnedRequest;
+pub use reply::{Created, ETag, Html, IntoReply, Status};
