@@ -5,12 +5,14 @@
 
 mod endpoint;
 mod guest;
+mod returns;
 mod slots;
 mod spec;
 mod tables;
 
 pub use endpoint::GuestEndpoint;
 pub use guest::{Call, Guest, Outcome};
+pub use returns::Returns;
 pub use slots::{Completion, Token};
 pub use spec::{build, parse, schema};
 pub use spikard::Cancel;

@@ -1,0 +1,91 @@
+//! An OpenAPI contract of the fixtures to an AppSpec whose handlers are numbered in the order of the document.
+
+use serde_json::{Map, Value, json};
+
+/// The AppSpec as data.
+pub(crate) fn app_spec(contract: &Value, config: &Value) -> Value {
+    let mut handler = 0;
+    json!({
+        "title": contract["info"]["title"],
+        "version": contract["info"]["version"],
+        "config": config,
+        "schemas": object(&contract["components"]["schemas"]),
+        "routes": routes(&contract["paths"], &mut handler),
+        "groups": groups(&contract["x-spikard-groups"], &mut handler),
+    })
+}
+
+fn groups(list: &Value, handler: &mut usize) -> Vec<Value> {
+    let group = |group: &Value| {
+        let mut spec = json!({
+            "prefix": group["prefix"],
+            "routes": routes(&group["paths"], handler),
+            "groups": groups(&group["groups"], handler),
+        });
+        copy(group, &mut spec, &[("tags", "tags"), ("policy", "policy")]);
+        spec
+    };
+    list.as_array().into_iter().flatten().map(group).collect()
+}
+
+fn routes(paths: &Value, handler: &mut usize) -> Vec<Value> {
+    let mut routes = Vec::new();
+    for (path, operations) in object(paths) {
+        for (method, operation) in object(&operations) {
+            routes.push(route(&path, &method, &operation, *handler));
+            *handler += 1;
+        }
+    }
+    routes
+}
+
+fn route(path: &str, method: &str, operation: &Value, handler: usize) -> Value {
+    let responses = object(&operation["responses"])
+        .into_iter()
+        .map(|(status, response)| {
+            let mut spec = json!({"content": content(&response)});
+            copy(&response, &mut spec, &[("description", "description")]);
+            (status, spec)
+        });
+    let mut spec = json!({
+        "method": method.to_uppercase(),
+        "path": path,
+        "handler": handler,
+        "responses": responses.collect::<Map<_, _>>(),
+        "declared": {"name": operation["operationId"]},
+    });
+    if let Some(body) = operation.get("requestBody") {
+        let required = body["required"].as_bool().unwrap_or(false);
+        spec["body"] = json!({"content": content(body), "required": required});
+    }
+    let same =
+        ["parameters", "summary", "description", "tags", "deprecated"].map(|name| (name, name));
+    copy(operation, &mut spec, &same);
+    let renamed = [
+        ("operationId", "operation_id"),
+        ("x-spikard-policy", "policy"),
+        ("x-spikard-status", "status"),
+    ];
+    copy(operation, &mut spec, &renamed);
+    spec
+}
+
+fn content(holder: &Value) -> Map<String, Value> {
+    let schema = |media: Value| media.get("schema").cloned().unwrap_or(Value::Bool(true));
+    object(&holder["content"])
+        .into_iter()
+        .map(|(name, media)| (name, schema(media)))
+        .collect()
+}
+
+fn copy(from: &Value, to: &mut Value, names: &[(&str, &str)]) {
+    for (name, new_name) in names {
+        if let Some(value) = from.get(name) {
+            to[*new_name] = value.clone();
+        }
+    }
+}
+
+fn object(value: &Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
+}
