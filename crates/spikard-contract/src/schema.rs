@@ -1,7 +1,19 @@
 //! A JSON Schema 2020-12 compiled once, checked many times.
 
+mod compile;
+mod equal;
+mod format;
+mod message;
+mod node;
+mod pattern;
+mod resolve;
+mod scalar;
+mod uri;
+mod validate;
+
 use crate::{Source, Violations};
 use serde_json::Value;
+use std::fmt;
 
 /// Why a schema is refused at start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,31 +25,78 @@ pub struct SchemaError {
     pub message: String,
 }
 
+impl fmt::Display for SchemaError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pointer.as_str() {
+            "" => out.write_str(&self.message),
+            pointer => write!(out, "{pointer}: {}", self.message),
+        }
+    }
+}
+
+impl std::error::Error for SchemaError {}
+
 /// A compiled schema. Cheap to share (`Rc` inside is allowed; it never crosses threads).
 #[derive(Debug)]
-pub struct Schema {}
+pub struct Schema {
+    nodes: Vec<node::Node>,
+    start: node::Id,
+}
 
 impl Schema {
-    /// Compiles `schema`; `#/...` references resolve against `root` (usually `{"components": {"schemas": ...}}` or a
-    /// document with `$defs`). All mistakes are reported, not the first.
-    pub fn compile(_schema: &Value, _root: &Value) -> Result<Self, Vec<SchemaError>> {
-        todo!()
+    /// Compiles `schema`; `#/...` references resolve in it, then against `root` (usually
+    /// `{"components": {"schemas": ...}}` or a document with `$defs`). All mistakes are reported, not the first.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use spikard_contract::Schema;
+    /// let root = json!({"components": {"schemas": {"Sku": {"type": "string", "pattern": "^[A-Z]{3}$"}}}});
+    /// let schema = Schema::compile(&json!({"$ref": "#/components/schemas/Sku"}), &root).unwrap();
+    /// assert!(schema.accepts(b"\"ABC\""));
+    /// assert!(!schema.accepts(b"\"abc\""));
+    /// ```
+    pub fn compile(schema: &Value, root: &Value) -> Result<Self, Vec<SchemaError>> {
+        Self::compile_among(schema, root, &[], Dialect::Draft2020)
+    }
+
+    /// Like [`Schema::compile`], with further documents that `$ref` may name by absolute URI, and the dialect of those
+    /// that do not say `$schema`.
+    pub fn compile_among(
+        schema: &Value,
+        root: &Value,
+        documents: &[(&str, &Value)],
+        dialect: Dialect,
+    ) -> Result<Self, Vec<SchemaError>> {
+        let compiled = compile::compile(schema, root, documents, dialect == Dialect::Draft7)?;
+        Ok(Self {
+            nodes: compiled.nodes,
+            start: compiled.start,
+        })
     }
 
     /// The hot path: is `text` JSON by RFC 8259 and valid? One pass, no tree, no allocation for ordinary schemas.
     /// `false` means "look closer": parse it and call [`Schema::validate`] for the reasons.
-    pub fn accepts(&self, _text: &[u8]) -> bool {
-        todo!()
+    pub fn accepts(&self, text: &[u8]) -> bool {
+        crate::json::parse(text).is_ok_and(|value| validate::fits(&self.nodes, self.start, &value))
     }
 
     /// Reports every rule that `value` breaks; pointers start with `prefix` (`""` for a body, `/name` for a parameter).
     pub fn validate(
         &self,
-        _value: &Value,
-        _source: Source,
-        _prefix: &str,
-        _violations: &mut Violations,
+        value: &Value,
+        source: Source,
+        prefix: &str,
+        violations: &mut Violations,
     ) {
-        todo!()
+        validate::report(&self.nodes, self.start, value, source, prefix, violations);
     }
+}
+
+/// What a schema without `$schema` is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// JSON Schema 2020-12; shapes of draft 7 and OpenAPI 3.0 that mean nothing else are understood.
+    Draft2020,
+    /// Draft 7: `$ref` hides what stands beside it, keywords of later drafts mean nothing.
+    Draft7,
 }

@@ -1,0 +1,108 @@
+//! Rules of numbers and strings, asked once for yes or no and once for the reasons, from the same lines.
+
+use super::node::{NumberRules, StringRules};
+use crate::number::Num;
+use serde_json::Value;
+use std::cmp::Ordering;
+
+impl NumberRules {
+    pub(crate) fn accepts(&self, number: Num) -> bool {
+        self.broken(number).next().is_none()
+    }
+
+    /// Says nothing, so a number need not even be read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.minimum.is_none()
+            && self.maximum.is_none()
+            && self.exclusive_minimum.is_none()
+            && self.exclusive_maximum.is_none()
+            && self.multiple_of.is_none()
+    }
+
+    /// Keyword and limit of each rule that `number` breaks.
+    pub(crate) fn broken(&self, number: Num) -> impl Iterator<Item = (&'static str, Num)> {
+        let against = move |limit: Option<Num>, refused: fn(Ordering) -> bool| {
+            limit.filter(|limit| refused(number.compare(*limit)))
+        };
+        [
+            ("minimum", against(self.minimum, Ordering::is_lt)),
+            (
+                "exclusiveMinimum",
+                against(self.exclusive_minimum, Ordering::is_le),
+            ),
+            ("maximum", against(self.maximum, Ordering::is_gt)),
+            (
+                "exclusiveMaximum",
+                against(self.exclusive_maximum, Ordering::is_ge),
+            ),
+            (
+                "multipleOf",
+                self.multiple_of
+                    .filter(|divisor| !number.is_multiple_of(*divisor)),
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(keyword, limit)| Some((keyword, limit?)))
+    }
+}
+
+/// What a rule of strings asks for.
+pub(crate) enum Operand<'s> {
+    Count(u64),
+    Text(&'s str),
+}
+
+impl From<Operand<'_>> for Value {
+    fn from(operand: Operand<'_>) -> Self {
+        match operand {
+            Operand::Count(count) => count.into(),
+            Operand::Text(text) => text.into(),
+        }
+    }
+}
+
+impl StringRules {
+    pub(crate) fn accepts(&self, text: &str) -> bool {
+        self.broken(text).next().is_none()
+    }
+
+    /// Says nothing, so a string need not be decoded.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.min_length.is_none()
+            && self.max_length.is_none()
+            && self.pattern.is_none()
+            && self.format.is_none()
+    }
+
+    /// Keyword and operand of each rule that `text` breaks.
+    pub(crate) fn broken<'s>(
+        &'s self,
+        text: &'s str,
+    ) -> impl Iterator<Item = (&'static str, Operand<'s>)> {
+        // Between a quarter of the bytes and all of them: count only when that does not decide.
+        let bytes = text.len() as u64;
+        let length = || text.chars().count() as u64;
+        let short = self
+            .min_length
+            .filter(|least| bytes / 4 < *least && (bytes < *least || length() < *least));
+        let long = self
+            .max_length
+            .filter(|most| bytes > *most && length() > *most);
+        let unmatched = self
+            .pattern
+            .as_ref()
+            .filter(|pattern| !pattern.accepts(text));
+        let misshapen = self.format.filter(|format| !(format.accepts)(text));
+        [
+            ("minLength", short.map(Operand::Count)),
+            ("maxLength", long.map(Operand::Count)),
+            (
+                "pattern",
+                unmatched.map(|pattern| Operand::Text(pattern.source())),
+            ),
+            ("format", misshapen.map(|format| Operand::Text(format.name))),
+        ]
+        .into_iter()
+        .filter_map(|(keyword, operand)| Some((keyword, operand?)))
+    }
+}
