@@ -29,7 +29,7 @@ pub enum Body {
     /// All there.
     Full(Vec<u8>),
     /// Pulled chunk by chunk when the socket can take more; chunked on HTTP/1.1.
-    Stream(Pin<Box<dyn ChunkSource>>),
+    Stream(Box<dyn ChunkSource>),
 }
 
 /// A producer of chunks; dropped when the client leaves. An error aborts the connection, so a short body is never taken

@@ -1,7 +1,25 @@
 //! HTTP/1.1 on Tokio: accept, read, answer, drain. Knows the pipeline, not what is behind it.
 
+mod accept;
+mod chunked;
+mod connection;
+mod date;
+mod encode;
+mod exchange;
+mod framing;
 mod holder;
+mod input;
+mod life;
+mod link;
 mod listen;
+mod service;
+mod transport;
 
+pub use accept::serve;
+pub use exchange::exchange;
 pub use holder::{Holder, holder_of};
+pub use life::Life;
 pub use listen::{Listen, ListenError, announce_ready};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! The accept loop of one worker and its end. Reads and writes no HTTP.
+
+use super::connection::converse;
+use super::life::Life;
+use super::link::Remote;
+use super::service::Serve;
+use crate::Frozen;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+
+/// Pause after an error that says the process or the machine is out of something (descriptors, memory).
+const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// Serves `app` on `listener` until `life` drains and its connections have ended, or were cut. To be polled inside a
+/// Tokio `LocalRuntime` or `LocalSet`; every connection is a local task of its own, so a panic ends one connection.
+///
+/// An error means that the socket cannot be served at all.
+pub async fn serve(
+    app: Rc<Frozen>,
+    listener: std::net::TcpListener,
+    life: Rc<Life>,
+) -> io::Result<()> {
+    serve_with(app, listener, life).await
+}
+
+pub(crate) async fn serve_with<S: Serve>(
+    app: Rc<S>,
+    listener: std::net::TcpListener,
+    life: Rc<Life>,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    tokio::select! {
+        () = accept(&app, &listener, &life) => {}
+        () = life.until_draining() => {}
+    }
+    app.set_ready(false);
+    accept_queued(&app, &listener, &life).await;
+    drop(listener);
+    let limit = Duration::from_millis(app.config().drain_timeout_ms);
+    if tokio::time::timeout(limit, life.until_empty())
+        .await
+        .is_err()
+    {
+        life.cut();
+        life.until_empty().await;
+    }
+    Ok(())
+}
+
+async fn accept<S: Serve>(app: &Rc<S>, listener: &TcpListener, life: &Rc<Life>) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => welcome(app, accepted, life),
+            // The client left before it was accepted: its business (accept(2)).
+            Err(error) if is_of_client(&error) => {}
+            Err(_) => tokio::time::sleep(EXHAUSTED).await,
+        }
+    }
+}
+
+/// Clients whom the kernel has already let in are served: closing the socket would reset them.
+async fn accept_queued<S: Serve>(app: &Rc<S>, listener: &TcpListener, life: &Rc<Life>) {
+    poll_fn(|context| {
+        while let Poll::Ready(Ok(accepted)) = listener.poll_accept(context) {
+            welcome(app, accepted, life);
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+fn welcome<S: Serve>(app: &Rc<S>, (stream, peer): (TcpStream, SocketAddr), life: &Rc<Life>) {
+    // Replies are written whole; waiting for an acknowledgement only delays them. Without it they are slow, not wrong.
+    let _ = stream.set_nodelay(true);
+    let remote = Remote {
+        peer: Some(peer),
+        watch: Some(life.watch()),
+        end_is_gone: true,
+    };
+    tokio::task::spawn_local(converse(Rc::clone(app), stream, remote));
+}
+
+fn is_of_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,622 @@
+//! The story of one connection: read a head, open it, read its body, call, answer, again. Knows no socket and no route,
+//! and needs no runtime unless it is watched.
+
+use super::chunked::{self, Chunked, Decoded};
+use super::encode::{self, COPY_LIMIT, Coding, Rest};
+use super::framing::{self, Content, Framing, Parsed, Reading, with_fields};
+use super::link::{Filled, Gone, Link, Remote};
+use super::service::Serve;
+use super::transport::Transport;
+use crate::defects::defect;
+use crate::endpoint::{Cancel, give_up};
+use crate::pipeline::{Exchange, Finished, Opened};
+use crate::response::ChunkSource;
+use crate::{Flow, Head, Problem, Reply};
+use bytes::Bytes;
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// Replies to pipelined requests gather up to here before they are written.
+const GATHER: usize = 64 << 10;
+
+/// An unread body up to this size is read past; for a larger one the connection closes.
+const SKIP: u64 = 64 << 10;
+
+/// For how long, and for how many bytes, a closing connection listens on, so that a reset does not overtake its last
+/// reply (RFC 9112 section 9.6).
+const LINGER_MS: u64 = 1_000;
+const LINGER_BYTES: usize = 1 << 20;
+
+/// A connection that has sent nothing when draining begins may have its request under way.
+const FRESH_MS: u64 = 1_000;
+
+/// Serves one connection to its end.
+pub(crate) async fn converse<S: Serve, T: Transport>(app: Rc<S>, transport: T, remote: Remote) {
+    let mut connection = Connection {
+        app,
+        link: Link::new(transport, remote),
+        message: None,
+        skip: 0,
+        tried: 0,
+        phase: Phase::Fresh,
+        armed: None,
+        closing: false,
+        unread: false,
+    };
+    if connection.talk().await.is_ok() {
+        // Failing to say goodbye changes nothing: the connection is dropped either way.
+        let _ = connection.close().await;
+    }
+}
+
+struct Connection<S, T> {
+    app: Rc<S>,
+    link: Link<T>,
+    /// Opened; its body has not wholly arrived.
+    message: Option<Message>,
+    /// Bytes still to come of a body that nobody wants.
+    skip: u64,
+    /// Bytes of an incomplete head that were parsed.
+    tried: usize,
+    phase: Phase,
+    /// The phase whose deadline is set.
+    armed: Option<Phase>,
+    /// The last reply was given.
+    closing: bool,
+    /// The client may still be sending what was refused.
+    unread: bool,
+}
+
+/// What a connection waits for; decides its time limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// Its first byte.
+    Fresh,
+    /// Its next request.
+    Idle,
+    Head,
+    Body,
+}
+
+/// A request whose body is under way. Offsets count from the start of its head.
+struct Message {
+    exchange: Exchange,
+    framing: Framing,
+    /// Bytes of the head.
+    head: usize,
+    body: Awaited,
+}
+
+enum Awaited {
+    Length(usize),
+    Chunked(Chunked),
+}
+
+/// A request whose handler has not answered yet.
+struct Waiting {
+    exchange: Exchange,
+    framing: Framing,
+    answer: Pin<Box<dyn Future<Output = Reply>>>,
+    /// Bytes of the message, its body included.
+    length: usize,
+}
+
+/// How far the bytes that are here have brought a request. Borrows nothing from the buffer.
+enum Turn {
+    Partial,
+    Body(Message),
+    Wait(Waiting),
+    Finished(Finished, Framing, After),
+}
+
+/// What follows a reply.
+#[derive(Clone, Copy)]
+enum After {
+    /// The next message, behind this many bytes.
+    Next(usize),
+    /// The same, but this many bytes of this one have not arrived yet.
+    Skip(usize, u64),
+    /// Nothing; the client may still be sending.
+    Close,
+}
+
+enum Step {
+    Read,
+    Wait(Waiting),
+    Deliver(Rest),
+}
+
+impl<S: Serve, T: Transport> Connection<S, T> {
+    async fn talk(&mut self) -> Result<(), Gone> {
+        while !self.closing {
+            let rest = match poll_fn(|context| Poll::Ready(self.step(context))).await {
+                Step::Deliver(rest) => rest,
+                Step::Wait(waiting) => self.wait(waiting).await?,
+                Step::Read => match self.read().await? {
+                    Filled::Data => continue,
+                    Filled::Late if self.phase >= Phase::Head => self.time_out(),
+                    Filled::End | Filled::Late | Filled::Draining => return Ok(()),
+                },
+            };
+            self.deliver(rest).await?;
+        }
+        Ok(())
+    }
+
+    /// Goes as far as the bytes that are here allow.
+    fn step(&mut self, context: &mut Context<'_>) -> Step {
+        let turn = match self.message.take() {
+            Some(message) => self.resume(message, context),
+            None => self.begin(context),
+        };
+        match turn {
+            Turn::Partial => Step::Read,
+            Turn::Body(message) => {
+                self.phase = Phase::Body;
+                self.message = Some(message);
+                Step::Read
+            }
+            Turn::Wait(waiting) => Step::Wait(waiting),
+            Turn::Finished(finished, framing, after) => {
+                Step::Deliver(self.answer(finished, &framing, after))
+            }
+        }
+    }
+
+    fn begin(&mut self, context: &mut Context<'_>) -> Turn {
+        self.pass_over();
+        let bytes = self.link.input.bytes();
+        if bytes.is_empty() {
+            return Turn::Partial;
+        }
+        self.phase = Phase::Head;
+        // A head is parsed again only when a further line is there: one that comes byte by byte costs linear time.
+        let news = memchr::memchr(b'\n', &bytes[self.tried..]).is_some();
+        if self.tried > 0 && !news && framing::fits(bytes, self.app.config()) {
+            self.tried = bytes.len();
+            return Turn::Partial;
+        }
+        let tried = bytes.len();
+        let app = &*self.app;
+        let peer = self.link.remote.peer;
+        let turn = with_fields(app.config().header_count, |fields| {
+            match framing::read(bytes, fields, app.config()) {
+                Reading::Complete(parsed) => open(app, &parsed, bytes, peer, context),
+                Reading::Partial => Turn::Partial,
+                Reading::Refused(problem, head) => {
+                    let finished = app.finish(app.unusable(), head.as_ref(), Err(problem));
+                    let is_head = head.is_some_and(|head| head.method == "HEAD");
+                    let framing = Framing {
+                        is_head,
+                        ..Framing::UNKNOWN
+                    };
+                    Turn::Finished(finished, framing, After::Close)
+                }
+            }
+        });
+        self.tried = tried;
+        match turn {
+            Turn::Body(message) => {
+                if message.framing.expects_continue && tried == message.head {
+                    self.link
+                        .out
+                        .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+                }
+                self.resume(message, context)
+            }
+            turn => turn,
+        }
+    }
+
+    /// Before a head: the rest of an unwanted body, and empty lines (RFC 9112 section 2.2).
+    fn pass_over(&mut self) {
+        let input = &mut self.link.input;
+        let here = input.bytes().len();
+        let unwanted = usize::try_from(self.skip).map_or(here, |skip| skip.min(here));
+        input.consume(unwanted);
+        self.skip -= unwanted as u64;
+        while self.skip == 0 && input.bytes().starts_with(b"\r\n") {
+            input.consume(2);
+        }
+    }
+
+    fn resume(&mut self, mut message: Message, context: &mut Context<'_>) -> Turn {
+        let (body, length) = match &mut message.body {
+            Awaited::Length(count) => {
+                let end = message.head + *count;
+                if self.link.input.bytes().len() < end {
+                    return Turn::Body(message);
+                }
+                (end, end)
+            }
+            Awaited::Chunked(decoder) => {
+                let limit = message.exchange.body.limit;
+                let bytes = self.link.input.bytes_mut();
+                match decoder.advance(bytes, message.head, limit) {
+                    Decoded::Whole => (decoder.body_end, decoder.raw),
+                    Decoded::Refused(problem) => return self.refuse(message, problem),
+                    Decoded::More => {
+                        let (from, to) = (decoder.body_end, decoder.raw);
+                        decoder.raw = from;
+                        self.link.input.cut(from, to);
+                        return Turn::Body(message);
+                    }
+                }
+            }
+        };
+        let app = &*self.app;
+        let peer = self.link.remote.peer;
+        self.with_head(|head, bytes| {
+            let body = &bytes[message.head..body];
+            let Message {
+                exchange, framing, ..
+            } = message;
+            let whole = Whole {
+                head,
+                body,
+                framing,
+                length,
+            };
+            call(app, exchange, whole, peer, context)
+        })
+    }
+
+    /// Reads the head of the current message again: it was read before, and has not changed.
+    fn with_head<R>(&self, run: impl FnOnce(&Head<'_>, &[u8]) -> R) -> R {
+        let bytes = self.link.input.bytes();
+        let config = self.app.config();
+        with_fields(config.header_count, |fields| {
+            let Reading::Complete(parsed) = framing::read(bytes, fields, config) else {
+                unreachable!("invariant: a head that was complete stays complete")
+            };
+            run(&parsed.head, bytes)
+        })
+    }
+
+    fn refuse(&self, message: Message, problem: Box<Problem>) -> Turn {
+        let reply = Err(problem);
+        let finished =
+            self.with_head(|head, _| self.app.finish(message.exchange, Some(head), reply));
+        Turn::Finished(finished, message.framing, After::Close)
+    }
+
+    /// The client was too slow with a head or a body.
+    fn time_out(&mut self) -> Rest {
+        let turn = match self.message.take() {
+            Some(message) => {
+                let problem = Problem::request_timeout("the body stopped arriving");
+                self.refuse(message, Box::new(problem))
+            }
+            None => {
+                let problem = Problem::request_timeout("the head did not arrive in time");
+                let reply = Err(Box::new(problem));
+                let finished = self.app.finish(self.app.unusable(), None, reply);
+                Turn::Finished(finished, Framing::UNKNOWN, After::Close)
+            }
+        };
+        match turn {
+            Turn::Finished(finished, framing, after) => self.answer(finished, &framing, after),
+            _ => unreachable!("invariant: both arms finish"),
+        }
+    }
+
+    /// Appends a reply and leaves its request behind.
+    fn answer(&mut self, finished: Finished, framing: &Framing, after: After) -> Rest {
+        self.unread = matches!(after, After::Close);
+        self.closing = self.unread
+            || !framing.keep_alive
+            || encode::must_close(&finished.response, framing)
+            || self.link.is_draining();
+        let rest = encode::reply(&mut self.link.out, finished, framing, self.closing);
+        match after {
+            After::Next(length) => self.link.input.consume(length),
+            After::Skip(length, missing) => {
+                self.link.input.consume(length);
+                self.skip = missing;
+            }
+            After::Close => {}
+        }
+        self.tried = 0;
+        self.phase = Phase::Idle;
+        self.armed = None;
+        rest
+    }
+
+    async fn read(&mut self) -> Result<Filled, Gone> {
+        self.flush(&[]).await?;
+        let config = self.app.config();
+        if self.armed != Some(self.phase) || self.phase == Phase::Body {
+            self.armed = Some(self.phase);
+            self.link.arm(match self.phase {
+                Phase::Fresh | Phase::Head => config.header_timeout_ms,
+                Phase::Idle => config.keep_alive_ms,
+                Phase::Body => config.body_timeout_ms,
+            });
+        }
+        let wanted = match &self.message {
+            Some(Message {
+                head,
+                body: Awaited::Length(count),
+                ..
+            }) => (head + count).saturating_sub(self.link.input.bytes().len()),
+            _ => 0,
+        };
+        let filled = self.link.fill(wanted, self.phase < Phase::Head).await?;
+        if filled == Filled::Draining && self.phase == Phase::Fresh {
+            self.link.arm(FRESH_MS);
+            return self.link.fill(wanted, false).await;
+        }
+        Ok(filled)
+    }
+
+    async fn wait(&mut self, waiting: Waiting) -> Result<Rest, Gone> {
+        let Waiting {
+            exchange,
+            framing,
+            mut answer,
+            length,
+        } = waiting;
+        self.link.arm(exchange.timeout_ms.unwrap_or(0));
+        let link = &mut self.link;
+        let ended = poll_fn(|context| {
+            if let Poll::Ready(reply) = poll_shielded(answer.as_mut(), context) {
+                return Poll::Ready(Ok(reply));
+            }
+            link.register(context);
+            if let Poll::Ready(Err(Gone)) = link.poll_flush(context) {
+                return Poll::Ready(Err(Cancel::ClientGone));
+            }
+            match () {
+                () if link.is_cut() => Poll::Ready(Err(Cancel::Shutdown)),
+                () if link.is_late() => Poll::Ready(Err(Cancel::Deadline)),
+                () => link
+                    .poll_gone(length, context)
+                    .map(|Gone| Err(Cancel::ClientGone)),
+            }
+        })
+        .await;
+        let (reply, framing) = match ended {
+            Ok(reply) => (reply, framing),
+            Err(why) => {
+                give_up(why, answer);
+                if why != Cancel::Deadline {
+                    return Err(Gone);
+                }
+                let problem = Problem::handler_timeout("the handler did not answer in time");
+                let framing = Framing {
+                    keep_alive: false,
+                    ..framing
+                };
+                (Err(Box::new(problem)), framing)
+            }
+        };
+        let finished = self.with_head(|head, _| self.app.finish(exchange, Some(head), reply));
+        Ok(self.answer(finished, &framing, After::Next(length)))
+    }
+
+    async fn deliver(&mut self, rest: Rest) -> Result<(), Gone> {
+        match rest {
+            Rest::None if self.link.out.len() < GATHER => Ok(()),
+            Rest::None => self.flush(&[]).await,
+            Rest::Static(bytes) => self.flush(bytes).await,
+            Rest::Full(bytes) => self.flush(&bytes).await,
+            Rest::Stream(source, coding) => self.stream(source, coding).await,
+        }
+    }
+
+    /// Pulls a chunk when the one before is written: a slow client holds the producer, not the memory.
+    async fn stream(
+        &mut self,
+        mut source: Box<dyn ChunkSource>,
+        coding: Coding,
+    ) -> Result<(), Gone> {
+        self.link.arm(0);
+        while let Some(chunk) = self.pull(&mut *source).await? {
+            if chunk.is_empty() {
+                continue;
+            }
+            if coding == Coding::Chunked {
+                encode::chunk_size(&mut self.link.out, chunk.len());
+            }
+            if chunk.len() > COPY_LIMIT {
+                self.flush(&chunk).await?;
+            } else {
+                self.link.out.extend_from_slice(&chunk);
+            }
+            if coding == Coding::Chunked {
+                self.link.out.extend_from_slice(b"\r\n");
+            }
+            self.flush(&[]).await?;
+            self.link.arm(0);
+        }
+        if coding == Coding::Chunked {
+            self.link.out.extend_from_slice(b"0\r\n\r\n");
+        }
+        Ok(())
+    }
+
+    /// The next chunk of a stream; gone when the client leaves meanwhile, or the producer fails.
+    async fn pull(&mut self, source: &mut dyn ChunkSource) -> Result<Option<Bytes>, Gone> {
+        let link = &mut self.link;
+        let mut next = source.next();
+        let pulled = poll_fn(|context| {
+            match catch_unwind(AssertUnwindSafe(|| next.as_mut().poll(context))) {
+                Ok(Poll::Ready(pulled)) => return Poll::Ready(Ok(pulled)),
+                Ok(Poll::Pending) => {}
+                Err(_) => return Poll::Ready(Ok(Some(Err(io::ErrorKind::Other.into())))),
+            }
+            link.register(context);
+            if let Poll::Ready(Err(Gone)) = link.poll_flush(context) {
+                return Poll::Ready(Err(Gone));
+            }
+            match link.is_cut() {
+                true => Poll::Ready(Err(Gone)),
+                false => link.poll_gone(0, context).map(Err),
+            }
+        })
+        .await?;
+        match pulled {
+            Some(Ok(chunk)) => Ok(Some(chunk)),
+            None => Ok(None),
+            Some(Err(_)) => {
+                self.link.abort();
+                Err(Gone)
+            }
+        }
+    }
+
+    async fn flush(&mut self, tail: &[u8]) -> Result<(), Gone> {
+        let stall = self.app.config().body_timeout_ms;
+        self.link.flush(tail, stall).await
+    }
+
+    async fn close(&mut self) -> Result<(), Gone> {
+        self.flush(&[]).await?;
+        self.link.shut_down().await?;
+        if !self.unread && self.link.input.bytes().is_empty() {
+            return Ok(());
+        }
+        self.link.arm(LINGER_MS);
+        let mut left = LINGER_BYTES;
+        while left > 0 {
+            self.link.input.consume(usize::MAX);
+            match self.link.fill(0, false).await? {
+                Filled::Data => left = left.saturating_sub(self.link.input.bytes().len()),
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A message that has wholly arrived.
+struct Whole<'b> {
+    head: &'b Head<'b>,
+    body: &'b [u8],
+    framing: Framing,
+    /// Bytes of the message as sent.
+    length: usize,
+}
+
+fn open<S: Serve>(
+    app: &S,
+    parsed: &Parsed<'_>,
+    bytes: &[u8],
+    peer: Option<SocketAddr>,
+    context: &mut Context<'_>,
+) -> Turn {
+    let Parsed {
+        head,
+        length,
+        framing,
+    } = parsed;
+    let (length, framing) = (*length, *framing);
+    let here = bytes.len() - length;
+    let exchange = match app.open(head, framing.content != Content::None) {
+        Opened::Accepted(exchange) => exchange,
+        Opened::Refused(exchange, reply) => {
+            let finished = app.finish(exchange, Some(head), reply);
+            return Turn::Finished(finished, framing, leave(length, here, &framing));
+        }
+    };
+    let limit = exchange.body.limit;
+    let body = match framing.content {
+        Content::Length(count) if count > limit && !defect("limit-ignored") => {
+            let reply = Err(Box::new(chunked::too_large(limit)));
+            let finished = app.finish(exchange, Some(head), reply);
+            return Turn::Finished(finished, framing, After::Close);
+        }
+        Content::None => Awaited::Length(0),
+        // The limit fits: what it lets through does as well.
+        Content::Length(count) => Awaited::Length(usize::try_from(count).unwrap_or(usize::MAX)),
+        Content::Chunked => Awaited::Chunked(Chunked::at(length)),
+    };
+    match body {
+        Awaited::Length(count) if count <= here => {
+            let whole = Whole {
+                head,
+                body: &bytes[length..length + count],
+                framing,
+                length: length + count,
+            };
+            call(app, exchange, whole, peer, context)
+        }
+        body => Turn::Body(Message {
+            exchange,
+            framing,
+            head: length,
+            body,
+        }),
+    }
+}
+
+fn call<S: Serve>(
+    app: &S,
+    exchange: Exchange,
+    whole: Whole<'_>,
+    peer: Option<SocketAddr>,
+    context: &mut Context<'_>,
+) -> Turn {
+    let Whole {
+        head,
+        body,
+        framing,
+        length,
+    } = whole;
+    let reply = match app.call(&exchange, head, body, peer, context) {
+        Flow::Done(reply) => reply,
+        Flow::Pending(answer) => {
+            return Turn::Wait(Waiting {
+                exchange,
+                framing,
+                answer,
+                length,
+            });
+        }
+        // The pipeline answers refusals of an endpoint itself.
+        Flow::Refused => Err(internal("the pipeline let a refusal through")),
+    };
+    let finished = app.finish(exchange, Some(head), reply);
+    Turn::Finished(finished, framing, After::Next(length))
+}
+
+/// What follows a reply that was given without reading the body, of which `here` bytes or more have arrived.
+fn leave(length: usize, here: usize, framing: &Framing) -> After {
+    match framing.content {
+        Content::None => After::Next(length),
+        Content::Length(count) if count <= here as u64 => After::Next(length + count as usize),
+        // Who waits for 100 Continue sends no body after a final reply.
+        Content::Length(count) if count <= SKIP && !framing.expects_continue => {
+            After::Skip(length + here, count - here as u64)
+        }
+        Content::Length(_) | Content::Chunked => After::Close,
+    }
+}
+
+/// One poll of a handler; its panic is its answer.
+fn poll_shielded(
+    answer: Pin<&mut (dyn Future<Output = Reply> + 'static)>,
+    context: &mut Context<'_>,
+) -> Poll<Reply> {
+    catch_unwind(AssertUnwindSafe(|| answer.poll(context)))
+        .unwrap_or_else(|panic| Poll::Ready(Err(internal(&panic_text(&*panic)))))
+}
+
+fn internal(cause: &str) -> Box<Problem> {
+    Box::new(Problem {
+        cause: Some(cause.to_owned()),
+        ..Problem::internal("")
+    })
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panic: {}", text.unwrap_or("no text"))
+}

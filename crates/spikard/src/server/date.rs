@@ -1,0 +1,84 @@
+//! The `date` of a reply (RFC 9110 section 5.6.7), formatted once per second and thread.
+
+use std::cell::Cell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Bytes of `Sun, 06 Nov 1994 08:49:37 GMT`.
+const LENGTH: usize = 29;
+
+/// Appends the date of now.
+pub(crate) fn append(out: &mut Vec<u8>) {
+    thread_local! {
+        static LAST: Cell<(u64, [u8; LENGTH])> = const { Cell::new((u64::MAX, [0; LENGTH])) };
+    }
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let mut last = LAST.get();
+    if last.0 != now {
+        last = (now, format(now));
+        LAST.set(last);
+    }
+    out.extend_from_slice(&last.1);
+}
+
+fn format(seconds: u64) -> [u8; LENGTH] {
+    const DAYS: &[u8] = b"ThuFriSatSunMonTueWed";
+    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    let (days, time) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    let mut text = *b"Thu, 00 Jan 0000 00:00:00 GMT";
+    let weekday = (days % 7) as usize * 3;
+    text[..3].copy_from_slice(&DAYS[weekday..weekday + 3]);
+    let name = (month - 1) as usize * 3;
+    text[8..11].copy_from_slice(&MONTHS[name..name + 3]);
+    let pairs = [
+        (5, day),
+        (12, year / 100),
+        (14, year % 100),
+        (17, time / 3600),
+        (20, time / 60 % 60),
+        (23, time % 60),
+    ];
+    for (at, number) in pairs {
+        text[at] = b'0' + (number / 10 % 10) as u8;
+        text[at + 1] = b'0' + (number % 10) as u8;
+    }
+    text
+}
+
+/// Year, month and day of the `days`-th day after 1 January 1970, counted in years that start in March so that the leap
+/// day comes last.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::format;
+
+    #[test]
+    fn known_moments() {
+        for (seconds, text) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+            (4_107_542_399, "Sun, 28 Feb 2100 23:59:59 GMT"),
+            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
+        ] {
+            assert_eq!(std::str::from_utf8(&format(seconds)), Ok(text));
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Bytes to a head, and where its body ends (RFC 9112 sections 2 to 6). Refuses whatever two readers could take for two
+//! different messages; reads no body.
+
+use crate::{Config, Head, Headers, Problem};
+use httparse::{Error, Header, Status};
+use std::mem::MaybeUninit;
+
+/// Bytes of a request line besides its target, before a line without an end is called too long.
+const LINE_REST: usize = 64;
+
+/// How far a head has come.
+pub(crate) enum Reading<'s> {
+    /// More bytes are needed.
+    Partial,
+    /// Usable.
+    Complete(Parsed<'s>),
+    /// Not usable: the connection cannot go on. With the head, when only its meaning is wrong.
+    Refused(Box<Problem>, Option<Head<'s>>),
+}
+
+/// A usable head.
+pub(crate) struct Parsed<'s> {
+    pub(crate) head: Head<'s>,
+    /// Bytes of the head, its empty line included.
+    pub(crate) length: usize,
+    pub(crate) framing: Framing,
+}
+
+/// What the head says about the message and the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Framing {
+    pub(crate) content: Content,
+    /// The client lets the connection live.
+    pub(crate) keep_alive: bool,
+    /// The client waits for `100 Continue` before it sends the body (RFC 9110 section 10.1.1).
+    pub(crate) expects_continue: bool,
+    /// HTTP/1.1; else 1.0.
+    pub(crate) modern: bool,
+    /// The reply has no body.
+    pub(crate) is_head: bool,
+}
+
+impl Framing {
+    /// Of a message that could not be understood.
+    pub(crate) const UNKNOWN: Self = Self {
+        content: Content::None,
+        keep_alive: false,
+        expects_continue: false,
+        modern: true,
+        is_head: false,
+    };
+}
+
+/// Where the body ends (RFC 9112 section 6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    None,
+    Length(u64),
+    Chunked,
+}
+
+/// Reads the head at the start of `bytes`.
+pub(crate) fn read<'s, 'b: 's>(
+    bytes: &'b [u8],
+    slots: &'s mut [MaybeUninit<Header<'b>>],
+    config: &Config,
+) -> Reading<'s> {
+    let mut request = httparse::Request::new(&mut []);
+    let length = match request.parse_with_uninit_headers(bytes, slots) {
+        Ok(Status::Complete(length)) => length,
+        Ok(Status::Partial) => return partial(bytes, config),
+        Err(error) => return refused(syntax(error), None),
+    };
+    let headers: &'s [Header<'b>] = request.headers;
+    let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
+    else {
+        return refused(syntax(Error::Token), None);
+    };
+    if target.len() > config.target_limit {
+        return refused(target_too_long(config), None);
+    }
+    if length > config.header_limit {
+        return refused(too_large(config), None);
+    }
+    if has_bare_line_feed(&bytes[..length]) {
+        return refused(malformed("a line of the head ends without CR"), None);
+    }
+    let target = match reduce(method, target) {
+        Ok(target) => target,
+        Err(problem) => return refused(problem, None),
+    };
+    let head = Head {
+        method,
+        target,
+        headers: Headers(headers),
+    };
+    match frame(&head, minor == 1) {
+        Ok(framing) => Reading::Complete(Parsed {
+            head,
+            length,
+            framing,
+        }),
+        Err(problem) => refused(problem, Some(head)),
+    }
+}
+
+/// Runs `run` with room for `count` fields, on the stack for a usual `header_count`.
+pub(crate) fn with_fields<'b, R>(
+    count: usize,
+    run: impl FnOnce(&mut [MaybeUninit<Header<'b>>]) -> R,
+) -> R {
+    const INLINE: usize = 128;
+    if count <= INLINE {
+        run(&mut [const { MaybeUninit::uninit() }; INLINE][..count])
+    } else {
+        let mut fields: Vec<_> = (0..count).map(|_| MaybeUninit::uninit()).collect();
+        run(&mut fields)
+    }
+}
+
+/// An incomplete head may still become a usable one.
+pub(crate) fn fits(bytes: &[u8], config: &Config) -> bool {
+    matches!(partial(bytes, config), Reading::Partial)
+}
+
+fn partial<'s>(bytes: &[u8], config: &Config) -> Reading<'s> {
+    if bytes.len() > config.target_limit + LINE_REST && memchr::memchr(b'\n', bytes).is_none() {
+        return refused(target_too_long(config), None);
+    }
+    if bytes.len() > config.header_limit {
+        return refused(too_large(config), None);
+    }
+    Reading::Partial
+}
+
+fn refused(problem: Problem, head: Option<Head<'_>>) -> Reading<'_> {
+    Reading::Refused(Box::new(problem), head)
+}
+
+fn malformed(detail: &'static str) -> Problem {
+    Problem::malformed_request(detail)
+}
+
+fn target_too_long(config: &Config) -> Problem {
+    Problem::uri_too_long(format!(
+        "the target is longer than {} bytes",
+        config.target_limit
+    ))
+}
+
+fn too_large(config: &Config) -> Problem {
+    Problem::headers_too_large(format!(
+        "the head is larger than {} bytes",
+        config.header_limit
+    ))
+}
+
+fn syntax(error: Error) -> Problem {
+    match error {
+        Error::HeaderName => malformed("a header name holds a byte that is not allowed there"),
+        Error::HeaderValue => malformed("a header value holds a control character"),
+        Error::NewLine => malformed("a line ends in CR without LF"),
+        Error::Version => malformed("the version is not HTTP/1.1 or HTTP/1.0"),
+        Error::TooManyHeaders => Problem::headers_too_large("there are too many header fields"),
+        _ => malformed("the request line is not `METHOD target HTTP/1.1`"),
+    }
+}
+
+/// A lone LF is a line end to some readers and not to others (RFC 9112 section 2.2).
+fn has_bare_line_feed(head: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', head).any(|at| at == 0 || head[at - 1] != b'\r')
+}
+
+/// The target as path and query (RFC 9112 section 3.2); `*` stays for OPTIONS.
+fn reduce<'t>(method: &str, target: &'t str) -> Result<&'t str, Problem> {
+    if memchr::memchr(b'#', target.as_bytes()).is_some() {
+        return Err(malformed("the target holds a fragment (`#`)"));
+    }
+    if target.starts_with('/') || (target == "*" && method == "OPTIONS") {
+        return Ok(target);
+    }
+    if method == "CONNECT" {
+        return Err(Problem::not_implemented("this server is not a proxy"));
+    }
+    let scheme = ["http://", "https://"].into_iter().find(|scheme| {
+        target
+            .get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    });
+    let after = scheme.map(|scheme| &target[scheme.len()..]);
+    match after.map(|rest| (rest, rest.find(['/', '?']))) {
+        Some((rest, Some(at))) if at > 0 && rest.as_bytes()[at] == b'/' => Ok(&rest[at..]),
+        Some((rest, None)) if !rest.is_empty() => Ok("/"),
+        _ => Err(malformed("the target does not start with `/`")),
+    }
+}
+
+fn frame(head: &Head<'_>, modern: bool) -> Result<Framing, Problem> {
+    let mut hosts = 0;
+    let mut length = None;
+    let mut chunked = false;
+    let mut framing = Framing {
+        content: Content::None,
+        keep_alive: modern,
+        expects_continue: false,
+        modern,
+        is_head: head.method == "HEAD",
+    };
+    for field in head.headers.0 {
+        // Lengths first: most fields are passed over by one comparison.
+        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+        match field.name.len() {
+            4 if is("host") => {
+                hosts += 1;
+                if !field.value.iter().all(|byte| in_host(*byte)) {
+                    return Err(malformed("the Host field is not a host and port"));
+                }
+            }
+            6 if is("expect") => {
+                framing.expects_continue |=
+                    modern && field.value.eq_ignore_ascii_case(b"100-continue");
+            }
+            10 if is("connection") => {
+                framing.keep_alive = persists(field.value, framing.keep_alive)
+            }
+            14 if is("content-length") => {
+                if length.is_some() {
+                    return Err(malformed("Content-Length is given twice"));
+                }
+                length = Some(decimal(field.value).ok_or_else(|| {
+                    malformed("Content-Length is not a decimal number of at most 18 digits")
+                })?);
+            }
+            17 if is("transfer-encoding") => {
+                if chunked {
+                    return Err(malformed("Transfer-Encoding is given twice"));
+                }
+                only_chunked(field.value)?;
+                chunked = true;
+            }
+            _ => {}
+        }
+    }
+    match hosts {
+        1 => {}
+        0 if !modern => {}
+        0 => return Err(malformed("the Host field is missing")),
+        _ => return Err(malformed("the Host field is given twice")),
+    }
+    framing.content = match (length, chunked) {
+        (Some(_), true) => {
+            return Err(malformed(
+                "Content-Length and Transfer-Encoding are both given",
+            ));
+        }
+        (None, true) if !modern => {
+            return Err(malformed("HTTP/1.0 has no Transfer-Encoding"));
+        }
+        (None, true) => Content::Chunked,
+        (Some(0) | None, false) => Content::None,
+        (Some(length), false) => Content::Length(length),
+    };
+    framing.expects_continue &= framing.content != Content::None;
+    Ok(framing)
+}
+
+/// Bytes of `uri-host [ ":" port ]` (RFC 3986 section 3.2.2), without user information.
+fn in_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&byte)
+}
+
+fn persists(value: &[u8], before: bool) -> bool {
+    let mut persists = before;
+    for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+        if option.eq_ignore_ascii_case(b"close") {
+            return false;
+        }
+        persists |= option.eq_ignore_ascii_case(b"keep-alive");
+    }
+    persists
+}
+
+/// `1*DIGIT`, at most 18 of them.
+fn decimal(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || value.len() > 18 || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let digits = value.iter().map(|byte| u64::from(byte - b'0'));
+    Some(digits.fold(0, |number, digit| number * 10 + digit))
+}
+
+fn only_chunked(value: &[u8]) -> Result<(), Problem> {
+    let mut codings = value
+        .rsplit(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .map(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+    if codings.next() != Some(true) {
+        return Err(malformed("the last transfer coding is not chunked"));
+    }
+    match codings.next() {
+        None => Ok(()),
+        Some(true) => Err(malformed("chunked is applied twice")),
+        Some(false) => Err(Problem {
+            title: "The transfer coding is not implemented".into(),
+            ..Problem::not_implemented("the only transfer coding understood is chunked")
+        }),
+    }
+}

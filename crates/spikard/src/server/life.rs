@@ -1,0 +1,203 @@
+//! The life of one worker: its open connections, their deadlines, and the way to its end. One coarse sweep looks at all
+//! deadlines, so that no request pays for a timer; it runs only while there are connections.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// Between two sweeps. A time limit is kept to within two of these, never early.
+pub(crate) const TICK: Duration = Duration::from_millis(100);
+
+const NEVER: u64 = u64::MAX;
+
+/// One worker's way from serving to its end; shared by its accept loop, its connections and whoever ends it.
+///
+/// ```
+/// let life = spikard::server::Life::new();
+/// life.drain();
+/// assert!(life.is_draining());
+/// ```
+#[derive(Debug, Default)]
+pub struct Life {
+    draining: Cell<bool>,
+    cut: Cell<bool>,
+    connections: RefCell<Vec<Rc<Entry>>>,
+    /// Milliseconds since `start`, as of the last sweep.
+    now: Cell<u64>,
+    start: Cell<Option<Instant>>,
+    sweeping: Cell<bool>,
+    /// Draining began, or the last connection ended.
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// In milliseconds since `start`.
+    deadline: Cell<u64>,
+    /// Of the connection's task, while it waits.
+    waker: RefCell<Option<Waker>>,
+    /// Where it stands in the list.
+    index: Cell<usize>,
+}
+
+impl Life {
+    /// A worker that serves.
+    pub fn new() -> Rc<Self> {
+        Rc::new(Self::default())
+    }
+
+    /// Ends the worker in good order: readiness goes, nothing new is accepted, idle connections close, open requests
+    /// are answered with `connection: close`, and after `drain_timeout_ms` the rest is cut. To be called on the worker's
+    /// thread; a second call changes nothing.
+    pub fn drain(&self) {
+        if !self.draining.replace(true) {
+            self.wake_all();
+            self.changed.notify_one();
+        }
+    }
+
+    /// `drain` was called.
+    pub fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Open connections.
+    pub fn connections(&self) -> usize {
+        self.connections.borrow().len()
+    }
+
+    /// Ends every connection now.
+    pub(crate) fn cut(&self) {
+        self.cut.set(true);
+        self.wake_all();
+    }
+
+    pub(crate) async fn until_draining(&self) {
+        while !self.is_draining() {
+            self.changed.notified().await;
+        }
+    }
+
+    pub(crate) async fn until_empty(&self) {
+        while self.connections() > 0 {
+            self.changed.notified().await;
+        }
+    }
+
+    /// Registers a connection. Needs a Tokio `LocalRuntime` or `LocalSet` around it.
+    pub(crate) fn watch(self: &Rc<Self>) -> Watch {
+        let start = self.start.get().unwrap_or_else(Instant::now);
+        self.start.set(Some(start));
+        let mut connections = self.connections.borrow_mut();
+        let entry = Rc::new(Entry {
+            deadline: Cell::new(NEVER),
+            waker: RefCell::new(None),
+            index: Cell::new(connections.len()),
+        });
+        connections.push(Rc::clone(&entry));
+        if !self.sweeping.replace(true) {
+            self.now.set(milliseconds(start.elapsed()));
+            tokio::task::spawn_local(sweep(Rc::clone(self)));
+        }
+        Watch {
+            life: Rc::clone(self),
+            entry,
+        }
+    }
+
+    fn wake_all(&self) {
+        for entry in self.connections.borrow().iter() {
+            entry.wake();
+        }
+    }
+
+    fn wake_late(&self) {
+        let now = self.now.get();
+        for entry in self.connections.borrow().iter() {
+            if entry.deadline.get() <= now {
+                entry.wake();
+            }
+        }
+    }
+}
+
+async fn sweep(life: Rc<Life>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while life.connections() > 0 {
+        ticks.tick().await;
+        let start = life.start.get().unwrap_or_else(Instant::now);
+        life.now.set(milliseconds(start.elapsed()));
+        life.wake_late();
+    }
+    life.sweeping.set(false);
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(NEVER - 1)
+}
+
+impl Entry {
+    fn wake(&self) {
+        if let Some(waker) = self.waker.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// One connection's place in its worker's life; leaves it when dropped.
+pub(crate) struct Watch {
+    life: Rc<Life>,
+    entry: Rc<Entry>,
+}
+
+impl Watch {
+    /// From now on, [`Watch::is_late`] after `limit` milliseconds; 0 for never.
+    pub(crate) fn arm(&self, limit: u64) {
+        // `now` is up to one tick old: without that tick a short limit would end early.
+        let deadline = match limit {
+            0 => NEVER,
+            _ => (self.life.now.get() + milliseconds(TICK)).saturating_add(limit),
+        };
+        self.entry.deadline.set(deadline);
+    }
+
+    /// The deadline has passed.
+    pub(crate) fn is_late(&self) -> bool {
+        self.entry.deadline.get() <= self.life.now.get()
+    }
+
+    /// The task of `context` is woken when it is late, when draining begins and when everything is cut.
+    pub(crate) fn register(&self, context: &Context<'_>) {
+        let mut waker = self.entry.waker.borrow_mut();
+        match &mut *waker {
+            Some(known) => known.clone_from(context.waker()),
+            none => *none = Some(context.waker().clone()),
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.life.draining.get()
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.life.cut.get()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut connections = self.life.connections.borrow_mut();
+        let index = self.entry.index.get();
+        connections.swap_remove(index);
+        if let Some(moved) = connections.get(index) {
+            moved.index.set(index);
+        }
+        if connections.is_empty() {
+            self.life.changed.notify_one();
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The codec against a stand-in app: bytes in, bytes out.
+
+mod double;
+mod messages;
