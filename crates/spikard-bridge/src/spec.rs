@@ -32,13 +32,12 @@ pub fn build<G: Guest>(
 
 /// Reads an AppSpec.
 ///
-/// ```no_run
-/// let error = spikard_bridge::parse(r#"{"title": "Inventory", "verson": "1"}"#).unwrap_err();
+/// ```
+/// let error = spikard_bridge::parse(r#"{"title": "Inventory", "version": "1", "rotes": []}"#).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "at /verson: unknown field \"verson\"; did you mean \"version\"? \
-///      allowed: title, version, description, config, schemas, routes, groups\n\
-///      at /version: must be present"
+///     "at /rotes: unknown field \"rotes\"; did you mean \"routes\"? \
+///      allowed: title, version, description, config, schemas, routes, groups"
 /// );
 /// ```
 ///
@@ -243,8 +242,13 @@ fn mistake(app: &Value, pointer: &str, message: String) -> Mistake {
         };
         let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
         if list == "routes" {
-            let declared = entry.get("declared").cloned().unwrap_or_default();
-            let declared: Declared = serde_json::from_value(declared).unwrap_or_default();
+            // Member by member: the mistake may be one of them.
+            let member = |name: &str| entry.get("declared").and_then(|declared| declared.get(name));
+            let declared = Declared {
+                name: String::new(),
+                file: member("file").and_then(Value::as_str).unwrap_or_default().to_owned(),
+                line: member("line").and_then(Value::as_u64).and_then(|line| line.try_into().ok()).unwrap_or(0),
+            };
             return Mistake::at(
                 &declared,
                 text("method"),
