@@ -243,11 +243,21 @@ fn mistake(app: &Value, pointer: &str, message: String) -> Mistake {
         let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
         if list == "routes" {
             // Member by member: the mistake may be one of them.
-            let member = |name: &str| entry.get("declared").and_then(|declared| declared.get(name));
+            let member = |name: &str| {
+                entry
+                    .get("declared")
+                    .and_then(|declared| declared.get(name))
+            };
             let declared = Declared {
                 name: String::new(),
-                file: member("file").and_then(Value::as_str).unwrap_or_default().to_owned(),
-                line: member("line").and_then(Value::as_u64).and_then(|line| line.try_into().ok()).unwrap_or(0),
+                file: member("file")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned(),
+                line: member("line")
+                    .and_then(Value::as_u64)
+                    .and_then(|line| line.try_into().ok())
+                    .unwrap_or(0),
             };
             return Mistake::at(
                 &declared,

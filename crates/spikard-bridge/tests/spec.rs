@@ -43,7 +43,11 @@ fn one_mistake_is_named_with_its_place_and_what_is_allowed() {
             json!("x"),
             "unknown field \"sumary\"; did you mean \"summary\"? allowed: method, path, ",
         ),
-        ("/routes/0/declared/name", json!(7), "must be a string, not 7"),
+        (
+            "/routes/0/declared/name",
+            json!(7),
+            "must be a string, not 7",
+        ),
         ("/routes/0/handler", json!(-1), "must be at least 0, not -1"),
         (
             "/routes/0/policy",

@@ -13,6 +13,8 @@ mod reply;
 use observe::Operation;
 use reply::Recorder;
 use serde_json::{Value, json};
+use spikard::Frozen;
+use spikard::server::{self, Life, Listen, announce_ready};
 use std::io::BufRead as _;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -70,6 +72,11 @@ fn control(case: &Mutex<Case>) {
     std::process::exit(0);
 }
 
-fn serve(_app: Rc<spikard::Frozen>) -> Result<(), Box<dyn std::error::Error>> {
-    Ok(())
+fn serve(app: Rc<Frozen>) -> Result<(), Box<dyn std::error::Error>> {
+    let listener = Listen::from_env()?.open()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(Default::default())?;
+    announce_ready();
+    Ok(runtime.block_on(server::serve(app, listener, Life::new()))?)
 }
