@@ -47,7 +47,7 @@ pub(crate) async fn serve_with<S: Serve>(
         .await
         .is_err()
     {
-        life.cut();
+        life.end();
         life.until_empty().await;
     }
     Ok(())
