@@ -115,6 +115,13 @@ impl Serve for Double {
                     Ok(text(200, &said))
                 }));
             }
+            "/slow" => {
+                return Flow::Pending(Box::pin(async move {
+                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                    Ok(text(200, &said))
+                }));
+            }
+            "/panics-at-once" => panic!("a panic that nobody shields"),
             "/panics" => {
                 return Flow::Pending(Box::pin(async { panic!("a panic of a handler") }));
             }
