@@ -63,11 +63,11 @@ pub(crate) struct Exchange {
     /// Identity of the exchange.
     pub(crate) request_id: RequestId,
     /// The plan; `None` when nothing matched.
-    pub(crate) route: Option<usize>,
+    route: Option<usize>,
     /// The declared media type that the body's is.
-    pub(crate) media: Option<usize>,
+    media: Option<usize>,
     /// Only for the access log.
-    pub(crate) started: Option<Instant>,
+    started: Option<Instant>,
 }
 
 /// How the codec treats a body.

@@ -23,8 +23,6 @@ def freeze(spec: bytes, calls: Sequence[Call], *, response: type, problem: type,
             kind=call.kind,
             arguments=[_argument(argument) for argument in call.arguments],
             keywords=call.keywords,
-            status=call.status,
-            empty_status=call.empty_status,
             hard_cancel=call.hard_cancel,
         )
         for call in calls

@@ -15,8 +15,16 @@ class Argument:
     `convert`: called with the plain value (str, int, float, bool, list; for "body" the raw bytes) unless it is None;
     raising ValueError, TypeError or msgspec.ValidationError from a "body" converter means that it refused the body.
     `default`: used when the parameter was not sent (or the optional body was empty).
+    `recover`: takes the place of `convert` when the core found nothing wrong with a body that `convert` had refused.
     """
-    def __new__(cls, source: Literal["parameter", "body", "request"], index: int = 0, convert: Callable[[Any], Any] | None = None, default: Any = None) -> Argument: ...
+    def __new__(
+        cls,
+        source: Literal["parameter", "body", "request"],
+        index: int = 0,
+        convert: Callable[[Any], Any] | None = None,
+        default: Any = None,
+        recover: Callable[[Any], Any] | None = None,
+    ) -> Argument: ...
 
 @final
 class Handler:
@@ -28,8 +36,6 @@ class Handler:
         kind: Literal["sync", "async", "blocking"],
         arguments: Sequence[Argument],
         keywords: Sequence[str] = (),
-        status: int = 200,
-        empty_status: int = 204,
         hard_cancel: bool = False,
     ) -> Handler: ...
 
@@ -56,6 +62,8 @@ class Request:
     def parameters(self) -> list[Any]: ...
     @property
     def disconnected(self) -> bool: ...
+    def wait_disconnected(self) -> Future[None]:
+        """Done when the client leaves before it was answered."""
 
 @final
 class App:
@@ -92,7 +100,9 @@ class Reactor:
     def call_at(self, when: float, callback: Callable[..., object], *args: Any, context: Any = None) -> Any: ...
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any, context: Any = None) -> Any: ...
     def time(self) -> float: ...
+    def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any, context: Any = None) -> Any: ...
     def run_once(self) -> None: ...
+    def wake(self) -> None: ...
     def close(self) -> None: ...
 
 def command(argv: Sequence[str], interpreter: str) -> int:

@@ -69,11 +69,9 @@ impl Life {
         self.connections.borrow().len()
     }
 
-    /// Ends the worker now: as `drain`, but every connection is cut, whatever it is doing. Handlers that still wait are
-    /// cancelled with [`Cancel::Shutdown`](crate::Cancel::Shutdown).
-    pub fn end(&self) {
+    /// Ends every connection now.
+    pub(crate) fn cut(&self) {
         self.cut.set(true);
-        self.drain();
         self.wake_all();
     }
 

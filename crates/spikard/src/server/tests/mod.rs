@@ -2,5 +2,3 @@
 
 mod double;
 mod messages;
-mod sockets;
-mod time;

@@ -1,0 +1,185 @@
+//! `App`: a frozen app, served on our loop or called in process on any. Decides nothing about a request.
+
+use crate::callable::Handler;
+use crate::exchange::Exchange;
+use crate::guest::PythonGuest;
+use crate::interpreter::{Gil, Obj, attached};
+use crate::reactor;
+use crate::route;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use pyo3::{create_exception, intern};
+use spikard::server::Life;
+use spikard::{Frozen, server};
+use spikard_bridge::Completion;
+use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::rc::Rc;
+use tokio::sync::Notify;
+
+create_exception!(
+    spikard._native,
+    DefinitionError,
+    PyValueError,
+    "A wrong app definition. `args[0]` lists every mistake, one per line."
+);
+
+/// Classes and functions of the Python package that calls need.
+pub(crate) struct Types {
+    pub(crate) response: Obj,
+    pub(crate) problem: Obj,
+    pub(crate) encode: Obj,
+    pub(crate) decode_error: Obj,
+}
+
+/// See `_native.pyi`.
+#[pyclass(frozen, weakref, module = "spikard._native")]
+pub(crate) struct App(Gil<Inside>);
+
+struct Inside {
+    frozen: Rc<Frozen>,
+    life: Rc<Life>,
+    /// Drained a second time: what is open is not waited for.
+    ended: Rc<Notify>,
+    // Endpoints of `frozen` refer to it.
+    _guest: Rc<PythonGuest>,
+}
+
+fn definition_error(error: impl std::fmt::Display) -> PyErr {
+    DefinitionError::new_err(error.to_string())
+}
+
+#[pymethods]
+impl App {
+    #[new]
+    #[pyo3(signature = (spec, handlers, *, response, problem, encode))]
+    fn new(
+        py: Python<'_>,
+        spec: &str,
+        handlers: Vec<Bound<'_, Handler>>,
+        response: Obj,
+        problem: Obj,
+        encode: Obj,
+    ) -> PyResult<Self> {
+        let parsed = spikard_bridge::parse(spec).map_err(definition_error)?;
+        let facts = route::facts(&parsed, handlers.len());
+        let callable =
+            |(index, (handler, facts)): (usize, (&Bound<'_, Handler>, Option<route::Facts>))| {
+                let facts = facts.ok_or_else(|| {
+                    definition_error(format!("handler {index} belongs to no route"))
+                })?;
+                handler.get().callable(py, facts)
+            };
+        let callables = handlers
+            .iter()
+            .zip(facts)
+            .enumerate()
+            .map(callable)
+            .collect::<PyResult<Vec<_>>>()?;
+        let decode_error = py.import("msgspec")?.getattr("DecodeError")?.unbind();
+        let completion = Completion::default();
+        let guest = PythonGuest::new(
+            py,
+            Types {
+                response,
+                problem,
+                encode,
+                decode_error,
+            },
+            &completion,
+        )?;
+        let frozen = spikard_bridge::build(spec, callables, &guest, &completion)
+            .map_err(definition_error)?;
+        let (life, ended) = (Life::new(), Rc::new(Notify::new()));
+        Ok(Self(Gil::new(Inside {
+            frozen,
+            life,
+            ended,
+            _guest: guest,
+        })))
+    }
+
+    fn openapi<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.frozen.openapi())
+    }
+
+    /// The routes as a JSON list: method, path, handler's name and place.
+    fn routes(&self) -> PyResult<String> {
+        serde_json::to_string(self.0.frozen.routes())
+            .map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    #[pyo3(signature = (r#loop, fd, ready=None))]
+    fn serve<'py>(
+        &self,
+        r#loop: &Bound<'py, PyAny>,
+        fd: i32,
+        ready: Option<Obj>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let reactor = reactor::of_loop(r#loop)?;
+        let done = r#loop.call_method0(intern!(r#loop.py(), "create_future"))?;
+        // SAFETY: the caller gives the descriptor away (`_native.pyi`), so nothing else closes it.
+        let listener = std::net::TcpListener::from(unsafe { OwnedFd::from_raw_fd(fd) });
+        let (frozen, life, ended) = (
+            Rc::clone(&self.0.frozen),
+            Rc::clone(&self.0.life),
+            Rc::clone(&self.0.ended),
+        );
+        let told = done.clone().unbind();
+        reactor.get().spawn(move || {
+            Ok(async move {
+                let served = server::serve(frozen, listener, life);
+                let ready = async {
+                    if let Some(ready) = ready {
+                        ready.call0(attached())?;
+                    }
+                    PyResult::Ok(())
+                };
+                let result = tokio::select! {
+                    biased;
+                    served = async { ready.await?; Ok(served.await?) } => served,
+                    () = ended.notified() => Ok(()),
+                };
+                finish(attached(), &told, result);
+            })
+        })?;
+        Ok(done)
+    }
+
+    fn drain(&self) {
+        if self.0.life.is_draining() {
+            self.0.ended.notify_one();
+        }
+        self.0.life.drain();
+    }
+
+    fn exchange<'py>(&self, py: Python<'py>, message: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        Exchange::start(
+            py,
+            server::exchange(Rc::clone(&self.0.frozen), message.to_vec()),
+        )
+    }
+}
+
+/// Sets a future's result unless somebody cancelled it.
+fn finish(py: Python<'_>, future: &Obj, result: PyResult<()>) {
+    let set = future
+        .call_method0(py, intern!(py, "done"))
+        .and_then(|done| {
+            if done.is_truthy(py)? {
+                return Ok(());
+            }
+            match result {
+                Ok(()) => future.call_method1(py, intern!(py, "set_result"), (py.None(),))?,
+                Err(error) => future.call_method1(
+                    py,
+                    intern!(py, "set_exception"),
+                    (error.into_value(py),),
+                )?,
+            };
+            Ok(())
+        });
+    if let Err(error) = set {
+        error.write_unraisable(py, None);
+    }
+}

@@ -1,0 +1,154 @@
+//! `Handler` and `Argument`: a Python callable and how to call it. Calls nothing.
+
+use crate::interpreter::Obj;
+use crate::route::Facts;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+use std::rc::Rc;
+
+/// Where an argument comes from.
+#[derive(Clone, Copy)]
+pub(crate) enum Origin {
+    Parameter(usize),
+    Body,
+    Request,
+}
+
+/// See `_native.pyi`.
+#[pyclass(frozen, from_py_object, module = "spikard._native")]
+pub(crate) struct Argument {
+    pub(crate) origin: Origin,
+    pub(crate) convert: Option<Obj>,
+    pub(crate) default: Obj,
+    pub(crate) recover: Option<Obj>,
+}
+
+impl Clone for Argument {
+    fn clone(&self) -> Self {
+        Python::attach(|py| Self {
+            origin: self.origin,
+            convert: self.convert.as_ref().map(|convert| convert.clone_ref(py)),
+            default: self.default.clone_ref(py),
+            recover: self.recover.as_ref().map(|recover| recover.clone_ref(py)),
+        })
+    }
+}
+
+#[pymethods]
+impl Argument {
+    #[new]
+    #[pyo3(signature = (source, index=0, convert=None, default=None, recover=None))]
+    fn new(
+        py: Python<'_>,
+        source: &str,
+        index: usize,
+        convert: Option<Obj>,
+        default: Option<Obj>,
+        recover: Option<Obj>,
+    ) -> PyResult<Self> {
+        let origin = match source {
+            "parameter" => Origin::Parameter(index),
+            "body" => Origin::Body,
+            "request" => Origin::Request,
+            other => {
+                let message = format!(
+                    "an argument's source is \"parameter\", \"body\" or \"request\", not {other:?}"
+                );
+                return Err(PyValueError::new_err(message));
+            }
+        };
+        Ok(Self {
+            origin,
+            convert,
+            default: default.unwrap_or_else(|| py.None()),
+            recover,
+        })
+    }
+}
+
+/// How a handler runs.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Sync,
+    Async,
+    Blocking,
+}
+
+/// See `_native.pyi`.
+#[pyclass(frozen, module = "spikard._native")]
+pub(crate) struct Handler {
+    function: Obj,
+    kind: Kind,
+    arguments: Vec<Argument>,
+    keywords: Vec<String>,
+    hard_cancel: bool,
+}
+
+#[pymethods]
+impl Handler {
+    #[new]
+    #[pyo3(signature = (function, *, kind, arguments, keywords=Vec::new(), hard_cancel=false))]
+    fn new(
+        function: Obj,
+        kind: &str,
+        arguments: Vec<Argument>,
+        keywords: Vec<String>,
+        hard_cancel: bool,
+    ) -> PyResult<Self> {
+        let kind = match kind {
+            "sync" => Kind::Sync,
+            "async" => Kind::Async,
+            "blocking" => Kind::Blocking,
+            other => {
+                let message = format!(
+                    "a handler's kind is \"sync\", \"async\" or \"blocking\", not {other:?}"
+                );
+                return Err(PyValueError::new_err(message));
+            }
+        };
+        if keywords.len() > arguments.len() {
+            let message = format!(
+                "{} keywords for {} arguments",
+                keywords.len(),
+                arguments.len()
+            );
+            return Err(PyValueError::new_err(message));
+        }
+        Ok(Self {
+            function,
+            kind,
+            arguments,
+            keywords,
+            hard_cancel,
+        })
+    }
+}
+
+impl Handler {
+    pub(crate) fn callable(&self, py: Python<'_>, facts: Facts) -> PyResult<Callable> {
+        let keywords = (!self.keywords.is_empty())
+            .then(|| PyTuple::new(py, &self.keywords).map(Bound::unbind));
+        Ok(Callable {
+            function: self.function.clone_ref(py),
+            kind: self.kind,
+            arguments: self.arguments.clone(),
+            keywords: keywords.transpose()?,
+            task_name: PyString::new(py, &facts.name).unbind(),
+            hard_cancel: self.hard_cancel,
+            facts: Rc::new(facts),
+        })
+    }
+}
+
+/// A handler as the bridge keeps it.
+pub(crate) struct Callable {
+    pub(crate) function: Obj,
+    pub(crate) kind: Kind,
+    pub(crate) arguments: Vec<Argument>,
+    /// Names of the last arguments.
+    pub(crate) keywords: Option<Py<PyTuple>>,
+    pub(crate) task_name: Py<PyString>,
+    pub(crate) hard_cancel: bool,
+    pub(crate) facts: Rc<Facts>,
+}

@@ -1,0 +1,404 @@
+//! Python as a guest of the bridge: builds a handler's arguments, calls it, answers for it when it ends later.
+
+use crate::app::Types;
+use crate::callable::{Callable, Kind, Origin};
+use crate::clock;
+use crate::error::{Failure, is_refusal, problem, refused};
+use crate::interpreter::{Arguments, Gil, Obj, attached, call1};
+use crate::reactor::{Core, is_fatal};
+use crate::request::{Link, Request};
+use crate::route::Facts;
+use crate::task::{Host, Started, Starter};
+use crate::value;
+use pyo3::exceptions::asyncio::CancelledError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use pyo3::{IntoPyObjectExt as _, intern};
+use spikard::contract::Source;
+use spikard::{Cancel, Problem, Reply};
+use spikard_bridge::{Call, Completion, Guest, Outcome, Token};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+/// A handler that runs inline must give the loop back within this time, or a warning names it.
+const HELD_TOO_LONG: Duration = Duration::from_millis(50);
+
+/// Threads for the handlers of one app that block.
+const THREADS: usize = 40;
+
+/// The Python side of one app.
+pub(crate) struct PythonGuest {
+    pub(crate) types: Types,
+    starter: Starter,
+    completion: Completion,
+    pending: RefCell<HashMap<Token, Pending>>,
+    threads: RefCell<Option<Obj>>,
+    me: Weak<Self>,
+}
+
+/// A call that suspended.
+struct Pending {
+    /// Its Task, or the future of its thread.
+    future: Obj,
+    link: Option<Rc<Link>>,
+    hard_cancel: bool,
+}
+
+thread_local! {
+    /// What a handler raised to leave a loop that is not ours (see `exchange`).
+    pub(crate) static FATAL: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+}
+
+impl PythonGuest {
+    pub(crate) fn new(py: Python<'_>, types: Types, completion: &Completion) -> PyResult<Rc<Self>> {
+        let starter = Starter::new(py)?;
+        Ok(Rc::new_cyclic(|me| Self {
+            types,
+            starter,
+            completion: completion.clone(),
+            pending: RefCell::default(),
+            threads: RefCell::new(None),
+            me: Weak::clone(me),
+        }))
+    }
+
+    fn try_call(
+        &self,
+        py: Python<'_>,
+        callable: &Callable,
+        call: &Call<'_>,
+    ) -> Result<Outcome, Failure> {
+        let mut link = None;
+        let result = match callable.kind {
+            Kind::Sync => {
+                let before = clock::coarse();
+                let result = self.starter.in_fresh_context(py, || {
+                    let arguments = self.arguments(py, callable, call, &mut link)?;
+                    Ok::<_, Failure>(arguments.call(
+                        py,
+                        &callable.function,
+                        callable.keywords.as_ref(),
+                    )?)
+                })?;
+                watch(py, &callable.facts, before);
+                if let Some(core) = Core::current() {
+                    core.spares.suspect();
+                }
+                result?
+            }
+            Kind::Async => {
+                let host = Host::current(py)?;
+                let before = clock::coarse();
+                let mut failure = None;
+                let started = self.starter.start(py, &host, &callable.task_name, || {
+                    match self.arguments(py, callable, call, &mut link) {
+                        Ok(arguments) => arguments
+                            .call(py, &callable.function, callable.keywords.as_ref())
+                            .map(Some),
+                        Err(wrong) => {
+                            failure = Some(wrong);
+                            Ok(None)
+                        }
+                    }
+                });
+                watch(py, &callable.facts, before);
+                if let Some(failure) = failure {
+                    return Err(failure);
+                }
+                match started? {
+                    Started::Finished(result) => result?,
+                    Started::Suspended(task) => {
+                        return self.suspend(py, callable, call, task, link);
+                    }
+                }
+            }
+            Kind::Blocking => {
+                let arguments = self.arguments(py, callable, call, &mut link)?;
+                let future = self.in_thread(py, callable, &arguments)?;
+                return self.suspend(py, callable, call, future, link);
+            }
+        };
+        Ok(Outcome::Done(Ok(value::response(
+            py,
+            &self.types,
+            &callable.facts,
+            result.bind(py),
+        )?)))
+    }
+
+    fn arguments(
+        &self,
+        py: Python<'_>,
+        callable: &Callable,
+        call: &Call<'_>,
+        link: &mut Option<Rc<Link>>,
+    ) -> Result<Arguments, Failure> {
+        let mut arguments = Arguments::new();
+        let mut body: Option<Py<PyBytes>> = None;
+        for argument in &callable.arguments {
+            let raw = match argument.origin {
+                Origin::Parameter(index) => match call.arguments().get(index) {
+                    Some(found) => value::of_argument(py, found)?.map(Bound::unbind),
+                    None => None,
+                },
+                Origin::Body if call.request().body.is_empty() => None,
+                Origin::Body | Origin::Request => {
+                    let bytes =
+                        body.get_or_insert_with(|| PyBytes::new(py, call.request().body).unbind());
+                    match argument.origin {
+                        Origin::Request => {
+                            let link = link.get_or_insert_default();
+                            Some(
+                                Request::new(py, call.request(), bytes.clone_ref(py), link)?
+                                    .into_any(),
+                            )
+                        }
+                        _ => Some(bytes.clone_ref(py).into_any()),
+                    }
+                }
+            };
+            let convert = if call.checked() {
+                argument.recover.as_ref()
+            } else {
+                None
+            }
+            .or(argument.convert.as_ref());
+            arguments.push(match (raw, convert) {
+                (None, _) => argument.default.clone_ref(py),
+                (Some(raw), None) => raw,
+                (Some(raw), Some(convert)) => call1(py, convert, &raw)
+                    .map_err(|error| self.refusal(py, callable, argument.origin, error))?,
+            });
+        }
+        Ok(arguments)
+    }
+
+    /// What a converter's exception means.
+    fn refusal(
+        &self,
+        py: Python<'_>,
+        callable: &Callable,
+        origin: Origin,
+        error: PyErr,
+    ) -> Failure {
+        if error.is_instance(py, self.types.problem.bind(py))
+            || !is_refusal(py, &self.types, &error)
+        {
+            return Failure::Raised(error);
+        }
+        match origin {
+            Origin::Request => Failure::Raised(error),
+            Origin::Body if callable.facts.decoder_validates => Failure::Refused,
+            Origin::Body => refused(py, &error, Source::Body, "").into(),
+            Origin::Parameter(index) => match callable.facts.parameters.get(index) {
+                Some((source, name)) => refused(py, &error, *source, name).into(),
+                None => refused(py, &error, Source::Path, "").into(),
+            },
+        }
+    }
+
+    fn suspend(
+        &self,
+        py: Python<'_>,
+        callable: &Callable,
+        call: &Call<'_>,
+        future: Obj,
+        link: Option<Rc<Link>>,
+    ) -> Result<Outcome, Failure> {
+        let token = call.suspend();
+        let answer = Answer {
+            guest: Weak::clone(&self.me),
+            facts: Rc::clone(&callable.facts),
+            token,
+        };
+        let answer = Py::new(py, PendingAnswer(Gil::new(answer)))?;
+        future.call_method1(py, intern!(py, "add_done_callback"), (answer,))?;
+        let pending = Pending {
+            future,
+            link,
+            hard_cancel: callable.hard_cancel,
+        };
+        self.pending.borrow_mut().insert(token, pending);
+        Ok(Outcome::Pending)
+    }
+
+    /// Runs a blocking handler in a thread, in a context of its own.
+    fn in_thread(
+        &self,
+        py: Python<'_>,
+        callable: &Callable,
+        arguments: &Arguments,
+    ) -> PyResult<Obj> {
+        let (positional, named) = arguments.split(py, callable.keywords.as_ref())?;
+        let run = self
+            .starter
+            .take_context(py)?
+            .getattr(py, intern!(py, "run"))?;
+        let mut all = vec![run.into_bound(py), callable.function.bind(py).clone()];
+        all.extend(positional);
+        let all = pyo3::types::PyTuple::new(py, all)?;
+        let work = py
+            .import(intern!(py, "functools"))?
+            .getattr(intern!(py, "partial"))?
+            .call(all, Some(&named))?;
+        let host = Host::current(py)?;
+        let threads = self.threads(py)?;
+        host.event_loop()
+            .call_method1(py, intern!(py, "run_in_executor"), (threads, work))
+    }
+
+    fn threads(&self, py: Python<'_>) -> PyResult<Obj> {
+        if let Some(threads) = &*self.threads.borrow() {
+            return Ok(threads.clone_ref(py));
+        }
+        let options = PyDict::new(py);
+        options.set_item("max_workers", THREADS)?;
+        options.set_item("thread_name_prefix", "spikard")?;
+        let class = py
+            .import("concurrent.futures")?
+            .getattr("ThreadPoolExecutor")?;
+        let threads = class.call((), Some(&options))?.unbind();
+        *self.threads.borrow_mut() = Some(threads.clone_ref(py));
+        Ok(threads)
+    }
+
+    fn failed(&self, py: Python<'_>, failure: Failure) -> Outcome {
+        Outcome::Done(Err(match failure {
+            Failure::Refused => return Outcome::Refused,
+            Failure::Problem(problem) => problem,
+            Failure::Raised(error) => {
+                let answer = Box::new(problem(py, &self.types, &error));
+                if is_fatal(py, &error) {
+                    leave(error);
+                }
+                answer
+            }
+        }))
+    }
+
+    /// The answer of a call that had suspended.
+    fn answer(
+        &self,
+        py: Python<'_>,
+        facts: &Facts,
+        token: Token,
+        future: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let pending = self.pending.borrow_mut().remove(&token);
+        drop(pending);
+        let result = future.call_method0(intern!(py, "result"));
+        if !self.completion.waits(token) {
+            return abandoned(py, facts, result);
+        }
+        let reply = match result {
+            Ok(value) => value::response(py, &self.types, facts, &value),
+            Err(error) => Err(error.into()),
+        };
+        let reply: Reply = match reply {
+            Ok(response) => Ok(response),
+            Err(failure) => match self.failed(py, failure) {
+                Outcome::Done(reply) => reply,
+                Outcome::Refused | Outcome::Pending => Err(Box::new(Problem::internal(""))),
+            },
+        };
+        self.completion.complete(token, reply);
+        Ok(())
+    }
+}
+
+/// KeyboardInterrupt and SystemExit of a handler leave the loop that runs it.
+fn leave(error: PyErr) {
+    match Core::current() {
+        Some(core) => core.leave(error),
+        None => drop(FATAL.replace(Some(error))),
+    }
+}
+
+/// Nobody waits for this answer any more: only a failure that nobody will hear of otherwise is told.
+fn abandoned(py: Python<'_>, facts: &Facts, result: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
+    match result {
+        Err(error) if !error.is_instance_of::<CancelledError>(py) && !is_fatal(py, &error) => {
+            let context = PyDict::new(py);
+            context.set_item(
+                "message",
+                format!("{} failed after its client had left", facts.name),
+            )?;
+            context.set_item("exception", error.value(py))?;
+            Host::current(py)?.event_loop().call_method1(
+                py,
+                "call_exception_handler",
+                (context,),
+            )?;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn watch(py: Python<'_>, facts: &Facts, before: Duration) {
+    let held = clock::coarse().saturating_sub(before);
+    if held >= HELD_TOO_LONG {
+        let milliseconds = held.as_millis();
+        let told = py.import("logging").and_then(|logging| logging.call_method1("getLogger", ("spikard",))).and_then(|log| {
+            let text = "%s held the event loop for %d ms; nothing else ran meanwhile. Give the route blocking=True, or await what waits";
+            let arguments = (text, &facts.name, milliseconds.into_bound_py_any(py)?);
+            log.call_method1("warning", arguments)
+        });
+        if let Err(error) = told {
+            error.write_unraisable(py, None);
+        }
+    }
+}
+
+impl Guest for PythonGuest {
+    type Callable = Callable;
+
+    fn call(&self, callable: &Callable, call: &Call<'_>) -> Outcome {
+        let py = attached();
+        self.try_call(py, callable, call)
+            .unwrap_or_else(|failure| self.failed(py, failure))
+    }
+
+    fn cancel(&self, token: Token, why: Cancel) {
+        let Some(pending) = self.pending.borrow_mut().remove(&token) else {
+            return;
+        };
+        let py = attached();
+        let told = match (&pending.link, why) {
+            (Some(link), Cancel::ClientGone) => link.disconnect(py),
+            _ => Ok(()),
+        };
+        let cancelled = match why {
+            Cancel::ClientGone if !pending.hard_cancel => Ok(()),
+            Cancel::ClientGone | Cancel::Deadline | Cancel::Shutdown => pending
+                .future
+                .call_method0(py, intern!(py, "cancel"))
+                .map(drop),
+        };
+        // After the loop was closed there is nothing left to tell; the Tasks are gone with it.
+        drop((told, cancelled));
+    }
+}
+
+struct Answer {
+    guest: Weak<PythonGuest>,
+    facts: Rc<Facts>,
+    token: Token,
+}
+
+/// The done callback of a call that suspended.
+#[pyclass(frozen, weakref, freelist = 256, module = "spikard._native")]
+struct PendingAnswer(Gil<Answer>);
+
+#[pymethods]
+impl PendingAnswer {
+    fn __call__(&self, py: Python<'_>, future: &Bound<'_, PyAny>) -> PyResult<()> {
+        let answer = &self.0;
+        match answer.guest.upgrade() {
+            Some(guest) => guest.answer(py, &answer.facts, answer.token, future),
+            None => Ok(()),
+        }
+    }
+}

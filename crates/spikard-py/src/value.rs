@@ -1,0 +1,173 @@
+//! Values across the border: a parameter's value to Python, a handler's result to a response. Calls no handler.
+
+use crate::app::Types;
+use crate::error::{Failure, problem_of};
+use crate::interpreter::{Obj, call1};
+use crate::route::Facts;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyFloat, PyInt, PyList, PyString};
+use spikard::contract::Argument;
+use spikard::{Body, Response};
+use std::borrow::Cow;
+
+/// A value of the core in Python; `None` when it was not sent.
+pub(crate) fn of_argument<'py>(
+    py: Python<'py>,
+    argument: &Argument<'_>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    Ok(Some(match argument {
+        Argument::Absent => return Ok(None),
+        Argument::Null => py.None().into_bound(py),
+        Argument::Bool(value) => pyo3::types::PyBool::new(py, *value).to_owned().into_any(),
+        Argument::Integer(value) => value.into_pyobject(py)?.into_any(),
+        Argument::BigInteger(digits) => py.get_type::<PyInt>().call1((digits.as_ref(),))?,
+        Argument::Number(value) => PyFloat::new(py, *value).into_any(),
+        Argument::String(text) => PyString::new(py, text).into_any(),
+        Argument::List(items) => {
+            let list = PyList::empty(py);
+            for item in items {
+                list.append(of_argument(py, item)?)?;
+            }
+            list.into_any()
+        }
+    }))
+}
+
+/// A handler's result as a response, or as the problem that it is.
+pub(crate) fn response(
+    py: Python<'_>,
+    types: &Types,
+    facts: &Facts,
+    value: &Bound<'_, PyAny>,
+) -> Result<Response, Failure> {
+    if value.is_none() {
+        return Ok(facts.returns.nothing());
+    }
+    if is_instance(value, &types.response)? {
+        return explicit(py, types, facts, value);
+    }
+    if let Ok(text) = value.cast::<PyString>() {
+        return Ok(facts.returns.text(text.to_str()?.to_owned()));
+    }
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return Ok(facts.returns.bytes(bytes.as_bytes().to_vec()));
+    }
+    if is_instance(value, &types.problem)? {
+        return Err(problem_of(py, types, value)?.into());
+    }
+    Ok(facts.returns.json(encode(py, types, value)?))
+}
+
+fn is_instance(value: &Bound<'_, PyAny>, class: &Obj) -> PyResult<bool> {
+    // Nearly all results are one of these, and a subclass check of a foreign class is not free.
+    if value.is_exact_instance_of::<pyo3::types::PyDict>() || value.is_exact_instance_of::<PyList>()
+    {
+        return Ok(false);
+    }
+    value.is_instance(class.bind(value.py()))
+}
+
+/// A response that says itself what it is. Text and bytes go out as they are.
+fn explicit(
+    py: Python<'_>,
+    types: &Types,
+    facts: &Facts,
+    value: &Bound<'_, PyAny>,
+) -> Result<Response, Failure> {
+    let status: u16 = value.getattr(intern!(py, "status"))?.extract()?;
+    let headers = headers(&value.getattr(intern!(py, "headers"))?)?;
+    let content_type = value.getattr(intern!(py, "content_type"))?;
+    let own: Option<String> = if content_type.is_none() {
+        None
+    } else {
+        Some(content_type.extract()?)
+    };
+    let content = value.getattr(intern!(py, "content"))?;
+    if content.is_none() && own.is_none() {
+        return Ok(Response {
+            headers,
+            ..Response::empty(status)
+        });
+    }
+    let declared = || facts.media_type(status).map(str::to_owned);
+    let (otherwise, declared, bytes) = if let Ok(text) = content.cast::<PyString>() {
+        (
+            "text/plain; charset=utf-8",
+            declared(),
+            text.to_str()?.as_bytes().to_vec(),
+        )
+    } else if let Ok(bytes) = content.cast::<PyBytes>() {
+        (
+            "application/octet-stream",
+            declared(),
+            bytes.as_bytes().to_vec(),
+        )
+    } else {
+        let declared = declared().filter(|media| is_json(media));
+        ("application/json", declared, encode(py, types, &content)?)
+    };
+    let content_type = own
+        .or(declared)
+        .map_or(Cow::Borrowed(otherwise), Cow::Owned);
+    Ok(Response {
+        status,
+        content_type: Some(content_type),
+        headers,
+        body: Body::Full(bytes),
+    })
+}
+
+/// Name and value of header fields; any iterable of pairs of str.
+pub(crate) fn headers(
+    list: &Bound<'_, PyAny>,
+) -> PyResult<Vec<(Cow<'static, str>, Cow<'static, str>)>> {
+    let mut found = Vec::new();
+    for pair in list.try_iter()? {
+        let (name, value): (String, String) = pair?.extract()?;
+        found.push((Cow::Owned(name), Cow::Owned(value)));
+    }
+    Ok(found)
+}
+
+fn encode(py: Python<'_>, types: &Types, value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    let encoded = call1(py, &types.encode, value.as_unbound())
+        .map_err(|error| unencodable(py, value, error))?;
+    Ok(encoded.bind(py).cast::<PyBytes>()?.as_bytes().to_vec())
+}
+
+fn unencodable(py: Python<'_>, value: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
+    let name = value
+        .get_type()
+        .name()
+        .map_or_else(|_| "?".to_owned(), |name| name.to_string());
+    let better = PyTypeError::new_err(format!(
+        "the handler returned a {name} that cannot be written as JSON: {}",
+        error.value(py)
+    ));
+    better.set_cause(py, Some(error));
+    better
+}
+
+fn is_json(media: &str) -> bool {
+    let essence = media.split(';').next().unwrap_or_default().trim_ascii();
+    essence.eq_ignore_ascii_case("application/json") || essence.ends_with("+json")
+}
+
+/// A mapping of Python as members of a JSON object.
+pub(crate) fn members(
+    py: Python<'_>,
+    types: &Types,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<serde_json::Map<String, serde_json::Value>> {
+    if value.is_none() || value.len().is_ok_and(|length| length == 0) {
+        return Ok(serde_json::Map::new());
+    }
+    let encoded = call1(py, &types.encode, &value.clone().unbind())?;
+    serde_json::from_slice(encoded.bind(py).cast::<PyBytes>()?.as_bytes()).map_err(|error| {
+        PyValueError::new_err(format!(
+            "the extensions of a problem must be a mapping: {error}"
+        ))
+    })
+}
