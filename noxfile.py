@@ -1,4 +1,4 @@
-"""Builds, tests, checks and serves Spikard. Each session here is short; what takes thought is a program under scripts/."""
+"""Builds, tests, checks and serves Spikard. Sessions only; what takes thought is a program under scripts/."""
 
 from __future__ import annotations
 
@@ -101,10 +101,10 @@ def test_examples(session: nox.Session) -> None:
 
 @nox.session(requires=["build-python"], default=False)
 def fixtures(session: nox.Session) -> None:
-    """Run the shared cases in every language and print the parity table."""
-    install(session, "test")
+    """Run the shared cases in every language and print the parity table; `-- --filter 'query/*'`."""
+    install(session, "bootstrap", "test")
     install_wheel(session)
-    program(session, "tally", "fixtures", "python", "tests/fixtures/run.py", *session.posargs)
+    program(session, "tally", "fixtures", "python", "scripts/fixtures", *session.posargs)
 
 
 @nox.session(venv_backend="none", default=False)

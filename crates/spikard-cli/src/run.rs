@@ -90,9 +90,20 @@ fn announce(told: io::PipeReader, address: SocketAddr) {
     std::thread::spawn(move || {
         let mut word = String::new();
         if io::BufReader::new(told).read_line(&mut word).is_ok() && word == "ready\n" {
-            output::note(&format!("http://{address} (Ctrl-C stops it)"));
+            output::note(&format!("{} (Ctrl-C stops it)", url(address)));
         }
     });
+}
+
+/// What to open in a browser; `0.0.0.0` and `::` are no address to call.
+fn url(address: SocketAddr) -> String {
+    match address.ip().is_unspecified() {
+        true => format!(
+            "http://localhost:{} and every address of this machine",
+            address.port()
+        ),
+        false => format!("http://{address}"),
+    }
 }
 
 /// Ctrl-C goes to every process of the terminal's foreground group: a worker beside us has it already, and a second one
@@ -135,5 +146,28 @@ fn no_socket(error: &ListenError, app: &App, listen: &Listen) -> Failure {
             failure.advice("--fd and SPIKARD_FD take the number of an inherited listening socket")
         }
         _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::url;
+
+    #[test]
+    fn the_address_shown_can_be_opened() {
+        for (address, shown) in [
+            ("127.0.0.1:8000", "http://127.0.0.1:8000"),
+            ("[::1]:8000", "http://[::1]:8000"),
+            (
+                "0.0.0.0:8000",
+                "http://localhost:8000 and every address of this machine",
+            ),
+            (
+                "[::]:8000",
+                "http://localhost:8000 and every address of this machine",
+            ),
+        ] {
+            assert_eq!(url(address.parse().unwrap()), shown);
+        }
     }
 }

@@ -121,7 +121,7 @@ fn value<'t>(
         b't' => reader.literal("true").map(|()| Value::Bool(true))?,
         b'f' => reader.literal("false").map(|()| Value::Bool(false))?,
         b'n' => reader.literal("null").map(|()| Value::Null)?,
-        _ => Value::Number(reader.number()?.value(reader)?.into()),
+        _ => Value::Number(reader.number()?.value()?.into()),
     })
 }
 

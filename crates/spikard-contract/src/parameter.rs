@@ -1,6 +1,5 @@
 //! Parameters: text from path, query, header or cookie becomes a value by its JSON Schema, never by guessing.
 
-use crate::{SchemaError, Violations};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -127,27 +126,9 @@ pub enum Argument<'r> {
     List(Vec<Argument<'r>>),
 }
 
-/// A compiled parameter.
-#[derive(Debug)]
-pub struct Parameter {
-    /// As declared.
-    pub spec: ParameterSpec,
-}
+mod read;
+mod scalar;
+#[cfg(test)]
+mod tests;
 
-impl Parameter {
-    /// Compiles `spec`; `#/...` references resolve against `root`.
-    pub fn compile(_spec: &ParameterSpec, _root: &Value) -> Result<Self, Vec<SchemaError>> {
-        todo!()
-    }
-
-    /// From the raw values found for this parameter, in order: path: one percent-decoded segment; query: decoded values
-    /// of the pairs with this name; header: field values; cookie: values. None found: default, `Absent`, or a
-    /// violation with keyword `required`. What is refused is reported and comes back as `Absent`.
-    pub fn read<'r>(
-        &'r self,
-        _found: &[Cow<'r, str>],
-        _violations: &mut Violations,
-    ) -> Argument<'r> {
-        todo!()
-    }
-}
+pub use read::Parameter;

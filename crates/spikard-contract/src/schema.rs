@@ -3,8 +3,8 @@
 mod compile;
 mod equal;
 mod format;
-mod message;
-mod node;
+pub(crate) mod message;
+pub(crate) mod node;
 mod pattern;
 mod resolve;
 mod scalar;
@@ -39,8 +39,8 @@ impl std::error::Error for SchemaError {}
 /// A compiled schema. Cheap to share (`Rc` inside is allowed; it never crosses threads).
 #[derive(Debug)]
 pub struct Schema {
-    nodes: Vec<node::Node>,
-    start: node::Id,
+    pub(crate) nodes: Vec<node::Node>,
+    pub(crate) start: node::Id,
 }
 
 impl Schema {
@@ -78,6 +78,14 @@ impl Schema {
     /// `false` means "look closer": parse it and call [`Schema::validate`] for the reasons.
     pub fn accepts(&self, text: &[u8]) -> bool {
         crate::json::parse(text).is_ok_and(|value| validate::fits(&self.nodes, self.start, &value))
+    }
+
+    pub(crate) fn fits(&self, value: &Value) -> bool {
+        self.fits_at(self.start, value)
+    }
+
+    pub(crate) fn fits_at(&self, id: node::Id, value: &Value) -> bool {
+        validate::fits(&self.nodes, id, value)
     }
 
     /// Reports every rule that `value` breaks; pointers start with `prefix` (`""` for a body, `/name` for a parameter).

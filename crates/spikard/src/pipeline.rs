@@ -63,11 +63,11 @@ pub(crate) struct Exchange {
     /// Identity of the exchange.
     pub(crate) request_id: RequestId,
     /// The plan; `None` when nothing matched.
-    route: Option<usize>,
+    pub(crate) route: Option<usize>,
     /// The declared media type that the body's is.
-    media: Option<usize>,
+    pub(crate) media: Option<usize>,
     /// Only for the access log.
-    started: Option<Instant>,
+    pub(crate) started: Option<Instant>,
 }
 
 /// How the codec treats a body.

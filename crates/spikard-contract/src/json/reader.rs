@@ -85,7 +85,7 @@ fn hex4(bytes: &[u8]) -> Option<u32> {
 
 impl Digits<'_> {
     /// Only when it is too big for an `f64` does this fail.
-    pub(crate) fn value(self, _reader: &Reader<'_>) -> Result<Num, What> {
+    pub(crate) fn value(self) -> Result<Num, What> {
         if self.whole {
             let (negative, digits) = match self.raw.strip_prefix('-') {
                 Some(digits) => (true, digits),
@@ -396,7 +396,7 @@ impl<'t> Reader<'t> {
             _ => {
                 let digits = self.number()?;
                 if !digits.surely_finite() {
-                    digits.value(self)?;
+                    digits.value()?;
                 }
             }
         }

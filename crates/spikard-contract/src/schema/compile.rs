@@ -200,6 +200,7 @@ impl<'v> Compiler<'v> {
                     "expected an array of values, for example [\"a\", \"b\"]",
                 ),
             },
+            "default" => node.default = Some(value.clone()),
             "const" => node.constant = Some(value.clone()),
 
             "minimum" if object.get("exclusiveMinimum") == Some(&Value::Bool(true)) => {

@@ -81,6 +81,8 @@ pub(crate) struct Node {
     pub(crate) condition: Option<Condition>,
     /// The schema resource that it stands in: its place in the dynamic scope.
     pub(crate) resource: usize,
+    /// Annotation, for parameters.
+    pub(crate) default: Option<Value>,
 }
 
 #[derive(Debug, Default)]
@@ -147,6 +149,41 @@ pub(crate) struct Dynamic {
     pub(crate) targets: Vec<(usize, Id)>,
 }
 
+impl ArrayRules {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.prefix.is_empty()
+            && self.items.is_none()
+            && self.contains.is_none()
+            && !self.counts_or_compares()
+    }
+
+    /// Says something about the array as a whole.
+    pub(crate) fn counts_or_compares(&self) -> bool {
+        self.min_items.is_some() || self.max_items.is_some() || self.unique
+    }
+}
+
+impl ObjectRules {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.properties.is_empty()
+            && self.patterns.is_empty()
+            && self.additional.is_none()
+            && self.required.is_empty()
+            && self.min_properties.is_none()
+            && self.max_properties.is_none()
+            && self.names.is_none()
+            && self.dependent_required.is_empty()
+    }
+}
+
+/// The node that says something, behind those that only pass on.
+pub(crate) fn behind(nodes: &[Node], mut id: Id) -> Id {
+    while let Some(next) = nodes[id].passes_on() {
+        id = next;
+    }
+    id
+}
+
 impl Node {
     /// Nodes that look at the same value, as far as is known before the check: where a `$dynamicRef` leads is not.
     pub(crate) fn in_place(&self) -> impl Iterator<Item = Id> {
@@ -166,6 +203,29 @@ impl Node {
             .chain(self.not)
             .chain(condition)
             .chain(self.object.dependent_schemas.iter().map(|&(_, id)| id))
+    }
+
+    /// The one other node that it means, when it says nothing itself.
+    pub(crate) fn passes_on(&self) -> Option<Id> {
+        let mut inner = self.in_place();
+        let only = inner.next().filter(|_| inner.next().is_none());
+        let plain = self.reference.is_some()
+            || self.all_of.len() + self.any_of.len() + self.one_of.len() == 1;
+        only.filter(|_| plain && !self.has_own_rules())
+    }
+
+    /// Something besides the schemas that it applies to the same value.
+    pub(crate) fn has_own_rules(&self) -> bool {
+        self.never
+            || self.types.is_some()
+            || self.enumeration.is_some()
+            || self.constant.is_some()
+            || self.dynamic.is_some()
+            || self.tracks()
+            || !self.number.is_empty()
+            || !self.string.is_empty()
+            || !self.array.is_empty()
+            || !self.object.is_empty()
     }
 
     /// Needs to know which properties and items others have looked at.

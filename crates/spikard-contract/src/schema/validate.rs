@@ -3,7 +3,7 @@
 
 use super::equal::{equal, has_twins};
 use super::message::{list, message, spoken_types};
-use super::node::{ArrayRules, Id, Node, ObjectRules, Types};
+use super::node::{ArrayRules, Id, Node, ObjectRules, Types, behind};
 use crate::json::push_token;
 use crate::number::Num;
 use crate::{Source, Violation, Violations};
@@ -560,16 +560,8 @@ impl<'v, 'n, 'o> Check<'v, 'n, 'o> {
         tagged.next().filter(|_| tagged.next().is_none())
     }
 
-    /// The node that says something, behind references that only pass on.
-    fn behind(&self, mut id: Id) -> &Node {
-        loop {
-            let node = &self.nodes[id];
-            match (node.reference, &node.all_of[..]) {
-                (Some(next), []) if node.types.is_none() => id = next,
-                (None, [next]) if node.types.is_none() => id = *next,
-                _ => return node,
-            }
-        }
+    fn behind(&self, id: Id) -> &Node {
+        &self.nodes[behind(self.nodes, id)]
     }
 
     fn types_of(&self, id: Id) -> Option<Types> {

@@ -5,11 +5,9 @@ use super::life::Life;
 use super::link::Remote;
 use super::service::Serve;
 use crate::Frozen;
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -40,14 +38,13 @@ pub(crate) async fn serve_with<S: Serve>(
         () = life.until_draining() => {}
     }
     app.set_ready(false);
-    accept_queued(&app, &listener, &life).await;
-    drop(listener);
+    accept_queued(&app, listener, &life)?;
     let limit = Duration::from_millis(app.config().drain_timeout_ms);
     if tokio::time::timeout(limit, life.until_empty())
         .await
         .is_err()
     {
-        life.cut();
+        life.end();
         life.until_empty().await;
     }
     Ok(())
@@ -64,15 +61,15 @@ async fn accept<S: Serve>(app: &Rc<S>, listener: &TcpListener, life: &Rc<Life>) 
     }
 }
 
-/// Clients whom the kernel has already let in are served: closing the socket would reset them.
-async fn accept_queued<S: Serve>(app: &Rc<S>, listener: &TcpListener, life: &Rc<Life>) {
-    poll_fn(|context| {
-        while let Poll::Ready(Ok(accepted)) = listener.poll_accept(context) {
-            welcome(app, accepted, life);
-        }
-        Poll::Ready(())
-    })
-    .await;
+/// Clients whom the kernel has already let in are served: closing the socket would reset them. Asks the socket itself,
+/// because Tokio knows only of those of its last turn.
+fn accept_queued<S: Serve>(app: &Rc<S>, listener: TcpListener, life: &Rc<Life>) -> io::Result<()> {
+    let listener = listener.into_std()?;
+    while let Ok((stream, peer)) = listener.accept() {
+        stream.set_nonblocking(true)?;
+        welcome(app, (TcpStream::from_std(stream)?, peer), life);
+    }
+    Ok(())
 }
 
 fn welcome<S: Serve>(app: &Rc<S>, (stream, peer): (TcpStream, SocketAddr), life: &Rc<Life>) {

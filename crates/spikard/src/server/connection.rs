@@ -7,7 +7,6 @@ use super::framing::{self, Content, Framing, Parsed, Reading, with_fields};
 use super::link::{Filled, Gone, Link, Remote};
 use super::service::Serve;
 use super::transport::Transport;
-use crate::defects::defect;
 use crate::endpoint::{Cancel, give_up};
 use crate::pipeline::{Exchange, Finished, Opened};
 use crate::response::ChunkSource;
@@ -527,7 +526,7 @@ fn open<S: Serve>(
     };
     let limit = exchange.body.limit;
     let body = match framing.content {
-        Content::Length(count) if count > limit && !defect("limit-ignored") => {
+        Content::Length(count) if count > limit => {
             let reply = Err(Box::new(chunked::too_large(limit)));
             let finished = app.finish(exchange, Some(head), reply);
             return Turn::Finished(finished, framing, After::Close);

@@ -69,9 +69,11 @@ impl Life {
         self.connections.borrow().len()
     }
 
-    /// Ends every connection now.
-    pub(crate) fn cut(&self) {
+    /// Ends the worker now: as `drain`, but every connection is cut, whatever it is doing. Handlers that still wait are
+    /// cancelled with [`Cancel::Shutdown`](crate::Cancel::Shutdown).
+    pub fn end(&self) {
         self.cut.set(true);
+        self.drain();
         self.wake_all();
     }
 

@@ -12,14 +12,18 @@ mod input;
 mod life;
 mod link;
 mod listen;
+mod run;
 mod service;
 mod transport;
+mod wire;
 
 pub use accept::serve;
 pub use exchange::exchange;
 pub use holder::{Holder, holder_of};
 pub use life::Life;
 pub use listen::{Listen, ListenError, announce_ready};
+pub use run::{RunError, run};
+pub use wire::{Answer, request_bytes};
 
 #[cfg(test)]
 mod tests;

@@ -44,7 +44,7 @@ impl Serve for Double {
                 limit: self.config.body_limit,
             },
             timeout_ms: Some(self.config.handler_timeout_ms),
-            request_id: RequestId::of(Some(b"id")),
+            ..self.unusable()
         };
         match head.path() {
             "/unknown" => Opened::Refused(exchange, Err(Box::new(Problem::not_found("")))),
@@ -57,6 +57,9 @@ impl Serve for Double {
             body: BodyPlan { limit: 0 },
             timeout_ms: None,
             request_id: RequestId::of(Some(b"id")),
+            route: None,
+            media: None,
+            started: None,
         }
     }
 
@@ -112,6 +115,13 @@ impl Serve for Double {
                     Ok(text(200, &said))
                 }));
             }
+            "/slow" => {
+                return Flow::Pending(Box::pin(async move {
+                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                    Ok(text(200, &said))
+                }));
+            }
+            "/panics-at-once" => panic!("a panic that nobody shields"),
             "/panics" => {
                 return Flow::Pending(Box::pin(async { panic!("a panic of a handler") }));
             }

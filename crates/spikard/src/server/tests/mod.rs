@@ -2,3 +2,5 @@
 
 mod double;
 mod messages;
+mod sockets;
+mod time;

@@ -1,0 +1,97 @@
+//! A native program's worker from start to exit: runtime, socket, signals, one line for whoever started it. Programs in
+//! other languages bring their own loop and use `serve`.
+
+use super::accept::serve;
+use super::life::Life;
+use super::listen::{Listen, ListenError, announce_ready};
+use crate::Frozen;
+use std::fmt;
+use std::io;
+use std::net::TcpListener;
+use std::rc::Rc;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Why a program does not serve.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// There is no socket.
+    Listen(ListenError),
+    /// The system gave no event loop, no signals or no use of the socket.
+    System(io::Error),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(error) => error.fmt(f),
+            Self::System(error) => write!(f, "cannot serve: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl From<ListenError> for RunError {
+    fn from(error: ListenError) -> Self {
+        Self::Listen(error)
+    }
+}
+
+impl From<io::Error> for RunError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+/// Serves `app` on this thread until SIGTERM or SIGINT, then drains. A second signal ends the process at once, with
+/// 128 + its number. Must not be called inside a Tokio runtime.
+///
+/// ```no_run
+/// use spikard::Frozen;
+/// use spikard::server::{Listen, RunError, run};
+///
+/// fn serve(app: Frozen) -> Result<(), RunError> {
+///     run(app, &Listen::from_env()?)
+/// }
+/// ```
+pub fn run(app: Frozen, listen: &Listen) -> Result<(), RunError> {
+    let listener = listen.open()?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())?;
+    runtime.block_on(async {
+        let life = Life::new();
+        // Before anybody is told that we serve: a signal from then on must find its handler.
+        let signals = [SignalKind::terminate(), SignalKind::interrupt()];
+        for kind in signals {
+            tokio::task::spawn_local(obey(signal(kind)?, kind, Rc::clone(&life)));
+        }
+        if listen.fd.is_none() {
+            announce(&app, &listener)?;
+        }
+        announce_ready();
+        serve(Rc::new(app), listener, life).await
+    })?;
+    Ok(())
+}
+
+async fn obey(mut signals: Signal, kind: SignalKind, life: Rc<Life>) {
+    while signals.recv().await.is_some() {
+        if life.is_draining() {
+            std::process::exit(128 + kind.as_raw_value());
+        }
+        life.drain();
+    }
+}
+
+/// Where to look. Whoever hands over a socket says it himself.
+fn announce(app: &Frozen, listener: &TcpListener) -> io::Result<()> {
+    let url = format!("http://{}", listener.local_addr()?);
+    match app.config().docs_path.as_str() {
+        "" => eprintln!("serving {url}"),
+        docs => eprintln!("serving {url}, documents at {url}{docs}"),
+    }
+    Ok(())
+}

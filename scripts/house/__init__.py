@@ -1,0 +1,1 @@
+"""What the programs under scripts/ share: places, tools, children, stamps, tables. No program lives here."""
