@@ -92,8 +92,8 @@ def test_pythons(session: nox.Session) -> None:
 
 @nox.session(name="test-examples", requires=["build-python"], default=False)
 def test_examples(session: nox.Session) -> None:
-    """Test the example apps and every snippet of the README, and call the demo as a client would."""
-    install(session, "test")
+    """Test the example apps, the README and the programs of scripts/, and call the demo as a client would."""
+    install(session, "bootstrap", "test")
     install_wheel(session)
     program(session, "tally", "examples", "pytest", "examples", "scripts/tests", *session.posargs)
     program(session, "demo", "--check", python="python")

@@ -39,3 +39,8 @@ pub use pipeline::{Frozen, RouteLine};
 pub use problem::Problem;
 pub use response::{Body, Response};
 pub use spikard_contract as contract;
+
+/// The Rust of the README runs with the documentation tests. Only there: the page is not part of the crate's package.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
