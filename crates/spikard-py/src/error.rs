@@ -78,7 +78,12 @@ fn internal(py: Python<'_>, error: &PyErr) -> Problem {
 fn traceback(py: Python<'_>, error: &PyErr) -> String {
     let formatted = py
         .import(intern!(py, "traceback"))
-        .and_then(|module| module.call_method1(intern!(py, "format_exception"), (error.value(py),)))
+        .and_then(|module| {
+            module.call_method1(
+                intern!(py, "format_exception"),
+                (error.clone_ref(py).into_value(py),),
+            )
+        })
         .and_then(|lines| lines.extract::<Vec<String>>());
     // Formatting runs the exception's own `__str__`, which may raise.
     formatted.map_or_else(|_| error.get_type(py).to_string(), |lines| lines.concat())

@@ -325,7 +325,7 @@ fn abandoned(py: Python<'_>, facts: &Facts, result: PyResult<Bound<'_, PyAny>>) 
                 "message",
                 format!("{} failed after its client had left", facts.name),
             )?;
-            context.set_item("exception", error.value(py))?;
+            context.set_item("exception", error.clone_ref(py).into_value(py))?;
             Host::current(py)?.event_loop().call_method1(
                 py,
                 "call_exception_handler",

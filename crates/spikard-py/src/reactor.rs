@@ -123,7 +123,7 @@ impl Core {
     fn report(&self, py: Python<'_>, error: &PyErr) -> PyResult<()> {
         let context = PyDict::new(py);
         context.set_item("message", "Exception in callback")?;
-        context.set_item("exception", error.value(py))?;
+        context.set_item("exception", error.clone_ref(py).into_value(py))?;
         self.event_loop
             .call_method1(py, "call_exception_handler", (context,))?;
         Ok(())
