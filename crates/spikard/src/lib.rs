@@ -33,11 +33,13 @@ pub use head::{Head, Headers};
 pub use mistake::{DefinitionError, Mistake, did_you_mean};
 pub use native::{
     App, Bytes, Cookies, Created, Describe, ETag, Extract, Fields, Group, Handler, HeaderParams,
-    Html, IntoReply, Json, OwnedRequest, Path, Query, RequestId, State, Status, Text,
+    Html, IntoReply, Json, OwnedRequest, Path, Query, RequestId, RunError, State, Status,
+    TestClient, TestRequest, Text,
 };
 pub use pipeline::{Frozen, RouteLine};
 pub use problem::Problem;
 pub use response::{Body, Response};
+pub use server::Answer;
 pub use spikard_contract as contract;
 
 /// The Rust of the README runs with the documentation tests. Only there: the page is not part of the crate's package.

@@ -3,14 +3,17 @@
 
 mod app;
 mod arguments;
+mod client;
 mod describe;
 mod extract;
 mod handler;
 mod operation;
 mod reply;
+mod run;
 mod schemas;
 
 pub use app::{App, Group};
+pub use client::{TestClient, TestRequest};
 pub use describe::Describe;
 pub use extract::{
     Bytes, Cookies, Extract, Fields, HeaderParams, Json, Path, Query, RequestId, State, Text,
@@ -18,3 +21,4 @@ pub use extract::{
 pub use handler::Handler;
 pub use operation::OwnedRequest;
 pub use reply::{Created, ETag, Html, IntoReply, Status};
+pub use run::RunError;

@@ -1,0 +1,74 @@
+//! Running an app of this process: checks it, describes it when asked, else hands it to the server.
+
+use super::App;
+use crate::DefinitionError;
+use crate::server::{self, Listen, ListenError, run};
+use std::io::{self, Write as _};
+
+/// Why an app does not run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The app has mistakes.
+    Definition(DefinitionError),
+    /// It cannot be served.
+    Server(server::RunError),
+    /// It cannot be described.
+    Output(io::Error),
+}
+
+impl std::fmt::Display for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Definition(error) => error.fmt(f),
+            Self::Server(error) => error.fmt(f),
+            Self::Output(error) => write!(f, "cannot write the app: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl From<DefinitionError> for RunError {
+    fn from(error: DefinitionError) -> Self {
+        Self::Definition(error)
+    }
+}
+
+impl From<server::RunError> for RunError {
+    fn from(error: server::RunError) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl From<ListenError> for RunError {
+    fn from(error: ListenError) -> Self {
+        Self::Server(error.into())
+    }
+}
+
+impl App {
+    /// Serves the app on this thread until SIGTERM or SIGINT; then open requests are finished. A second signal ends at
+    /// once. Listens where the environment says (`SPIKARD_HOST`, `SPIKARD_PORT`; default `127.0.0.1:8000`). Must not be
+    /// called inside a Tokio runtime: it starts one of its own, whose timers and sockets handlers may use.
+    ///
+    /// With `SPIKARD_EMIT=spec` in the environment the app is printed as JSON instead, and the process exits with 0.
+    pub fn run(self) -> Result<(), RunError> {
+        if std::env::var("SPIKARD_EMIT").as_deref() == Ok("spec") {
+            self.emit()?;
+            std::process::exit(0)
+        }
+        let app = self.freeze()?;
+        Ok(run(app, &Listen::from_env()?)?)
+    }
+
+    /// Mistakes of the app as data are the reader's to report.
+    fn emit(self) -> Result<(), RunError> {
+        let (spec, _, mistakes) = self.into_parts();
+        if !mistakes.is_empty() {
+            return Err(DefinitionError { mistakes }.into());
+        }
+        let text = serde_json::to_string(&spec).map_err(|error| RunError::Output(error.into()))?;
+        writeln!(io::stdout(), "{text}").map_err(RunError::Output)
+    }
+}
