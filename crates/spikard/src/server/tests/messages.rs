@@ -147,7 +147,7 @@ fn served() -> Vec<(&'static str, String)> {
         ),
         (
             "GET /panics HTTP/1.1\r\nHost: h\r\n\r\nGET /n HTTP/1.1\r\nHost: h\r\n\r\n",
-            "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 37\r\n\r\ninternal: panic: a panic of a handler".to_owned()
+            "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 40\r\n\r\ninternal: panicked: a panic of a handler".to_owned()
                 + &ok("GET /n "),
         ),
         ("", String::new()),
