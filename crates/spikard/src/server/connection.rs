@@ -13,7 +13,7 @@ use crate::pipeline::{Finished, shield};
 use crate::response::ChunkSource;
 use crate::{Head, Problem};
 use bytes::Bytes;
-use std::future::{Future as _, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll};

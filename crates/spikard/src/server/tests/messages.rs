@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Polls without a runtime: what the codec does in process must need none.
-fn block_on<F: Future>(future: F) -> F::Output {
+pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     for _ in 0..100_000 {
@@ -404,6 +404,16 @@ const REFUSED: &[(&str, u16, &str)] = &[
         "GET / HTTP/1.1\r\nHost: h\r\na: b\r\na: b\r\na: b\r\na: b\r\na: b\r\n\r\n",
         431,
         "headers-too-large: there are too many header fields",
+    ),
+    (
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n a: b\r\n\r\n",
+        400,
+        "malformed-request: the chunked body is malformed",
+    ),
+    (
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na\r\n\r\n",
+        400,
+        "malformed-request: the chunked body is malformed",
     ),
 ];
 
