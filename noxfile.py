@@ -92,10 +92,10 @@ def test_pythons(session: nox.Session) -> None:
 
 @nox.session(name="test-examples", requires=["build-python"], default=False)
 def test_examples(session: nox.Session) -> None:
-    """Test the example apps, the README and the programs of scripts/, and call the demo as a client would."""
+    """Test the examples, the README, scripts/ and the fixture runner, and call the demo as a client would."""
     install(session, "bootstrap", "test")
     install_wheel(session)
-    program(session, "tally", "examples", "pytest", "examples", "scripts/tests", *session.posargs)
+    program(session, "tally", "examples", "pytest", "examples", "scripts/tests", "tests", *session.posargs)
     program(session, "demo", "--check", python="python")
 
 

@@ -107,14 +107,13 @@ impl Frozen {
             .collect();
         // An app's own route takes the place of a built-in one.
         let built_in = builtin::routes(&spec.config, handlers);
-        let first = spec.routes.len();
+        let count = built_in.len();
         spec.routes.extend(
             built_in
                 .into_iter()
                 .filter(|route| !own.contains(&(route.method.clone(), route.path.clone()))),
         );
-        let built_in = first..spec.routes.len();
-        let compiled = freeze::compile(spec, handlers, built_in)
+        let compiled = freeze::compile(spec, handlers + count)
             .map_err(|mistakes| DefinitionError { mistakes })?;
         let Compiled {
             spec,

@@ -212,7 +212,7 @@ fn frame(head: &Head<'_>, modern: bool) -> Result<Framing, Problem> {
         match field.name.len() {
             4 if is("host") => {
                 hosts += 1;
-                if !field.value.iter().all(|byte| IN_HOST[usize::from(*byte)]) {
+                if !field.value.iter().all(|byte| in_host(*byte)) {
                     return Err(malformed("the Host field is not a host and port"));
                 }
             }
@@ -265,21 +265,9 @@ fn frame(head: &Head<'_>, modern: bool) -> Result<Framing, Problem> {
 }
 
 /// Bytes of `uri-host [ ":" port ]` (RFC 3986 section 3.2.2), without user information.
-static IN_HOST: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let others = b"-._~%!$&'()*+;=:[]";
-    let mut at = 0;
-    while at < others.len() {
-        table[others[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
+fn in_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&byte)
+}
 
 fn persists(value: &[u8], before: bool) -> bool {
     let mut persists = before;

@@ -15,7 +15,6 @@ mod listen;
 mod run;
 mod service;
 mod transport;
-mod turn;
 mod wire;
 
 pub use accept::serve;

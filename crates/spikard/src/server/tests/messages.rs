@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Polls without a runtime: what the codec does in process must need none.
-pub(super) fn block_on<F: Future>(future: F) -> F::Output {
+fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     for _ in 0..100_000 {
@@ -147,7 +147,7 @@ fn served() -> Vec<(&'static str, String)> {
         ),
         (
             "GET /panics HTTP/1.1\r\nHost: h\r\n\r\nGET /n HTTP/1.1\r\nHost: h\r\n\r\n",
-            "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 40\r\n\r\ninternal: panicked: a panic of a handler".to_owned()
+            "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 37\r\n\r\ninternal: panic: a panic of a handler".to_owned()
                 + &ok("GET /n "),
         ),
         ("", String::new()),
@@ -404,16 +404,6 @@ const REFUSED: &[(&str, u16, &str)] = &[
         "GET / HTTP/1.1\r\nHost: h\r\na: b\r\na: b\r\na: b\r\na: b\r\na: b\r\n\r\n",
         431,
         "headers-too-large: there are too many header fields",
-    ),
-    (
-        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n a: b\r\n\r\n",
-        400,
-        "malformed-request: the chunked body is malformed",
-    ),
-    (
-        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na\r\n\r\n",
-        400,
-        "malformed-request: the chunked body is malformed",
     ),
 ];
 

@@ -2,6 +2,5 @@
 
 mod double;
 mod messages;
-mod oracle;
 mod sockets;
 mod time;

@@ -1,0 +1,190 @@
+"""Recording app: a user program that serves any contract with one handler and tells what the handler saw.
+
+Protocol (JSON lines on standard input and output): tests/recorders/README.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import spikard
+from spikard import Problem, Request, Response, Router, Spikard
+
+PROBLEMS: dict[str, type[Problem]] = {
+    value.code: value for value in vars(spikard).values() if isinstance(value, type) and issubclass(value, Problem)
+}
+
+
+class Recording:
+    """What to answer and what was seen; shared by the control thread and the handlers."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.reply: dict[str, Any] = {}
+        self.seen: dict[str, Any] = {"called": 0}
+
+    def prepare(self, reply: dict[str, Any]) -> None:
+        with self.lock:
+            self.reply, self.seen = reply, {"called": 0}
+
+    def record(self, seen: dict[str, Any]) -> dict[str, Any]:
+        with self.lock:
+            self.seen = seen | {"called": self.seen["called"] + 1}
+            return self.reply
+
+    def observed(self) -> dict[str, Any]:
+        with self.lock:
+            return self.seen
+
+
+def tag(value: Any) -> dict[str, Any]:
+    match value:
+        case None:
+            return {"null": None}
+        case bool():
+            return {"bool": value}
+        case int():
+            return {"int": str(value)}
+        case float():
+            return {"float": repr(value)}
+        case str():
+            return {"str": value}
+        case bytes():
+            return {"bytes": base64.b64encode(value).decode()}
+        case list() | tuple():
+            return {"list": [tag(item) for item in value]}
+        case Mapping():
+            return {"object": {str(key): tag(item) for key, item in value.items()}}
+    raise TypeError(f"a handler was given a {type(value).__name__}")
+
+
+def content(request: Request) -> dict[str, Any]:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "application/json" or media_type.endswith("+json"):
+        return tag(request.json())
+    if media_type.startswith("text/"):
+        return tag(request.text())
+    return tag(request.body)
+
+
+def handler(operation: str, recording: Recording) -> Callable[[Request], Any]:
+    async def handle(request: Request) -> Any:
+        seen: dict[str, Any] = {
+            "operation": operation,
+            "query": {name: tag(value) for name, value in request.query.items()},
+            "path": {name: tag(value) for name, value in request.path_params.items()},
+            "headers": {name.lower(): tag(value) for name, value in request.header_params.items()},
+            "cookies": {name: tag(value) for name, value in request.cookie_params.items()},
+        }
+        if request.body:
+            seen["body"] = content(request)
+        reply = recording.record(seen)
+        if "delay_ms" in reply:
+            await asyncio.sleep(reply["delay_ms"] / 1000)
+        return answer(reply)
+
+    handle.__name__ = operation
+    return handle
+
+
+def answer(reply: dict[str, Any]) -> Any:
+    if "problem" in reply:
+        wanted = reply["problem"]
+        kind = PROBLEMS.get(wanted["code"], Problem)
+        own = (
+            {} if kind is not Problem else {"code": wanted["code"], "status": wanted["status"], "title": wanted["code"]}
+        )
+        raise kind(wanted.get("detail", ""), headers=map(tuple, wanted.get("headers", [])), **own)
+    if "raise" in reply:
+        raise RuntimeError(reply["raise"])
+    if "value" in reply:
+        return reply["value"]
+    body: Any = None
+    if "json" in reply:
+        body = reply["json"] if not isinstance(reply["json"], str | None) else json.dumps(reply["json"]).encode()
+    elif "text" in reply:
+        body = reply["text"]
+    elif "base64" in reply:
+        body = base64.b64decode(reply["base64"])
+    content_type = reply.get("content_type") or ("application/json" if "json" in reply else None)
+    headers = [(name, value) for name, value in reply.get("headers", [])]
+    return Response(body, status=reply["status"], headers=headers, content_type=content_type)
+
+
+def contents(of: Mapping[str, Any]) -> dict[str, Any]:
+    return {media: described.get("schema", True) for media, described in of.get("content", {}).items()}
+
+
+def policy(of: Mapping[str, Any]) -> dict[str, Any]:
+    return {{"handler_timeout_ms": "timeout_ms"}.get(name, name): value for name, value in of.items()}
+
+
+def register(routes: Spikard | Router, of: Mapping[str, Any], recording: Recording) -> None:
+    for path, item in of.get("paths", {}).items():
+        for method, operation in item.items():
+            options = policy(operation.get("x-spikard-policy", {}))
+            if "x-spikard-status" in operation:
+                options["status"] = operation["x-spikard-status"]
+            body = operation.get("requestBody")
+            routes.add_route(
+                method.upper(),
+                path,
+                handler(operation["operationId"], recording),
+                parameters=operation.get("parameters", []),
+                body=body and {"content": contents(body), "required": body.get("required", False)},
+                responses={
+                    status: {"description": said.get("description", ""), "content": contents(said)}
+                    for status, said in operation.get("responses", {}).items()
+                },
+                operation_id=operation["operationId"],
+                **options,
+            )
+    for group in of.get("x-spikard-groups", []):
+        router = Router(group["prefix"], tags=group.get("tags", []), **policy(group.get("policy", {})))
+        register(router, {"paths": group.get("paths", {}), "x-spikard-groups": group.get("groups", [])}, recording)
+        routes.include(router)
+
+
+def build(contract: Mapping[str, Any], config: Mapping[str, Any], recording: Recording) -> Spikard:
+    info, schemas = contract["info"], contract.get("components", {}).get("schemas", {})
+    app = Spikard(title=info["title"], version=info["version"], schemas=schemas, **config)
+    register(app, contract, recording)
+    return app
+
+
+def say(answer: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def listen(recording: Recording) -> None:
+    """Follows the runner until it says stop or goes away."""
+    for line in sys.stdin:
+        told = json.loads(line)
+        if "stop" in told:
+            break
+        if "case" in told:
+            recording.prepare(told["reply"])
+        say({"ok": True} if "case" in told else recording.observed())
+    os._exit(0)
+
+
+def main() -> None:
+    recording = Recording()
+    start = json.loads(sys.stdin.readline())["start"]
+    app = build(start["contract"], start["config"], recording)
+    app.freeze()
+    say({"ready": True})
+    threading.Thread(target=listen, args=[recording], daemon=True).start()
+    app.run()
+
+
+if __name__ == "__main__":
+    main()

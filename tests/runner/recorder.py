@@ -1,0 +1,133 @@
+"""A recording app as a child process: starts it on a socket of ours, tells it replies, asks what it saw, ends it.
+
+Every wait has a limit; a program that died or does not answer raises RecorderError. Judges nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shlex
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+START_LIMIT = 20.0
+ANSWER_LIMIT = 5.0
+
+
+class RecorderError(Exception):
+    """The recording app is dead, silent, or does not follow the protocol."""
+
+
+class Recorder:
+    """One recording app for one contract and config."""
+
+    def __init__(
+        self, command: str, document: Mapping[str, Any], config: Mapping[str, Any], environment: Mapping[str, str]
+    ) -> None:
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - open for as long as the process is
+        with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+            self.port: int = listener.getsockname()[1]
+            listener.set_inheritable(True)
+            self._process = subprocess.Popen(
+                shlex.split(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                pass_fds=[listener.fileno()],
+                env=os.environ | {"SPIKARD_FD": str(listener.fileno())} | dict(environment),
+            )
+        self._buffer = bytearray()
+        try:
+            if "ready" not in self._ask({"start": {"contract": document, "config": config}}, START_LIMIT):
+                raise RecorderError("the recorder did not answer `ready`")
+        except RecorderError:
+            self.close()
+            raise
+
+    def prepare(self, case: str, reply: Mapping[str, Any]) -> None:
+        """Forgets what was seen, and says what the handler answers from now on."""
+        self._ask({"case": case, "reply": reply}, ANSWER_LIMIT)
+
+    def observed(self) -> dict[str, Any]:
+        """What the handler saw since `prepare`."""
+        return self._ask({"observed": True}, ANSWER_LIMIT)
+
+    @property
+    def alive(self) -> bool:
+        """The process still runs."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """Ends the process: asks it, then kills it."""
+        process = self._process
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            process.stdin.write(b'{"stop": true}\n')
+            process.stdin.close()
+        except OSError:
+            pass  # It is dead already.
+        try:
+            process.wait(2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+        self._stderr.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ask(self, question: Mapping[str, Any], limit: float) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(question).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise self._dead() from None
+        line = self._line(time.monotonic() + limit)
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            raise RecorderError(f"the recorder said {line[:200]!r}, which is not JSON") from None
+        if not isinstance(answer, dict):
+            raise RecorderError(f"the recorder said {line[:200]!r}, which is not an object")
+        return answer
+
+    def _line(self, deadline: float) -> bytes:
+        assert self._process.stdout is not None
+        stdout = self._process.stdout.fileno()
+        while (end := self._buffer.find(b"\n")) < 0:
+            ready, _, _ = select.select([stdout], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise RecorderError(f"the recorder does not answer{self._last_words()}")
+            piece = os.read(stdout, 65536)
+            if not piece:
+                raise self._dead()
+            self._buffer += piece
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line
+
+    def _dead(self) -> RecorderError:
+        try:
+            code: object = self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            code = "unknown; its output is closed"
+        return RecorderError(f"the recorder is dead (exit code {code}){self._last_words()}")
+
+    def _last_words(self) -> str:
+        self._stderr.seek(0)
+        words = self._stderr.read()[-1500:].decode(errors="replace").strip()
+        return f": {words}" if words else ""

@@ -1,0 +1,123 @@
+"""Runs cases against one language: one recorder per group, groups side by side. Prints nothing."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from threading import Event
+
+from runner import wire
+from runner.cases import Case
+from runner.compare import check
+from runner.recorder import Recorder, RecorderError
+
+KNOWN = Path(__file__).resolve().parent.parent / "known-failing"
+SIDE_BY_SIDE = 2 * (os.cpu_count() or 1)  # Some groups mostly wait for time limits.
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a case."""
+
+    case: Case
+    failures: list[str]
+    known: str = ""
+    """Why it is known to fail."""
+
+    @property
+    def passed(self) -> bool:
+        """Nothing differs."""
+        return not self.failures
+
+    @property
+    def good(self) -> bool:
+        """Passed as it should, or failed as is known: a known failure that passes is not good."""
+        return self.passed != bool(self.known)
+
+
+def run(
+    cases: Iterable[Case],
+    command: str,
+    *,
+    known: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    until_first_failure: bool = False,
+) -> list[Result]:
+    """Every case's result, in order of id."""
+    groups: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        groups[case.group].append(case)
+    stop = Event()
+
+    def one(group: list[Case]) -> list[Result]:
+        return _group(group, command, known or {}, environment or {}, stop if until_first_failure else None)
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        results = [result for found in pool.map(one, groups.values()) for result in found]
+    return sorted(results, key=lambda result: result.case.id)
+
+
+def _group(
+    cases: list[Case], command: str, known: Mapping[str, str], environment: Mapping[str, str], stop: Event | None
+) -> list[Result]:
+    results: list[Result] = []
+    recorder: Recorder | None = None
+    dead = ""
+    for case in cases:
+        if stop is not None and stop.is_set():
+            break
+        try:
+            if dead:
+                raise RecorderError(dead)
+            if recorder is None:
+                recorder = Recorder(command, case.document, case.config, environment)
+            failures = _case(case, recorder)
+        except (RecorderError, wire.WireError, OSError) as error:
+            failures = [str(error)]
+            if recorder is None:
+                dead = str(error)  # It will not start for the next case either.
+            elif not recorder.alive or isinstance(error, RecorderError):
+                recorder.close()
+                recorder = None
+        if failures and stop is not None:
+            stop.set()
+        results.append(Result(case, failures, reason(case.id, known)))
+    if recorder is not None:
+        recorder.close()
+    return results
+
+
+def _case(case: Case, recorder: Recorder) -> list[str]:
+    recorder.prepare(case.id, case.reply)
+    count = sum("status" in expect or "any_of" in expect for expect in case.expects)
+    methods = [case.method(index) for index in range(count)] or ["GET"]
+    try:
+        exchange = wire.over_socket(recorder.port, case.sends, methods)
+    except wire.WireError as error:
+        recorder.observed()  # A dead recorder is the better message.
+        return [str(error)]
+    return check(case, exchange, recorder.observed())
+
+
+def reason(case: str, known: Mapping[str, str]) -> str:
+    """Why a case is known to fail; empty when it is not."""
+    return next((why for glob, why in known.items() if fnmatchcase(case, glob.replace("[", "[[]"))), "")
+
+
+def known_failing(language: str, folder: Path = KNOWN) -> dict[str, str]:
+    """`glob reason…` per line of `known-failing/<language>.txt`; `#` starts a comment line."""
+    path = folder / f"{language}.txt"
+    known = {}
+    for number, line in enumerate(path.read_text().splitlines() if path.exists() else [], 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        glob, _, why = line.strip().partition(" ")
+        if not why.strip():
+            raise ValueError(f"{path}:{number}: write a reason after the pattern: `{glob} why it fails`")
+        known[glob] = why.strip()
+    return known
