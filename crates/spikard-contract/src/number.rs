@@ -59,6 +59,7 @@ impl Num {
     }
 
     /// By exact value, also between whole numbers and floats that cannot hold them.
+    #[inline]
     pub(crate) fn compare(self, other: Self) -> Ordering {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => a.cmp(&b),

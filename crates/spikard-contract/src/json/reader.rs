@@ -253,6 +253,24 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
+    /// Up to the next byte that ends a run of plain characters, or the end.
+    #[inline]
+    fn run(&mut self) {
+        while let Some(word) = self.bytes.get(self.at..self.at + 8) {
+            let stops = stops(u64::from_le_bytes(
+                word.try_into().expect("invariant: eight bytes"),
+            ));
+            if stops != 0 {
+                self.at += stops.trailing_zeros() as usize / 8;
+                return;
+            }
+            self.at += 8;
+        }
+        while self.at < self.bytes.len() && !STOP[self.bytes[self.at] as usize] {
+            self.at += 1;
+        }
+    }
+
     /// Reads a string, opening quote included.
     #[inline]
     pub(crate) fn string(&mut self) -> Result<Text<'t>, What> {
@@ -260,17 +278,7 @@ impl<'t> Reader<'t> {
         self.at = start;
         let mut escaped = false;
         loop {
-            while let Some(word) = self.bytes.get(self.at..self.at + 8) {
-                if has_stop(u64::from_le_bytes(
-                    word.try_into().expect("invariant: eight bytes"),
-                )) {
-                    break;
-                }
-                self.at += 8;
-            }
-            while self.at < self.bytes.len() && !STOP[self.bytes[self.at] as usize] {
-                self.at += 1;
-            }
+            self.run();
             match self.bytes.get(self.at) {
                 Some(b'"') => {
                     let raw = &self.text[start..self.at];
@@ -413,13 +421,13 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// Whether one of eight bytes is `"`, `\` or below 0x20.
-fn has_stop(word: u64) -> bool {
+/// Has the high bit of the first byte that is `"`, `\` or below 0x20 among eight; bits above it mean nothing.
+fn stops(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let zero_byte = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
     let quote = zero_byte(word ^ (ONES * b'"' as u64));
     let slash = zero_byte(word ^ (ONES * b'\\' as u64));
     let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-    (quote | slash | control) != 0
+    quote | slash | control
 }

@@ -6,8 +6,20 @@ use serde_json::Value;
 use std::cmp::Ordering;
 
 impl NumberRules {
+    /// The hot path of [`Self::broken`].
+    #[inline]
     pub(crate) fn accepts(&self, number: Num) -> bool {
-        self.broken(number).next().is_none()
+        let keeps = |limit: Option<Num>, refused: fn(Ordering) -> bool| match limit {
+            Some(limit) => !refused(number.compare(limit)),
+            None => true,
+        };
+        keeps(self.minimum, Ordering::is_lt)
+            && keeps(self.maximum, Ordering::is_gt)
+            && keeps(self.exclusive_minimum, Ordering::is_le)
+            && keeps(self.exclusive_maximum, Ordering::is_ge)
+            && self
+                .multiple_of
+                .is_none_or(|divisor| number.is_multiple_of(divisor))
     }
 
     /// Says nothing, so a number need not even be read.
