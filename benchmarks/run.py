@@ -21,7 +21,7 @@ def main() -> int:
     options = arguments()
     groups = {}
     if options.python:
-        groups["Python"] = servers.python_servers(options.python)
+        groups["Python"] = servers.python_servers(options.python.split())
     if options.rust:
         groups["Rust"] = servers.rust_servers(Path(options.rust))
     results = {name: compare(name, group, options) for name, group in groups.items()}
@@ -45,7 +45,7 @@ def arguments() -> argparse.Namespace:
         "--python", metavar="INTERPRETER", help="interpreter with spikard and its Python peers installed"
     )
     parser.add_argument("--rust", metavar="FOLDER", help="folder with the release binaries `spikard` and `axum`")
-    parser.add_argument("--rounds", type=int, default=5, help="timed rounds per case of %d s (default 5)" % SECONDS)
+    parser.add_argument("--rounds", type=int, default=5, help=f"timed rounds per case of {SECONDS} s (default 5)")
     parser.add_argument("--case", action="append", help="only this case (repeatable)")
     parser.add_argument("--server", action="append", help="only this server (repeatable)")
     parser.add_argument("--json", action="store_true", help="print figures for machines")
@@ -72,7 +72,7 @@ def compare(
 
 
 def rounds(
-    name: str, case: servers.Case, started: dict[str, tuple[object, int, float]], count: int
+    name: str, case: servers.Case, started: dict[str, servers.Started], count: int
 ) -> dict[str, dict[str, float]]:
     """One case on all servers, interleaved."""
     costs: dict[str, list[measure.Cost]] = {server: [] for server in started}
@@ -82,7 +82,7 @@ def rounds(
             process, port, _ = started[server]
             url = f"http://127.0.0.1:{port}{case.target}"
             seconds = SECONDS if turn else 1  # turn 0 warms up
-            pid = process.pid  # type: ignore[attr-defined]
+            pid = process.pid
             cost = measure.cost(pid, url, connections=case.connections, seconds=seconds, script=case.script)
             if turn:
                 costs[server].append(cost)
@@ -91,7 +91,7 @@ def rounds(
     for server, list_ in costs.items():
         process, port, _ = started[server]
         calls = measure.system_calls(
-            process.pid,  # type: ignore[attr-defined]
+            process.pid,
             f"http://127.0.0.1:{port}{case.target}",
             connections=case.connections,
             script=case.script,

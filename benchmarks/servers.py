@@ -50,7 +50,7 @@ CASES = [
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A command with `{port}` in it."""
+    """A command and its environment, with `{port}` in them."""
 
     name: str
     command: list[str]
@@ -58,22 +58,22 @@ class Server:
     validates: bool = True
 
 
-def python_servers(python: str) -> list[Server]:
-    """Spikard and its peers, all on the interpreter `python`, one process each."""
+def python_servers(python: list[str]) -> list[Server]:
+    """Spikard and its peers, all on the interpreter that the command `python` starts, one process each."""
     path = {"PYTHONPATH": str(HERE / "python")}
     bolt = {**path, "DJANGO_SETTINGS_MODULE": "bolt.settings"}
     app = str(HERE / "python/spikard_app.py")
     return [
-        Server("spikard", [python, "-m", "spikard", "run", app, "--port", "{port}"], path),
+        Server("spikard", [*python, "-m", "spikard", "run", app, "--port", "{port}"], path),
         Server(
             "django-bolt",
-            [python, "-m", "django", "runbolt", "--host", "127.0.0.1", "--port", "{port}", "--no-admin"],
+            [*python, "-m", "django", "runbolt", "--host", "127.0.0.1", "--port", "{port}", "--no-admin"],
             bolt,
         ),
         Server(
             "granian RSGI",
             [
-                python,
+                *python,
                 "-m",
                 "granian",
                 "--interface",
@@ -88,7 +88,7 @@ def python_servers(python: str) -> list[Server]:
         ),
         Server(
             "FastAPI on uvicorn",
-            [python, "-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--no-access-log", "fastapi_app:app"],
+            [*python, "-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--no-access-log", "fastapi_app:app"],
             path,
         ),
     ]
@@ -97,22 +97,26 @@ def python_servers(python: str) -> list[Server]:
 def rust_servers(folder: Path) -> list[Server]:
     """Spikard and axum, one thread each."""
     return [
-        Server("spikard", [str(folder / "spikard"), "{port}"]),
+        Server("spikard", [str(folder / "spikard")], {"SPIKARD_PORT": "{port}"}),
         Server("axum", [str(folder / "axum"), "{port}"], validates=False),
     ]
 
 
+Started = tuple[subprocess.Popen[bytes], int, float]
+
+
 @contextmanager
-def running(server: Server) -> Iterator[tuple[subprocess.Popen[bytes], int, float]]:
+def running(server: Server) -> Iterator[Started]:
     """Starts a server on a free port; gives the process, the port and the seconds to its first answer."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [word.replace("{port}", str(port)) for word in server.command]
+    env = {**os.environ, **{name: value.replace("{port}", str(port)) for name, value in server.env.items()}}
     begin = time.perf_counter()
     process = subprocess.Popen(
         command,
-        env={**os.environ, **server.env},
+        env=env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,

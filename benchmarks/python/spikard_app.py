@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 from contract import Item
+
 from spikard import Query, Spikard
 
 app = Spikard(title="Benchmark", version="1.0.0")

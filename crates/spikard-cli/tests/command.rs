@@ -7,6 +7,7 @@ use fake::{READY, folder, output, pid, program, spikard, within_limit};
 use rustix::process::{Signal, kill_process};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd as _;
 use std::process::{Child, ChildStderr};
 use tempfile::TempDir;
 
@@ -174,4 +175,24 @@ fn a_cargo_project_is_run_by_cargo_with_the_same_environment() {
         (0, "run --quiet --manifest-path Cargo.toml\n"),
         "{stderr}"
     );
+}
+
+#[test]
+fn an_inherited_socket_is_passed_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::empty()).expect("inheritable");
+    let fd = listener.as_raw_fd().to_string();
+    let folder = folder(&format!(
+        "test -S /proc/$$/fd/$SPIKARD_FD || exit 3\n{READY}\nexit 5"
+    ));
+    let (code, _, stderr) = output(&mut spikard(&folder, &["run", "--fd", &fd]));
+    assert_eq!(code, 5, "{stderr}");
+    let (code, _, stderr) = output(&mut spikard(&folder, &["run", "--fd", "999"]));
+    assert_eq!(code, 1);
+    assert!(
+        stderr.starts_with("error: descriptor 999 is not a listening socket of this process\n"),
+        "{stderr}"
+    );
+    let (code, _, _) = output(&mut spikard(&folder, &["run", "--fd", &fd, "--port", "1"]));
+    assert_eq!(code, 2);
 }

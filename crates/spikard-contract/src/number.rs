@@ -51,13 +51,6 @@ impl Num {
         }
     }
 
-    pub(crate) fn is_zero(self) -> bool {
-        match self {
-            Self::Float(number) => number == 0.0,
-            other => other.whole() == Some(0),
-        }
-    }
-
     /// By exact value, also between whole numbers and floats that cannot hold them.
     #[inline]
     pub(crate) fn compare(self, other: Self) -> Ordering {

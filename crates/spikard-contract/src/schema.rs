@@ -1,5 +1,6 @@
 //! A JSON Schema 2020-12 compiled once, checked many times.
 
+mod accept;
 mod compile;
 mod equal;
 mod format;
@@ -8,6 +9,7 @@ pub(crate) mod node;
 mod pattern;
 mod resolve;
 mod scalar;
+mod shape;
 mod uri;
 mod validate;
 
@@ -41,6 +43,7 @@ impl std::error::Error for SchemaError {}
 pub struct Schema {
     pub(crate) nodes: Vec<node::Node>,
     pub(crate) start: node::Id,
+    plan: shape::Plan,
 }
 
 impl Schema {
@@ -67,17 +70,28 @@ impl Schema {
         documents: &[(&str, &Value)],
         dialect: Dialect,
     ) -> Result<Self, Vec<SchemaError>> {
-        let compiled = compile::compile(schema, root, documents, dialect == Dialect::Draft7)?;
-        Ok(Self {
-            nodes: compiled.nodes,
-            start: compiled.start,
-        })
+        let compile::Compiled { nodes, start } =
+            compile::compile(schema, root, documents, dialect == Dialect::Draft7)?;
+        let plan = shape::Plan::new(&nodes, start);
+        Ok(Self { nodes, start, plan })
     }
 
     /// The hot path: is `text` JSON by RFC 8259 and valid? One pass, no tree, no allocation for ordinary schemas.
     /// `false` means "look closer": parse it and call [`Schema::validate`] for the reasons.
     pub fn accepts(&self, text: &[u8]) -> bool {
-        crate::json::parse(text).is_ok_and(|value| validate::fits(&self.nodes, self.start, &value))
+        let Ok(valid) = std::str::from_utf8(text) else {
+            return false;
+        };
+        match accept::accept(&self.nodes, &self.plan, valid) {
+            Ok(()) => true,
+            Err(accept::Stop::Syntax) => false,
+            Err(accept::Stop::Unsure) => self.accepts_whole(text),
+        }
+    }
+
+    #[cold]
+    fn accepts_whole(&self, text: &[u8]) -> bool {
+        crate::json::parse(text).is_ok_and(|value| self.fits(&value))
     }
 
     pub(crate) fn fits(&self, value: &Value) -> bool {

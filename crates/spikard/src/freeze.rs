@@ -11,8 +11,9 @@ use crate::spec::{AppSpec, GroupSpec, Policy, RouteSpec};
 use crate::template::{Segment, Template};
 use crate::{Mistake, document};
 use serde_json::{Map, Value, json};
-use spikard_contract::{Parameter, ParameterSpec, Place, Schema, SchemaError, Source, Violations};
+use spikard_contract::{Parameter, ParameterSpec, Place, Schema, SchemaError};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// An app after the freeze, without its endpoints.
 pub(crate) struct Compiled {
@@ -24,21 +25,36 @@ pub(crate) struct Compiled {
     pub(crate) openapi: Vec<u8>,
 }
 
-/// Checks `spec` for `handlers` callables and compiles it.
-pub(crate) fn compile(mut spec: AppSpec, handlers: usize) -> Result<Compiled, Vec<Mistake>> {
+/// Checks `spec` and compiles it: `handlers` callables came with it; the top routes of `built_in` have their own.
+pub(crate) fn compile(
+    mut spec: AppSpec,
+    handlers: usize,
+    built_in: Range<usize>,
+) -> Result<Compiled, Vec<Mistake>> {
     let mut mistakes = Vec::new();
     let mut routes = flatten(&spec, &mut mistakes);
     let root = share_schemas(&mut spec.schemas, &mut routes, &mut mistakes);
     let templates = read_templates(&mut routes, &mut mistakes);
     let router = build_router(&spec, &routes, &templates, &mut mistakes);
-    let plans = routes.iter().zip(&templates).map(|(route, template)| {
-        let mut compiler = Compiler {
-            route,
-            root: &root,
-            mistakes: &mut mistakes,
-        };
-        compiler.plan(&spec, template.as_ref(), handlers)
-    });
+    let plans = routes
+        .iter()
+        .zip(&templates)
+        .enumerate()
+        .map(|(index, (route, template))| {
+            if !built_in.contains(&index) && route.handler >= handlers {
+                let message = format!(
+                    "handler {} does not exist; {handlers} callables came with the app",
+                    route.handler
+                );
+                mistakes.push(at(route, message));
+            }
+            let mut compiler = Compiler {
+                route,
+                root: &root,
+                mistakes: &mut mistakes,
+            };
+            compiler.plan(&spec, template.as_ref())
+        });
     let plans = plans.collect();
     name_operations(&mut routes, &mut mistakes);
     if !mistakes.is_empty() {
@@ -343,14 +359,8 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    fn plan(&mut self, spec: &AppSpec, template: Option<&Template>, handlers: usize) -> Plan {
+    fn plan(&mut self, spec: &AppSpec, template: Option<&Template>) -> Plan {
         let route = self.route;
-        if route.handler >= handlers {
-            self.wrong(format!(
-                "handler {} does not exist; {handlers} callables came with the app",
-                route.handler
-            ));
-        }
         if let Some(status) = route.status
             && !(200..=599).contains(&status)
         {
@@ -437,37 +447,12 @@ impl Compiler<'_> {
             let Some(found) = place(spec, template) else {
                 continue;
             };
-            self.default(&of, &spec.schema);
             match Parameter::compile(spec, self.root) {
                 Ok(parameter) => plans.push(ParameterPlan { parameter, found }),
                 Err(errors) => self.wrong_schema(&of, errors),
             }
         }
         plans
-    }
-
-    /// A default must keep its own schema's rules.
-    fn default(&mut self, of: &str, schema: &Value) {
-        let Some(default) = schema.get("default") else {
-            return;
-        };
-        let Ok(compiled) = Schema::compile(schema, self.root) else {
-            return;
-        };
-        let mut violations = Violations::default();
-        compiled.validate(default, Source::Query, "", &mut violations);
-        for violation in violations.list {
-            let pointer = &violation.pointer;
-            let inside = if pointer.is_empty() {
-                String::new()
-            } else {
-                format!(" at {pointer}")
-            };
-            self.wrong(format!(
-                "{of}: the default {default} breaks its own schema{inside}: {}",
-                violation.message
-            ));
-        }
     }
 
     fn body(&mut self) -> Option<RequestBody> {

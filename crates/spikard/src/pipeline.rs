@@ -107,13 +107,14 @@ impl Frozen {
             .collect();
         // An app's own route takes the place of a built-in one.
         let built_in = builtin::routes(&spec.config, handlers);
-        let count = built_in.len();
+        let first = spec.routes.len();
         spec.routes.extend(
             built_in
                 .into_iter()
                 .filter(|route| !own.contains(&(route.method.clone(), route.path.clone()))),
         );
-        let compiled = freeze::compile(spec, handlers + count)
+        let built_in = first..spec.routes.len();
+        let compiled = freeze::compile(spec, handlers, built_in)
             .map_err(|mistakes| DefinitionError { mistakes })?;
         let Compiled {
             spec,

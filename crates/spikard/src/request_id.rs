@@ -58,10 +58,13 @@ impl RequestId {
     }
 
     pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).expect("invariant: only ASCII is put in")
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
-            Self::Inline { length, text } => std::str::from_utf8(&text[..usize::from(*length)])
-                .expect("invariant: only ASCII is put in"),
-            Self::Long(text) => text,
+            Self::Inline { length, text } => &text[..usize::from(*length)],
+            Self::Long(text) => text.as_bytes(),
         }
     }
 }

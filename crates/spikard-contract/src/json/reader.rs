@@ -112,6 +112,11 @@ impl Digits<'_> {
         }
     }
 
+    /// Neither fraction nor exponent.
+    pub(crate) fn is_whole(self) -> bool {
+        self.whole
+    }
+
     /// Cannot overflow, whatever its digits: the value need not be built to know that it is fine.
     pub(crate) fn surely_finite(self) -> bool {
         self.raw.len() < 300 && !self.raw.bytes().any(|byte| byte | 0x20 == b'e')

@@ -31,7 +31,8 @@ enum State {
     DataReturn,
     DataLineFeed,
     TrailerStart,
-    Trailer,
+    TrailerName,
+    TrailerValue,
     TrailerLineFeed,
     LastLineFeed,
     Done,
@@ -118,11 +119,7 @@ impl Chunked {
                     return Err("a chunk size is out of range");
                 }
                 self.size = self.size << 4 | u64::from(digit);
-                self.aside += 1;
-                if self.aside > ASIDE_LIMIT {
-                    return Err("a chunk size is too long");
-                }
-                Ok(State::Size)
+                self.beside(State::Size)
             }
             (State::SizeLineFeed, b'\n') if self.size == 0 => {
                 self.aside = 0;
@@ -132,23 +129,35 @@ impl Chunked {
             (State::DataReturn, b'\r') => Ok(State::DataLineFeed),
             (State::DataLineFeed, b'\n') => Ok(State::SizeStart),
             (State::TrailerStart, b'\r') => Ok(State::LastLineFeed),
-            (State::Trailer, b'\r') => Ok(State::TrailerLineFeed),
+            (State::TrailerValue, b'\r') => Ok(State::TrailerLineFeed),
             (State::TrailerLineFeed, b'\n') => Ok(State::TrailerStart),
             (State::LastLineFeed, b'\n') => Ok(State::Done),
-            (State::Extension | State::TrailerStart | State::Trailer, byte)
+            (State::TrailerStart | State::TrailerName, byte) if is_token(byte) => {
+                self.beside(State::TrailerName)
+            }
+            (State::TrailerName, b':') => Ok(State::TrailerValue),
+            (State::Extension | State::TrailerValue, byte)
                 if byte == b'\t' || (byte >= b' ' && byte != 0x7f) =>
             {
-                self.aside += 1;
-                match (self.aside > ASIDE_LIMIT, self.state) {
-                    (true, State::Extension) => Err("a chunk extension is too long"),
-                    (true, _) => Err("the trailers are too long"),
-                    (false, State::Extension) => Ok(State::Extension),
-                    (false, _) => Ok(State::Trailer),
-                }
+                self.beside(self.state)
             }
             _ => Err(bad),
         }
     }
+
+    /// Counts a byte that is not content; too many are an attack.
+    fn beside(&mut self, next: State) -> Result<State, &'static str> {
+        self.aside += 1;
+        match self.aside > ASIDE_LIMIT {
+            true => Err("the chunked body has too much besides its content"),
+            false => Ok(next),
+        }
+    }
+}
+
+/// Bytes of a field name (RFC 9110 section 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 fn hexadecimal(byte: u8) -> Option<u8> {

@@ -1,31 +1,25 @@
 //! The story of one connection: read a head, open it, read its body, call, answer, again. Knows no socket and no route,
 //! and needs no runtime unless it is watched.
 
-use super::chunked::{self, Chunked, Decoded};
+use super::chunked::Decoded;
 use super::encode::{self, COPY_LIMIT, Coding, Rest};
-use super::framing::{self, Content, Framing, Parsed, Reading, with_fields};
+use super::framing::{self, Framing, Reading, with_fields};
 use super::link::{Filled, Gone, Link, Remote};
 use super::service::Serve;
 use super::transport::Transport;
+use super::turn::{After, Awaited, Message, Turn, Waiting, Whole, call, open};
 use crate::endpoint::{Cancel, give_up};
-use crate::pipeline::{Exchange, Finished, Opened};
+use crate::pipeline::{Finished, shield};
 use crate::response::ChunkSource;
-use crate::{Flow, Head, Problem, Reply};
+use crate::{Head, Problem};
 use bytes::Bytes;
-use std::any::Any;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// Replies to pipelined requests gather up to here before they are written.
 const GATHER: usize = 64 << 10;
-
-/// An unread body up to this size is read past; for a larger one the connection closes.
-const SKIP: u64 = 64 << 10;
 
 /// For how long, and for how many bytes, a closing connection listens on, so that a reset does not overtake its last
 /// reply (RFC 9112 section 9.6).
@@ -83,48 +77,6 @@ enum Phase {
     Body,
 }
 
-/// A request whose body is under way. Offsets count from the start of its head.
-struct Message {
-    exchange: Exchange,
-    framing: Framing,
-    /// Bytes of the head.
-    head: usize,
-    body: Awaited,
-}
-
-enum Awaited {
-    Length(usize),
-    Chunked(Chunked),
-}
-
-/// A request whose handler has not answered yet.
-struct Waiting {
-    exchange: Exchange,
-    framing: Framing,
-    answer: Pin<Box<dyn Future<Output = Reply>>>,
-    /// Bytes of the message, its body included.
-    length: usize,
-}
-
-/// How far the bytes that are here have brought a request. Borrows nothing from the buffer.
-enum Turn {
-    Partial,
-    Body(Message),
-    Wait(Waiting),
-    Finished(Finished, Framing, After),
-}
-
-/// What follows a reply.
-#[derive(Clone, Copy)]
-enum After {
-    /// The next message, behind this many bytes.
-    Next(usize),
-    /// The same, but this many bytes of this one have not arrived yet.
-    Skip(usize, u64),
-    /// Nothing; the client may still be sending.
-    Close,
-}
-
 enum Step {
     Read,
     Wait(Waiting),
@@ -172,6 +124,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         self.pass_over();
         let bytes = self.link.input.bytes();
         if bytes.is_empty() {
+            self.phase = self.phase.min(Phase::Idle);
             return Turn::Partial;
         }
         self.phase = Phase::Head;
@@ -222,6 +175,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         self.skip -= unwanted as u64;
         while self.skip == 0 && input.bytes().starts_with(b"\r\n") {
             input.consume(2);
+            self.tried = 0;
         }
     }
 
@@ -307,8 +261,8 @@ impl<S: Serve, T: Transport> Connection<S, T> {
 
     /// Appends a reply and leaves its request behind.
     fn answer(&mut self, finished: Finished, framing: &Framing, after: After) -> Rest {
-        self.unread = matches!(after, After::Close);
-        self.closing = self.unread
+        self.unread = !matches!(after, After::Next(_));
+        self.closing = matches!(after, After::Close)
             || !framing.keep_alive
             || encode::must_close(&finished.response, framing)
             || self.link.is_draining();
@@ -364,7 +318,9 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         self.link.arm(exchange.timeout_ms.unwrap_or(0));
         let link = &mut self.link;
         let ended = poll_fn(|context| {
-            if let Poll::Ready(reply) = poll_shielded(answer.as_mut(), context) {
+            if let Poll::Ready(reply) = shield(|| answer.as_mut().poll(context))
+                .unwrap_or_else(|problem| Poll::Ready(Err(problem)))
+            {
                 return Poll::Ready(Ok(reply));
             }
             link.register(context);
@@ -445,7 +401,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         let link = &mut self.link;
         let mut next = source.next();
         let pulled = poll_fn(|context| {
-            match catch_unwind(AssertUnwindSafe(|| next.as_mut().poll(context))) {
+            match shield(|| next.as_mut().poll(context)) {
                 Ok(Poll::Ready(pulled)) => return Poll::Ready(Ok(pulled)),
                 Ok(Poll::Pending) => {}
                 Err(_) => return Poll::Ready(Ok(Some(Err(io::ErrorKind::Other.into())))),
@@ -477,10 +433,10 @@ impl<S: Serve, T: Transport> Connection<S, T> {
 
     async fn close(&mut self) -> Result<(), Gone> {
         self.flush(&[]).await?;
-        self.link.shut_down().await?;
         if !self.unread && self.link.input.bytes().is_empty() {
             return Ok(());
         }
+        self.link.shut_down().await?;
         self.link.arm(LINGER_MS);
         let mut left = LINGER_BYTES;
         while left > 0 {
@@ -492,130 +448,4 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         }
         Ok(())
     }
-}
-
-/// A message that has wholly arrived.
-struct Whole<'b> {
-    head: &'b Head<'b>,
-    body: &'b [u8],
-    framing: Framing,
-    /// Bytes of the message as sent.
-    length: usize,
-}
-
-fn open<S: Serve>(
-    app: &S,
-    parsed: &Parsed<'_>,
-    bytes: &[u8],
-    peer: Option<SocketAddr>,
-    context: &mut Context<'_>,
-) -> Turn {
-    let Parsed {
-        head,
-        length,
-        framing,
-    } = parsed;
-    let (length, framing) = (*length, *framing);
-    let here = bytes.len() - length;
-    let exchange = match app.open(head, framing.content != Content::None) {
-        Opened::Accepted(exchange) => exchange,
-        Opened::Refused(exchange, reply) => {
-            let finished = app.finish(exchange, Some(head), reply);
-            return Turn::Finished(finished, framing, leave(length, here, &framing));
-        }
-    };
-    let limit = exchange.body.limit;
-    let body = match framing.content {
-        Content::Length(count) if count > limit => {
-            let reply = Err(Box::new(chunked::too_large(limit)));
-            let finished = app.finish(exchange, Some(head), reply);
-            return Turn::Finished(finished, framing, After::Close);
-        }
-        Content::None => Awaited::Length(0),
-        // The limit fits: what it lets through does as well.
-        Content::Length(count) => Awaited::Length(usize::try_from(count).unwrap_or(usize::MAX)),
-        Content::Chunked => Awaited::Chunked(Chunked::at(length)),
-    };
-    match body {
-        Awaited::Length(count) if count <= here => {
-            let whole = Whole {
-                head,
-                body: &bytes[length..length + count],
-                framing,
-                length: length + count,
-            };
-            call(app, exchange, whole, peer, context)
-        }
-        body => Turn::Body(Message {
-            exchange,
-            framing,
-            head: length,
-            body,
-        }),
-    }
-}
-
-fn call<S: Serve>(
-    app: &S,
-    exchange: Exchange,
-    whole: Whole<'_>,
-    peer: Option<SocketAddr>,
-    context: &mut Context<'_>,
-) -> Turn {
-    let Whole {
-        head,
-        body,
-        framing,
-        length,
-    } = whole;
-    let reply = match app.call(&exchange, head, body, peer, context) {
-        Flow::Done(reply) => reply,
-        Flow::Pending(answer) => {
-            return Turn::Wait(Waiting {
-                exchange,
-                framing,
-                answer,
-                length,
-            });
-        }
-        // The pipeline answers refusals of an endpoint itself.
-        Flow::Refused => Err(internal("the pipeline let a refusal through")),
-    };
-    let finished = app.finish(exchange, Some(head), reply);
-    Turn::Finished(finished, framing, After::Next(length))
-}
-
-/// What follows a reply that was given without reading the body, of which `here` bytes or more have arrived.
-fn leave(length: usize, here: usize, framing: &Framing) -> After {
-    match framing.content {
-        Content::None => After::Next(length),
-        Content::Length(count) if count <= here as u64 => After::Next(length + count as usize),
-        // Who waits for 100 Continue sends no body after a final reply.
-        Content::Length(count) if count <= SKIP && !framing.expects_continue => {
-            After::Skip(length + here, count - here as u64)
-        }
-        Content::Length(_) | Content::Chunked => After::Close,
-    }
-}
-
-/// One poll of a handler; its panic is its answer.
-fn poll_shielded(
-    answer: Pin<&mut (dyn Future<Output = Reply> + 'static)>,
-    context: &mut Context<'_>,
-) -> Poll<Reply> {
-    catch_unwind(AssertUnwindSafe(|| answer.poll(context)))
-        .unwrap_or_else(|panic| Poll::Ready(Err(internal(&panic_text(&*panic)))))
-}
-
-fn internal(cause: &str) -> Box<Problem> {
-    Box::new(Problem {
-        cause: Some(cause.to_owned()),
-        ..Problem::internal("")
-    })
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("panic: {}", text.unwrap_or("no text"))
 }

@@ -75,7 +75,7 @@ pub(crate) fn reply(out: &mut Vec<u8>, finished: Finished, framing: &Framing, cl
     }
     out.extend_from_slice(b"date: ");
     date::append(out);
-    field(out, b"\r\nx-request-id: ", request_id.as_str().as_bytes());
+    field(out, b"\r\nx-request-id: ", request_id.as_bytes());
     match (close, framing.modern) {
         (true, _) => out.extend_from_slice(b"connection: close\r\n\r\n"),
         (false, false) => out.extend_from_slice(b"connection: keep-alive\r\n\r\n"),

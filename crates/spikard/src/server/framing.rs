@@ -133,35 +133,37 @@ fn partial<'s>(bytes: &[u8], config: &Config) -> Reading<'s> {
     Reading::Partial
 }
 
-fn refused(problem: Problem, head: Option<Head<'_>>) -> Reading<'_> {
-    Reading::Refused(Box::new(problem), head)
+fn refused(problem: Box<Problem>, head: Option<Head<'_>>) -> Reading<'_> {
+    Reading::Refused(problem, head)
 }
 
-fn malformed(detail: &'static str) -> Problem {
-    Problem::malformed_request(detail)
+fn malformed(detail: &'static str) -> Box<Problem> {
+    Box::new(Problem::malformed_request(detail))
 }
 
-fn target_too_long(config: &Config) -> Problem {
-    Problem::uri_too_long(format!(
+fn target_too_long(config: &Config) -> Box<Problem> {
+    Box::new(Problem::uri_too_long(format!(
         "the target is longer than {} bytes",
         config.target_limit
-    ))
+    )))
 }
 
-fn too_large(config: &Config) -> Problem {
-    Problem::headers_too_large(format!(
+fn too_large(config: &Config) -> Box<Problem> {
+    Box::new(Problem::headers_too_large(format!(
         "the head is larger than {} bytes",
         config.header_limit
-    ))
+    )))
 }
 
-fn syntax(error: Error) -> Problem {
+fn syntax(error: Error) -> Box<Problem> {
     match error {
         Error::HeaderName => malformed("a header name holds a byte that is not allowed there"),
         Error::HeaderValue => malformed("a header value holds a control character"),
         Error::NewLine => malformed("a line ends in CR without LF"),
         Error::Version => malformed("the version is not HTTP/1.1 or HTTP/1.0"),
-        Error::TooManyHeaders => Problem::headers_too_large("there are too many header fields"),
+        Error::TooManyHeaders => Box::new(Problem::headers_too_large(
+            "there are too many header fields",
+        )),
         _ => malformed("the request line is not `METHOD target HTTP/1.1`"),
     }
 }
@@ -172,7 +174,7 @@ fn has_bare_line_feed(head: &[u8]) -> bool {
 }
 
 /// The target as path and query (RFC 9112 section 3.2); `*` stays for OPTIONS.
-fn reduce<'t>(method: &str, target: &'t str) -> Result<&'t str, Problem> {
+fn reduce<'t>(method: &str, target: &'t str) -> Result<&'t str, Box<Problem>> {
     if memchr::memchr(b'#', target.as_bytes()).is_some() {
         return Err(malformed("the target holds a fragment (`#`)"));
     }
@@ -180,7 +182,9 @@ fn reduce<'t>(method: &str, target: &'t str) -> Result<&'t str, Problem> {
         return Ok(target);
     }
     if method == "CONNECT" {
-        return Err(Problem::not_implemented("this server is not a proxy"));
+        return Err(Box::new(Problem::not_implemented(
+            "this server is not a proxy",
+        )));
     }
     let scheme = ["http://", "https://"].into_iter().find(|scheme| {
         target
@@ -195,7 +199,7 @@ fn reduce<'t>(method: &str, target: &'t str) -> Result<&'t str, Problem> {
     }
 }
 
-fn frame(head: &Head<'_>, modern: bool) -> Result<Framing, Problem> {
+fn frame(head: &Head<'_>, modern: bool) -> Result<Framing, Box<Problem>> {
     let mut hosts = 0;
     let mut length = None;
     let mut chunked = false;
@@ -212,7 +216,7 @@ fn frame(head: &Head<'_>, modern: bool) -> Result<Framing, Problem> {
         match field.name.len() {
             4 if is("host") => {
                 hosts += 1;
-                if !field.value.iter().all(|byte| in_host(*byte)) {
+                if !field.value.iter().all(|byte| IN_HOST[usize::from(*byte)]) {
                     return Err(malformed("the Host field is not a host and port"));
                 }
             }
@@ -265,9 +269,21 @@ fn frame(head: &Head<'_>, modern: bool) -> Result<Framing, Problem> {
 }
 
 /// Bytes of `uri-host [ ":" port ]` (RFC 3986 section 3.2.2), without user information.
-fn in_host(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&byte)
-}
+static IN_HOST: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"-._~%!$&'()*+;=:[]";
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
 fn persists(value: &[u8], before: bool) -> bool {
     let mut persists = before;
@@ -289,7 +305,7 @@ fn decimal(value: &[u8]) -> Option<u64> {
     Some(digits.fold(0, |number, digit| number * 10 + digit))
 }
 
-fn only_chunked(value: &[u8]) -> Result<(), Problem> {
+fn only_chunked(value: &[u8]) -> Result<(), Box<Problem>> {
     let mut codings = value
         .rsplit(|byte| *byte == b',')
         .map(<[u8]>::trim_ascii)
@@ -300,9 +316,9 @@ fn only_chunked(value: &[u8]) -> Result<(), Problem> {
     match codings.next() {
         None => Ok(()),
         Some(true) => Err(malformed("chunked is applied twice")),
-        Some(false) => Err(Problem {
+        Some(false) => Err(Box::new(Problem {
             title: "The transfer coding is not implemented".into(),
             ..Problem::not_implemented("the only transfer coding understood is chunked")
-        }),
+        })),
     }
 }

@@ -15,6 +15,7 @@ mod listen;
 mod run;
 mod service;
 mod transport;
+mod turn;
 mod wire;
 
 pub use accept::serve;

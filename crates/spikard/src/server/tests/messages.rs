@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Polls without a runtime: what the codec does in process must need none.
-fn block_on<F: Future>(future: F) -> F::Output {
+pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     for _ in 0..100_000 {
@@ -64,7 +64,7 @@ fn in_pieces(pieces: &[&[u8]]) -> String {
         watch: None,
         end_is_gone: false,
     };
-    let mut server = pin!(converse(app(), theirs, remote));
+    let mut server = Box::pin(converse(app(), theirs, remote));
     let mut context = Context::from_waker(Waker::noop());
     let (mut read, mut write) = tokio::io::split(ours);
     let mut ended = false;
@@ -147,7 +147,7 @@ fn served() -> Vec<(&'static str, String)> {
         ),
         (
             "GET /panics HTTP/1.1\r\nHost: h\r\n\r\nGET /n HTTP/1.1\r\nHost: h\r\n\r\n",
-            "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 37\r\n\r\ninternal: panic: a panic of a handler".to_owned()
+            "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 40\r\n\r\ninternal: panicked: a panic of a handler".to_owned()
                 + &ok("GET /n "),
         ),
         ("", String::new()),
@@ -404,6 +404,16 @@ const REFUSED: &[(&str, u16, &str)] = &[
         "GET / HTTP/1.1\r\nHost: h\r\na: b\r\na: b\r\na: b\r\na: b\r\na: b\r\n\r\n",
         431,
         "headers-too-large: there are too many header fields",
+    ),
+    (
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n a: b\r\n\r\n",
+        400,
+        "malformed-request: the chunked body is malformed",
+    ),
+    (
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na\r\n\r\n",
+        400,
+        "malformed-request: the chunked body is malformed",
     ),
 ];
 

@@ -2,5 +2,6 @@
 
 mod double;
 mod messages;
+mod oracle;
 mod sockets;
 mod time;

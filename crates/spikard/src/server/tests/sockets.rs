@@ -54,7 +54,7 @@ fn a_panic_ends_its_connection_and_nothing_else() {
     serving(|_, address, life, _| async move {
         let panics = "GET /panics-at-once HTTP/1.1\r\nHost: h\r\n\r\n";
         let lost = get(address, panics).await;
-        assert!(lost.as_deref().unwrap_or("") == "", "{lost:?}");
+        assert!(lost.as_deref().unwrap_or("").is_empty(), "{lost:?}");
         assert_eq!(life.connections(), 0);
         let answer = get(address, LAST).await.expect("an answer");
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");

@@ -124,6 +124,18 @@ fn who_says_nothing_is_left_without_a_word() {
 }
 
 #[test]
+fn empty_lines_are_no_request_that_could_be_late() {
+    paused(async {
+        let mut scene = Scene::new(limits());
+        scene.send(b"\r").await;
+        sleep(Duration::from_millis(1)).await;
+        scene.send(b"\n").await;
+        let (said, _) = scene.end().await;
+        assert_eq!(said, "");
+    });
+}
+
+#[test]
 fn a_head_must_be_whole_in_time_however_it_trickles() {
     paused(async {
         let mut scene = Scene::new(limits());
