@@ -88,12 +88,12 @@ pub(crate) struct Handler {
 #[pymethods]
 impl Handler {
     #[new]
-    #[pyo3(signature = (function, *, kind, arguments, keywords=Vec::new(), hard_cancel=false))]
+    #[pyo3(signature = (function, *, kind, arguments, keywords=None, hard_cancel=false))]
     fn new(
         function: Obj,
         kind: &str,
         arguments: Vec<Argument>,
-        keywords: Vec<String>,
+        keywords: Option<Vec<String>>,
         hard_cancel: bool,
     ) -> PyResult<Self> {
         let kind = match kind {
@@ -107,6 +107,7 @@ impl Handler {
                 return Err(PyValueError::new_err(message));
             }
         };
+        let keywords = keywords.unwrap_or_default();
         if keywords.len() > arguments.len() {
             let message = format!(
                 "{} keywords for {} arguments",

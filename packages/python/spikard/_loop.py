@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 import signal
+import socket
 import threading
 
 from spikard._native import Reactor
@@ -15,6 +16,8 @@ class Loop(asyncio.SelectorEventLoop):
 
     The instance attributes take the place of methods: asyncio's C code and its transports find them first.
     """
+
+    _csock: socket.socket  # asyncio's: what it writes to wake its selector
 
     def __init__(self) -> None:
         selector = selectors.DefaultSelector()

@@ -4,6 +4,8 @@ from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, final
 
+__all__ = ["App", "Argument", "DefinitionError", "Handler", "Reactor", "Request", "command", "tables"]
+
 class DefinitionError(ValueError):
     """A wrong app definition. `args[0]` lists every mistake, one per line: `file:line: METHOD /path: what, and what to write`."""
 
@@ -35,7 +37,7 @@ class Handler:
         *,
         kind: Literal["sync", "async", "blocking"],
         arguments: Sequence[Argument],
-        keywords: Sequence[str] = (),
+        keywords: Sequence[str] | None = None,
         hard_cancel: bool = False,
     ) -> Handler: ...
 
