@@ -13,9 +13,9 @@ use pyo3::{create_exception, intern};
 use spikard::server::Life;
 use spikard::{Frozen, server};
 use spikard_bridge::Completion;
+use std::cell::RefCell;
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::rc::Rc;
-use tokio::sync::Notify;
 
 create_exception!(
     spikard._native,
@@ -38,9 +38,8 @@ pub(crate) struct App(Gil<Inside>);
 
 struct Inside {
     frozen: Rc<Frozen>,
-    life: Rc<Life>,
-    /// Drained a second time: what is open is not waited for.
-    ended: Rc<Notify>,
+    /// Of the serving that began last.
+    life: RefCell<Rc<Life>>,
     // Endpoints of `frozen` refer to it.
     _guest: Rc<PythonGuest>,
 }
@@ -90,11 +89,9 @@ impl App {
         )?;
         let frozen = spikard_bridge::build(spec, callables, &guest, &completion)
             .map_err(definition_error)?;
-        let (life, ended) = (Life::new(), Rc::new(Notify::new()));
         Ok(Self(Gil::new(Inside {
             frozen,
-            life,
-            ended,
+            life: RefCell::new(Life::new()),
             _guest: guest,
         })))
     }
@@ -117,29 +114,27 @@ impl App {
         ready: Option<Obj>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let reactor = reactor::of_loop(r#loop)?;
+        if fd < 0 {
+            let message = format!(
+                "{fd} is no descriptor; give that of a listening socket: `socket.detach()`"
+            );
+            return Err(PyValueError::new_err(message));
+        }
         let done = r#loop.call_method0(intern!(r#loop.py(), "create_future"))?;
         // SAFETY: the caller gives the descriptor away (`_native.pyi`), so nothing else closes it.
         let listener = std::net::TcpListener::from(unsafe { OwnedFd::from_raw_fd(fd) });
-        let (frozen, life, ended) = (
-            Rc::clone(&self.0.frozen),
-            Rc::clone(&self.0.life),
-            Rc::clone(&self.0.ended),
-        );
+        let (frozen, life) = (Rc::clone(&self.0.frozen), Life::new());
+        self.0.life.replace(Rc::clone(&life));
         let told = done.clone().unbind();
         reactor.get().spawn(move || {
             Ok(async move {
-                let served = server::serve(frozen, listener, life);
-                let ready = async {
+                let result = async {
                     if let Some(ready) = ready {
                         ready.call0(attached())?;
                     }
-                    PyResult::Ok(())
+                    Ok(server::serve(frozen, listener, life).await?)
                 };
-                let result = tokio::select! {
-                    biased;
-                    served = async { ready.await?; Ok(served.await?) } => served,
-                    () = ended.notified() => Ok(()),
-                };
+                let result = result.await;
                 finish(attached(), &told, result);
             })
         })?;
@@ -147,10 +142,11 @@ impl App {
     }
 
     fn drain(&self) {
-        if self.0.life.is_draining() {
-            self.0.ended.notify_one();
+        let life = Rc::clone(&self.0.life.borrow());
+        if life.is_draining() {
+            life.end();
         }
-        self.0.life.drain();
+        life.drain();
     }
 
     fn exchange<'py>(&self, py: Python<'py>, message: &[u8]) -> PyResult<Bound<'py, PyAny>> {

@@ -86,6 +86,10 @@ class Request:
         """The client is gone."""
         return self._native.disconnected
 
+    async def wait_disconnected(self) -> None:
+        """Returns when the client leaves before it was answered; a route with `hard_cancel=True` is cancelled instead."""
+        await self._native.wait_disconnected()
+
     @property
     def body(self) -> bytes:
         """The whole body; empty when there is none."""

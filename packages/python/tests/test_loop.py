@@ -447,8 +447,8 @@ def test_a_handler_hears_that_its_client_left(hard: bool) -> None:
     async def handler(request: Request) -> None:
         started.set()
         try:
-            await request._native.wait_disconnected()
-            heard.append(f"told {request._native.disconnected}")
+            await request.wait_disconnected()
+            heard.append(f"told {request.disconnected}")
         except asyncio.CancelledError:
             heard.append("cancelled")
             raise
