@@ -50,11 +50,18 @@ fn twenty() -> u32 {
 }
 
 async fn json() -> Json<Message> {
-    Json(Message { message: "Hello, World!" })
+    Json(Message {
+        message: "Hello, World!",
+    })
 }
 
 async fn params(Path((id, slug)): Path<(u64, String)>, Query(filter): Query<Filter>) -> Json<Post> {
-    Json(Post { id, slug, limit: filter.limit, tags: filter.tag })
+    Json(Post {
+        id,
+        slug,
+        limit: filter.limit,
+        tags: filter.tag,
+    })
 }
 
 async fn create(Json(item): Json<Item>) -> Json<Item> {
@@ -66,14 +73,14 @@ async fn wait() -> Json<Ok> {
     Json(Ok { ok: true })
 }
 
-fn main() {
-    let app = App::new("Benchmark", "1.0.0")
+fn main() -> Result<(), spikard::RunError> {
+    App::new("Benchmark", "1.0.0")
         .get("/json", json)
         .get("/json-async", json)
         .operation_id("json_async")
         .get("/users/{id}/posts/{slug}", params)
         .post("/items", create)
         .status(201)
-        .get("/wait", wait);
-    std::process::exit(app.run());
+        .get("/wait", wait)
+        .run()
 }
