@@ -27,8 +27,11 @@ pub struct Operation<'a> {
     /// The body must be sent.
     pub request_required: bool,
     /// Status (`"200"`, `"4XX"`, `"default"`), description, content; in order.
-    pub responses: Vec<(String, String, Vec<(String, Value)>)>,
+    pub responses: Vec<Answer>,
 }
+
+/// Status, description, and content by media type.
+pub type Answer = (String, String, Vec<(String, Value)>);
 
 /// Title, version and free text of the document.
 #[derive(Debug, Clone)]

@@ -1,5 +1,11 @@
 //! The two ways of checking agree: `accepts` on the text says what `parse` and `validate` say together, for ordinary
 //! and hostile texts, and `parse` accepts what `serde_json` accepts.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests"
+)]
 
 use serde_json::{Value, json};
 use spikard_contract::{Schema, Source, Violations, json::parse};

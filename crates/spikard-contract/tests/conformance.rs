@@ -1,5 +1,11 @@
 //! Third-party suites, read from the directory that `SPIKARD_DATA` names: JSON Schema Test Suite, JSONTestSuite, the
 //! web platform's urlencoded cases. Without it the tests say that they skip. A known failure that passes fails here.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests"
+)]
 
 use serde_json::Value;
 use spikard_contract::{Dialect, Schema, Source, Violations, json, urlencoded};

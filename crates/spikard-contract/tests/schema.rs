@@ -1,4 +1,10 @@
 //! What a schema reports: keyword, place and message for each rule, and mistakes in schemas, by tables.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests"
+)]
 
 use serde_json::{Value, json};
 use spikard_contract::{Schema, Source, Violations};

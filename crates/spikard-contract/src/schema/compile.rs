@@ -244,10 +244,8 @@ impl<'v> Compiler<'v> {
 
             "prefixItems" if !old => node.array.prefix = self.list(home, value, at),
             "items" if value.is_array() => node.array.prefix = self.list(home, value, at),
-            "additionalItems" => {
-                if object.get("items").is_some_and(Value::is_array) {
-                    node.array.items = Some(self.node(value, home, at.to_owned()));
-                }
+            "additionalItems" if object.get("items").is_some_and(Value::is_array) => {
+                node.array.items = Some(self.node(value, home, at.to_owned()));
             }
             "items" => node.array.items = Some(self.node(value, home, at.to_owned())),
             "minItems" => node.array.min_items = self.count(value, at),

@@ -378,7 +378,7 @@ fn relative_json_pointer(text: &str) -> bool {
 /// RFC 4648 section 4, padded.
 fn base64(text: &str) -> bool {
     let data = text.trim_end_matches('=');
-    text.len() % 4 == 0
+    text.len().is_multiple_of(4)
         && text.len() - data.len() <= 2
         && data
             .bytes()
