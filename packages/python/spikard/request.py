@@ -87,7 +87,7 @@ class Request:
         return self._native.disconnected
 
     async def wait_disconnected(self) -> None:
-        """Returns when the client leaves before it was answered; a route with `hard_cancel=True` is cancelled instead."""
+        """Waits until the client leaves before it was answered; with `hard_cancel=True` the task is cancelled instead."""
         await self._native.wait_disconnected()
 
     @property
@@ -166,7 +166,7 @@ GUESSES = {
     "data": "body",
     "form": "body",
     "content": "body",
-    "is_disconnected": "disconnected",
+    "is_disconnected": "disconnected, or await request.wait_disconnected()",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -186,21 +187,25 @@ class TestClient(_Client):
     def exchange(self, message: bytes) -> bytes:
         """Sends bytes as they are on a connection of their own, and gives everything that came back."""
         _no_loop()
-        if self._runner is None:
-            self._runner = asyncio.Runner()
-        return self._runner.run(_bridge.exchange(self._frozen, message))
+        return self._started().run(_bridge.exchange(self._frozen, message))
 
     def close(self) -> None:
         """Ends the client's event loop."""
         if self._runner is not None:
-            self._runner.close()
+            self._finish()
             self._runner = None
+
+    def _started(self) -> asyncio.Runner:
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+            # A client without `with` closes its loop when it is collected, before the loop's own finalizer complains.
+            self._finish = weakref.finalize(self, self._runner.close)
+        return self._runner
 
     def __enter__(self) -> Self:
         _no_loop()
-        self._runner = self._runner or asyncio.Runner()
         entered = self.app.lifespan()
-        self._runner.run(_enter(entered))
+        self._started().run(_enter(entered))
         self._entered = entered
         return self
 
@@ -212,11 +217,6 @@ class TestClient(_Client):
             if entered is not None and self._runner is not None:
                 self._runner.run(_exit(entered, kind, error, trace))
         finally:
-            self.close()
-
-    def __del__(self) -> None:
-        # Without this a client that was used without `with` would leave its loop to the garbage collector's warning.
-        if getattr(self, "_runner", None) is not None:
             self.close()
 
 
