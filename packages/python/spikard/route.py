@@ -11,16 +11,19 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from spikard import decode
+from spikard import annotation, decode
+from spikard.annotation import Annotation
 from spikard.errors import Problem
 from spikard.parameters import Body, Marker, Parameter, Path, Query
 from spikard.request import Request, wrapper
 from spikard.response import Response
-from spikard.schema import JsonSchema, SchemaError, Schemas, is_pydantic, plain
+from spikard.schema import JsonSchema, SchemaError, Schemas, plain
+
+EMPTY = inspect.Parameter.empty
 
 Kind = Literal["sync", "async", "blocking"]
 Source = Literal["parameter", "body", "request"]
@@ -127,7 +130,7 @@ class _Work:
     def read_signature(self) -> None:
         with self.noting():
             named = self.read_names()
-            for name in self.captures.keys() - named.keys():
+            for name in [name for name in self.captures if name not in named]:
                 close = difflib.get_close_matches(name, named, 1)
                 hint = f'did you mean "{close[0]}"?' if close else f"write `{name}: str` in `{_name(self.handler)}`"
                 self.note(f'"{name}" is in the path but not an argument of the handler; {hint}')
@@ -152,24 +155,22 @@ class _Work:
         name = parameter.name
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise Mistake(f"`{parameter}` has no fixed names; take `request: Request` for what is not declared")
-        annotation = self.hints.get(name, parameter.annotation)
+        hint = self.hints.get(name, parameter.annotation)
         if isinstance(parameter.default, Marker):
             marker = type(parameter.default).__name__
             raise Mistake(
-                f'"{name}" has {marker}(...) as default; write `{name}: Annotated[{_show(annotation)}, {marker}(...)]`'
+                f'"{name}" has {marker}(...) as default; write `{name}: Annotated[{annotation.show(hint)}, {marker}(...)]`'
             )
-        if annotation is parameter.empty and name in self.captures:
-            annotation = str
-        if annotation is parameter.empty:
+        if hint is parameter.empty and name in self.captures:
+            hint = str
+        if hint is parameter.empty:
             raise Mistake(f'"{name}" has no annotation; write `{name}: str` for a query parameter')
-        kind, optional, markers, metas = _unwrapped(annotation)
-        self.arguments.append(self.argument(name, kind, optional, markers, metas, parameter.default))
+        self.arguments.append(self.argument(name, annotation.read(hint), parameter.default))
         if parameter.kind is parameter.KEYWORD_ONLY:
             self.keywords.append(name)
 
-    def argument(
-        self, name: str, kind: Any, optional: bool, markers: list[Marker], metas: list[msgspec.Meta], default: Any
-    ) -> Argument:
+    def argument(self, name: str, said: Annotation, default: Any) -> Argument:
+        kind, markers = said.kind, said.markers
         if kind is Request:
             return Argument("request")  # its converter needs all parameters: `finish` adds it
         if len(markers) > 1:
@@ -180,42 +181,37 @@ class _Work:
                 raise Mistake(
                     f'"{name}" is in the path and marked {type(marker).__name__}; rename one of them, or write Path()'
                 )
-            return self.parameter(name, kind, optional, marker or Path(), metas, default)
+            return self.parameter(name, said, marker or Path(), default)
         if isinstance(marker, Parameter):
-            return self.parameter(name, kind, optional, marker, metas, default)
-        if isinstance(marker, Body) or _is_object(kind):
-            return self.read_body(name, kind, optional, marker, metas, default)
-        if _is_scalar(kind) or _is_scalar_list(kind):
-            return self.parameter(name, kind, optional, Query(), metas, default)
+            return self.parameter(name, said, marker, default)
+        if isinstance(marker, Body) or annotation.is_object(kind):
+            return self.read_body(name, said, marker, default)
+        if annotation.is_scalar(kind) or annotation.is_scalar_list(kind):
+            return self.parameter(name, said, Query(), default)
         if kind is Response:
             raise Mistake(f'"{name}: Response" is not given to handlers; return a Response')
         raise Mistake(
-            f'"{name}: {_show(kind)}" is neither a scalar nor a body type; '
-            f"write `{name}: Annotated[{_show(kind)}, Body()]` if it is the body"
+            f'"{name}: {said}" is neither a scalar nor a body type; '
+            f"write `{name}: Annotated[{said}, Body()]` if it is the body"
         )
 
     # --- parameters
 
-    def parameter(
-        self, name: str, kind: Any, optional: bool, marker: Parameter, metas: list[msgspec.Meta], default: Any
-    ) -> Argument:
+    def parameter(self, name: str, said: Annotation, marker: Parameter, default: Any) -> Argument:
+        kind = said.kind
         place = marker.place
         wire = marker.alias or (name.replace("_", "-") if place == "header" else name)
         if place == "path" and wire not in self.captures:
             close = difflib.get_close_matches(wire, self.captures, 1)
             hint = f'did you mean "{close[0]}"?' if close else f"add `{{{wire}}}` to it"
             raise Mistake(f'parameter "{wire}" is not in the path; {hint}')
-        if _is_object(kind) and marker.schema is None:
-            raise Mistake(
-                f'"{name}: {_show(kind)}" is an object, not for a {place}; mark it Body(), or take its members'
-            )
+        if annotation.is_object(kind) and marker.schema is None:
+            raise Mistake(f'"{name}: {said}" is an object, not for a {place}; mark it Body(), or take its members')
         if (kind in (dict, Any) or get_origin(kind) is dict) and marker.schema is None:
-            raise Mistake(
-                f'"{name}: {_show(kind)}" has no text form; use a scalar, a date, UUID, Enum, or a list of them'
-            )
-        schema = dict(marker.schema) if marker.schema is not None else self.schemas.of(_annotated(kind, marker, metas))
-        required = default is inspect.Parameter.empty and not optional
-        fallback = None if default is inspect.Parameter.empty else default
+            raise Mistake(f'"{name}: {said}" has no text form; use a scalar, a date, UUID, Enum, or a list of them')
+        schema = dict(marker.schema) if marker.schema is not None else self.schemas.of(said.with_constraints(marker))
+        required = default is EMPTY and not said.optional
+        fallback = None if default is EMPTY else default
         if place == "path" and not required:
             raise Mistake(f'"{name}" is in the path, so it is always sent; remove its default')
         if fallback is not None:
@@ -232,9 +228,8 @@ class _Work:
 
     # --- body
 
-    def read_body(
-        self, name: str, kind: Any, optional: bool, marker: Marker | None, metas: list[msgspec.Meta], default: Any
-    ) -> Argument:
+    def read_body(self, name: str, said: Annotation, marker: Marker | None, default: Any) -> Argument:
+        kind = said.kind
         if self.body is not None:
             raise Mistake(
                 f'"{name}" is a second body; a request has one: put both into one Struct, or mark this one Query()'
@@ -247,20 +242,16 @@ class _Work:
         body = marker if isinstance(marker, Body) else Body()
         media = body.media_type or {str: "text/plain", bytes: "application/octet-stream"}.get(kind, "application/json")
         json = media == "application/json" or media.endswith("+json")
-        nullable = (
-            kind | None
-            if optional and json and default is not None and default is not inspect.Parameter.empty
-            else kind
-        )
         if not json and kind not in (str, bytes):
-            raise Mistake(f'"{name}: {_show(kind)}" cannot be read from {media}; take bytes or str')
-        typed = _annotated(nullable, body, metas)
+            raise Mistake(f'"{name}: {said}" cannot be read from {media}; take bytes or str')
+        # Left out is None; a null that was sent is only None where the default is something else.
+        typed = said.with_constraints(body, nullable=said.optional and json and default not in (None, EMPTY))
         schema: Any = dict(body.schema) if body.schema is not None else self.schemas.of(typed) if json else True
         self.decoder = decode.decoder(typed) if json else decode.text_decoder(kind)
-        self.body = {"content": {media: schema}, "required": default is inspect.Parameter.empty and not optional}
+        self.body = {"content": {media: schema}, "required": default is EMPTY and not said.optional}
         proved = self.decoder.validates and body.schema is None
         self.decoder = dataclasses.replace(self.decoder, validates=proved)
-        fallback = None if default is inspect.Parameter.empty else default
+        fallback = None if default is EMPTY else default
         return Argument("body", 0, self.decoder.convert, fallback, self.decoder.recover)
 
     # --- contract first
@@ -284,7 +275,7 @@ class _Work:
         returned = self.options.get("response", self.hints.get("return", inspect.Signature.empty))
         declared = self.options.get("responses") or {}
         if str(self.status) not in map(str, declared) or "response" in self.options:
-            with self.noting(f"return annotation `{_show(returned)}`: "):
+            with self.noting(f"return annotation `{annotation.show(returned)}`: "):
                 self.read_returned(returned)
         for status, what in declared.items():
             with self.noting(f"responses[{status!r}]: "):
@@ -296,9 +287,7 @@ class _Work:
             raise Mistake("the handler yields; return a list")
         if returned is inspect.Signature.empty and self.route.contract is not None:
             return
-        kind = _strip(returned)
-        if get_origin(kind) is Response:
-            kind = get_args(kind)[0]
+        kind = annotation.returned(returned)
         if kind in (None, types.NoneType):
             self.responses[str(self.empty_status)] = {}
             return
@@ -400,85 +389,19 @@ def policy(options: Mapping[str, Any]) -> JsonSchema:
     return {word: options[name] for name, word in names.items() if options.get(name) is not None}
 
 
-SCALARS = (str, int, float, bool)
-
-
-def _is_scalar(kind: Any) -> bool:
-    if get_origin(kind) is Literal:
-        return True
-    if get_origin(kind) in (typing.Union, types.UnionType):
-        return all(_is_scalar(_strip(item)) for item in get_args(kind))
-    if isinstance(kind, type) and get_origin(kind) is None:
-        try:
-            info = msgspec.inspect.type_info(kind)
-        except TypeError:
-            return False
-        return type(info).__name__.removesuffix("Type") in _TEXTUAL
-    return False
-
-
-_TEXTUAL = {"Str", "Int", "Float", "Bool", "Enum", "DateTime", "Date", "Time", "TimeDelta", "UUID", "Decimal"}
-
-
-def _is_scalar_list(kind: Any) -> bool:
-    items = [item for item in get_args(kind) if item is not Ellipsis]
-    return get_origin(kind) in (list, set, frozenset, tuple) and all(_is_scalar(_strip(item)) for item in items)
-
-
-def _is_object(kind: Any) -> bool:
-    """A type whose JSON is an object by its own definition: the kinds that are taken for a body without `Body()`."""
-    cls = get_origin(kind) or kind
-    if not isinstance(cls, type):
-        return False
-    return (
-        is_pydantic(cls) or issubclass(cls, msgspec.Struct) or dataclasses.is_dataclass(cls) or typing.is_typeddict(cls)
-    )
-
-
-def _unwrapped(annotation: Any) -> tuple[Any, bool, list[Marker], list[msgspec.Meta]]:
-    """`Annotated[int, Query(), Meta(ge=1)] | None` → int, True, [Query()], [Meta(ge=1)]."""
-    markers: list[Marker] = []
-    metas: list[msgspec.Meta] = []
-    optional = False
-    while True:
-        if get_origin(annotation) is Annotated:
-            annotation, *extras = get_args(annotation)
-            # `Annotated[int, Query]`: the class is as good as its instance.
-            found = [extra() if isinstance(extra, type) and issubclass(extra, Marker) else extra for extra in extras]
-            markers += [extra for extra in found if isinstance(extra, Marker)]
-            metas += [extra for extra in found if isinstance(extra, msgspec.Meta)]
-        elif get_origin(annotation) in (typing.Union, types.UnionType) and types.NoneType in get_args(annotation):
-            optional = True
-            rest = [item for item in get_args(annotation) if item is not types.NoneType]
-            annotation = rest[0] if len(rest) == 1 else typing.Union[tuple(rest)]  # noqa: UP007 (made at run time)
-        elif hasattr(annotation, "__supertype__"):
-            annotation = annotation.__supertype__
-        elif type(annotation).__name__ == "TypeAliasType":
-            annotation = annotation.__value__
-        else:
-            return annotation, optional, markers, metas
-
-
-def _strip(annotation: Any) -> Any:
-    while get_origin(annotation) is Annotated or type(annotation).__name__ == "TypeAliasType":
-        annotation = annotation.__value__ if type(annotation).__name__ == "TypeAliasType" else get_args(annotation)[0]
-    return annotation
-
-
-def _annotated(kind: Any, marker: Marker, metas: list[msgspec.Meta]) -> Any:
-    extras = [*metas, *([meta] if (meta := marker.meta()) else [])]
-    for extra in extras:
-        kind = Annotated[kind, extra]
-    return kind
+def _name(handler: Any) -> str:
+    return getattr(handler, "__name__", None) or type(handler).__name__
 
 
 def _converter(kind: Any, place: str, name: str) -> Callable[[Any], Any] | None:
     """From the core's plain value to the annotation; None where they are the same."""
-    if kind in SCALARS or kind is list or get_origin(kind) is Literal:
+    if kind in annotation.SCALARS or kind is list or get_origin(kind) is Literal:
         return None
-    if get_origin(kind) is list and _converter(_strip(get_args(kind)[0]), place, name) is None:
+    if get_origin(kind) is list and _converter(annotation.strip(get_args(kind)[0]), place, name) is None:
         return None
-    if get_origin(kind) in (typing.Union, types.UnionType) and all(item in SCALARS for item in get_args(kind)):
+    if get_origin(kind) in (typing.Union, types.UnionType) and all(
+        item in annotation.SCALARS for item in get_args(kind)
+    ):
         return None
 
     def convert(value: Any) -> Any:
@@ -489,13 +412,3 @@ def _converter(kind: Any, place: str, name: str) -> Callable[[Any], Any] | None:
             raise decode.refusal(f"/{name}", "type", str(error), place) from None
 
     return convert
-
-
-def _name(handler: Any) -> str:
-    return getattr(handler, "__name__", None) or type(handler).__name__
-
-
-def _show(kind: Any) -> str:
-    if kind is inspect.Parameter.empty:
-        return "..."
-    return kind.__name__ if isinstance(kind, type) and get_origin(kind) is None else str(kind).replace("typing.", "")
