@@ -42,7 +42,9 @@ pub(crate) fn problem(problem: Problem, config: &Config, path: &str, request_id:
         member(&mut text, "cause", cause);
     }
     for (name, value) in &problem.extensions {
-        if !STANDARD.contains(&name.as_str()) {
+        let name = name.as_str();
+        let said = REASONS.contains(&name) && !problem.violations.is_empty();
+        if !said && !STANDARD.contains(&name) {
             member(&mut text, name, value);
         }
     }
@@ -64,10 +66,11 @@ const STANDARD: &[&str] = &[
     "instance",
     "code",
     "request_id",
-    "errors",
-    "truncated",
     "cause",
 ];
+
+/// Members that extensions may give where the core has none to tell: a language's own decoder found what is wrong.
+const REASONS: &[&str] = &["errors", "truncated"];
 
 fn kind(problem: &Problem, base: &str) -> String {
     let base = if base.is_empty() { BASE } else { base };

@@ -15,6 +15,7 @@ from spikard.parameters import Marker
 from spikard.response import Response
 from spikard.schema import is_pydantic
 
+UNIONS = (typing.Union, types.UnionType)
 SCALARS = (str, int, float, bool)
 TEXTUAL = {"Str", "Int", "Float", "Bool", "Enum", "DateTime", "Date", "Time", "TimeDelta", "UUID", "Decimal"}
 
@@ -43,7 +44,7 @@ def is_scalar(kind: Any) -> bool:
     """A type that text can say: it may be a parameter."""
     if get_origin(kind) is Literal:
         return True
-    if get_origin(kind) in (typing.Union, types.UnionType):
+    if get_origin(kind) in UNIONS:
         return all(is_scalar(strip(item)) for item in get_args(kind))
     if isinstance(kind, type) and get_origin(kind) is None:
         try:
@@ -82,7 +83,7 @@ def read(annotation: Any) -> Annotation:
             found = [extra() if isinstance(extra, type) and issubclass(extra, Marker) else extra for extra in extras]
             markers += [extra for extra in found if isinstance(extra, Marker)]
             metas += [extra for extra in found if isinstance(extra, msgspec.Meta)]
-        elif get_origin(annotation) in (typing.Union, types.UnionType) and types.NoneType in get_args(annotation):
+        elif get_origin(annotation) in UNIONS and types.NoneType in get_args(annotation):
             optional = True
             rest = [item for item in get_args(annotation) if item is not types.NoneType]
             annotation = rest[0] if len(rest) == 1 else typing.Union[tuple(rest)]  # noqa: UP007 (made at run time)
@@ -106,7 +107,7 @@ def returned(annotation: Any) -> Any:
     kind = strip(annotation)
     if get_origin(kind) is Response:
         return returned(get_args(kind)[0])
-    if get_origin(kind) in (typing.Union, types.UnionType):
+    if get_origin(kind) in UNIONS:
         members = tuple(returned(item) for item in get_args(kind))
         return Any if Any in members or Response in members else typing.Union[members]  # noqa: UP007 (made at run time)
     return kind

@@ -52,8 +52,6 @@ class Call:
     kind: Kind
     arguments: list[Argument]
     keywords: list[str]
-    status: int
-    empty_status: int
     hard_cancel: bool
 
 
@@ -158,9 +156,8 @@ class _Work:
         hint = self.hints.get(name, parameter.annotation)
         if isinstance(parameter.default, Marker):
             marker = type(parameter.default).__name__
-            raise Mistake(
-                f'"{name}" has {marker}(...) as default; write `{name}: Annotated[{annotation.show(hint)}, {marker}(...)]`'
-            )
+            shown = annotation.show(hint)
+            raise Mistake(f'"{name}" has {marker}(...) as default; write `{name}: Annotated[{shown}, {marker}(...)]`')
         if hint is parameter.empty and name in self.captures:
             hint = str
         if hint is parameter.empty:
@@ -325,6 +322,10 @@ class _Work:
     # --- everything together
 
     def finish(self) -> Built:
+        if self.options.get("blocking") and self.kind() == "async":
+            self.note("an `async def` does not block; remove blocking=True, or write `def`")
+        if self.options.get("hard_cancel") and self.kind() != "async":
+            self.note("only an `async def` can be cancelled; remove hard_cancel=True")
         if self.mistakes:
             return Built(mistakes=self.mistakes)
         names = tuple((spec["in"], spec["name"]) for spec in self.parameters)
@@ -337,8 +338,6 @@ class _Work:
             self.kind(),
             arguments,
             self.keywords,
-            self.status,
-            self.empty_status,
             bool(self.options.get("hard_cancel")),
         )
         return Built(self.spec(), call)

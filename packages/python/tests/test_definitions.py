@@ -48,6 +48,7 @@ async def streams() -> AsyncIterator[int]:
     yield 1
 
 
+async def waits() -> None: ...
 def late(item: "Missing") -> None: ...  # type: ignore[name-defined]  # noqa: F821
 def defaulted(id: int = 3) -> None: ...
 def table(x: Annotated[dict[str, int], Query()]) -> None: ...
@@ -76,6 +77,8 @@ def typed(data: Annotated[Item, Body(media_type="text/csv")]) -> None: ...
         (table, {}, "has no text form"),
         (read, {"method": "GET"}, "use POST, PUT, PATCH or QUERY"),
         (typed, {}, "cannot be read from text/csv"),
+        (waits, {"blocking": True}, "write `def`"),
+        (read, {"hard_cancel": True}, "remove hard_cancel"),
         (two, {"responses": {404: Opaque}}, None),
     ],
     ids=lambda value: getattr(value, "__name__", None),
