@@ -7,7 +7,9 @@ from typing import Any, Literal, final
 __all__ = ["App", "Argument", "DefinitionError", "Handler", "Reactor", "Request", "command", "tables"]
 
 class DefinitionError(ValueError):
-    """A wrong app definition. `args[0]` lists every mistake, one per line: `file:line: METHOD /path: what, and what to write`."""
+    """A wrong app definition. `args[0]` lists every mistake, one per line:
+    `file:line: METHOD /path: what, and what to write`.
+    """
 
 @final
 class Argument:
@@ -88,7 +90,7 @@ class App:
     def openapi(self) -> bytes: ...
     def routes(self) -> str: ...
     def serve(self, loop: AbstractEventLoop, fd: int, ready: Callable[[], None] | None = None) -> Future[None]:
-        """Serves a listening socket (the descriptor becomes ours) on a loop made by `spikard._loop`; done when drained."""
+        """Serves a listening socket (the descriptor becomes ours) on a loop of `spikard._loop`; done when drained."""
     def drain(self) -> None:
         """Readiness false, stop accepting, finish what is open, then `serve` is done. A second call ends at once."""
     def exchange(self, message: bytes) -> Future[bytes]:

@@ -59,7 +59,7 @@ def parameters() -> list[Any]:
 @pytest.mark.parametrize("case", parameters())
 def test_fixture(case: Case) -> None:
     client, recording = served(case.contract, json.dumps(case.config), json.dumps(case.document))
-    recording.prepare(case.reply)
+    recording.prepare(json.loads(json.dumps(case.reply)))
     answer = client.exchange(b"".join(case.sends))
     exchange = wire.in_process(answer, [case.method(index) for index in range(len(case.expects))])
     assert compare.check(case, exchange, recording.observed()) == []
