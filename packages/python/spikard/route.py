@@ -328,7 +328,9 @@ class _Work:
             self.note("only an `async def` can be cancelled; remove hard_cancel=True")
         if self.mistakes:
             return Built(mistakes=self.mistakes)
-        names = tuple((spec["in"], spec["name"]) for spec in self.parameters)
+        # The core appends what is in the path and not declared, in the path's order.
+        declared = [(spec["in"], spec["name"]) for spec in self.parameters]
+        names = (*declared, *(("path", name) for name in self.captures if ("path", name) not in declared))
         arguments = [
             dataclasses.replace(argument, convert=wrapper(names)) if argument.source == "request" else argument
             for argument in self.arguments
