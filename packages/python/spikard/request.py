@@ -87,7 +87,7 @@ class Request:
         return self._native.disconnected
 
     async def wait_disconnected(self) -> None:
-        """Waits until the client leaves before it was answered; with `hard_cancel=True` the task is cancelled instead."""
+        """Waits until the client leaves before it was answered; `hard_cancel=True` cancels the task instead."""
         await self._native.wait_disconnected()
 
     @property
