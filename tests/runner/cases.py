@@ -53,6 +53,8 @@ class Case:
     request: dict[str, Any]
     sends: list[bytes]
     """What to write; before each but the first an interim response is awaited."""
+    split: int
+    """Written in pieces of this many bytes; 0 for all at once."""
     reply: dict[str, Any]
     observe: dict[str, Any]
     expects: list[dict[str, Any]]
@@ -158,6 +160,7 @@ def build(source: dict[str, Any], document: dict[str, Any]) -> Case:
         wire=source.get("wire", False),
         request=request,
         sends=sends,
+        split=request.get("split", 0),
         reply=source.get("reply", DEFAULT_REPLY),
         observe=source["observe"],
         expects=[expect, *expect.get("then", [])],

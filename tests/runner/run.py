@@ -97,7 +97,7 @@ def _case(case: Case, recorder: Recorder) -> list[str]:
     count = sum("status" in expect or "any_of" in expect for expect in case.expects)
     methods = [case.method(index) for index in range(count)] or ["GET"]
     try:
-        exchange = wire.over_socket(recorder.port, case.sends, methods)
+        exchange = wire.over_socket(recorder.port, case.sends, methods, case.split)
     except wire.WireError as error:
         recorder.observed()  # A dead recorder is the better message.
         return [str(error)]

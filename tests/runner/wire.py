@@ -148,13 +148,16 @@ class Exchange:
     """The server closed the connection after the last response."""
 
 
-def over_socket(port: int, sends: list[bytes], methods: list[str]) -> Exchange:
+def over_socket(port: int, sends: list[bytes], methods: list[str], split: int = 0) -> Exchange:
     """Writes `sends` on a new connection and reads one response per method, then sees whether the connection still
     works: a next request must be answered, so stray bytes after a response are found.
     """
     with socket.create_connection(("127.0.0.1", port), timeout=TIME_LIMIT) as peer:
         reader = Reader(lambda: _receive(peer))
-        _send(peer, sends[0])
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        size = split or len(sends[0])
+        for at in range(0, len(sends[0]), size or 1):
+            _send(peer, sends[0][at : at + size])
         interim: list[int] = []
         for piece in sends[1:]:
             head = reader.head()
