@@ -151,14 +151,43 @@ def test_a_dead_recorder_is_a_failed_case() -> None:
     assert "dead (exit code 1): gone" in results[0].failures[0]
 
 
-def test_a_known_failure_that_passes_is_not_good() -> None:
-    talk = 'import sys\nfor line in sys.stdin: print(\'{"ready": true, "called": 0}\', flush=True)'
+def talker(folder: Path, answer: dict[str, Any], *, serves: bool = False) -> str:
+    """Command of a recorder that gives one answer to everything, and may answer one connection with OK."""
+    program = folder / "talker.py"
+    serve = f"""
+def serve():
+    listener = socket.socket(fileno=int(os.environ["SPIKARD_FD"]))
+    peer, _ = listener.accept()
+    for _ in range(2):
+        peer.recv(65536)
+        peer.sendall({OK!r})
+threading.Thread(target=serve, daemon=True).start()
+"""
+    program.write_text(
+        f"import os, socket, sys, threading\n{serve if serves else ''}"
+        f"for line in sys.stdin:\n    print({json.dumps(answer)!r}, flush=True)\n"
+    )
+    return f"{sys.executable} {program}"
+
+
+def test_a_recorder_that_serves_passes_and_its_wrong_answers_fail(tmp_path: Path) -> None:
+    command = talker(tmp_path, {"ready": True, "called": 0}, serves=True)
+    assert run([small()], command)[0].failures == []
+    assert len(run([small(observe={"called": 1})], command)[0].failures) == 1
+    assert len(run([small(expect={"status": 201})], command)[0].failures) == 1
+    assert len(run([small(expect={"status": 200, "text": "ho"})], command)[0].failures) == 1
+
+
+def test_a_known_failure_that_passes_is_not_good(tmp_path: Path) -> None:
     known = {"a/*": "not there yet"}
-    dead = run([small()], "false", known=known)
-    assert [result.good for result in dead] == [True]
-    alive = run([small(expect={"closed": True})], f"{sys.executable} -c '{talk}'", known=known)
-    assert alive[0].failures != []  # Nobody serves the socket.
-    assert dataclasses.replace(alive[0], failures=[]).good is False
+    assert [result.good for result in run([small()], "false", known=known)] == [True]
+    command = talker(tmp_path, {"ready": True, "called": 0}, serves=True)
+    assert [result.good for result in run([small()], command, known=known)] == [False]
+
+
+def test_a_gap_of_the_platform_is_known_and_not_run(tmp_path: Path) -> None:
+    results = run([small(requires=["ipv6"])], talker(tmp_path, {"ready": True, "lacks": ["ipv6"]}))
+    assert [(result.good, result.known) for result in results] == [(True, "the platform lacks ipv6")]
 
 
 def test_known_failures_need_a_reason(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ class Case:
     """The contract itself."""
     config: dict[str, Any]
     operation: str | None
+    requires: list[str]
+    """What a platform may lack; the recorder says so."""
     wire: bool
     """Needs a socket: pauses or several writes."""
     request: dict[str, Any]
@@ -157,6 +159,7 @@ def build(source: dict[str, Any], document: dict[str, Any]) -> Case:
         document=document,
         config=source.get("config", {}),
         operation=source.get("operation"),
+        requires=source.get("requires", []),
         wire=source.get("wire", False),
         request=request,
         sends=sends,

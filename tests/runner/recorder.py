@@ -45,8 +45,10 @@ class Recorder:
             )
         self._buffer = bytearray()
         try:
-            if "ready" not in self._ask({"start": {"contract": document, "config": config}}, START_LIMIT):
+            started = self._ask({"start": {"contract": document, "config": config}}, START_LIMIT)
+            if "ready" not in started:
                 raise RecorderError("the recorder did not answer `ready`")
+            self.lacks: list[str] = started.get("lacks", [])
         except RecorderError:
             self.close()
             raise

@@ -76,6 +76,11 @@ def _group(
                 raise RecorderError(dead)
             if recorder is None:
                 recorder = Recorder(command, case.document, case.config, environment)
+            gaps = sorted({*case.requires} & {*recorder.lacks})
+            if gaps:
+                gap = f"the platform lacks {', '.join(gaps)}"
+                results.append(Result(case, [f"not run: {gap}"], gap))
+                continue
             failures = _case(case, recorder)
         except (RecorderError, wire.WireError, OSError) as error:
             failures = [str(error)]
