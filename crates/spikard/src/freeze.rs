@@ -95,16 +95,21 @@ fn flatten_group(
     let policy = inherit(&group.policy, policy);
     for route in &group.routes {
         let mut route = route.clone();
-        route.path = match route.path.as_str() {
-            "" | "/" if !prefix.is_empty() => prefix.clone(),
-            path => format!("{prefix}{path}"),
-        };
+        route.path = joined_path(&prefix, &route.path);
         route.tags = joined(&tags, &route.tags);
         route.policy = inherit(&route.policy, &policy);
         routes.push(route);
     }
     for inner in &group.groups {
         flatten_group(inner, &prefix, &tags, &policy, routes, mistakes);
+    }
+}
+
+/// `/` below a prefix is the prefix itself.
+pub(crate) fn joined_path(prefix: &str, path: &str) -> String {
+    match path {
+        "" | "/" if !prefix.is_empty() => prefix.to_owned(),
+        path => format!("{prefix}{path}"),
     }
 }
 

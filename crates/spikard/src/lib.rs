@@ -46,3 +46,8 @@ pub use spikard_contract as contract;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 mod readme {}
+
+/// Every snippet of the guide runs with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/rust.md")]
+mod guide {}

@@ -50,6 +50,25 @@ impl std::fmt::Debug for Body {
     }
 }
 
+/// A sender on another task, a bounded channel between: a slow client holds the sender, not the memory.
+impl ChunkSource for tokio::sync::mpsc::Receiver<Bytes> {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<std::io::Result<Bytes>>> + '_>> {
+        Box::pin(async { self.recv().await.map(Ok) })
+    }
+}
+
+/// Chunks that are all known, for example lines of a report.
+#[derive(Debug)]
+pub struct Chunks<I>(pub I);
+
+impl<I: Iterator<Item = T>, T: Into<Bytes>> ChunkSource for Chunks<I> {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<std::io::Result<Bytes>>> + '_>> {
+        Box::pin(std::future::ready(
+            self.0.next().map(|chunk| Ok(chunk.into())),
+        ))
+    }
+}
+
 impl Response {
     /// A status and nothing else.
     pub fn empty(status: u16) -> Self {
@@ -69,5 +88,52 @@ impl Response {
             headers: Vec::new(),
             body: Body::Full(text),
         }
+    }
+
+    /// Text, `text/plain; charset=utf-8`.
+    pub fn text(status: u16, text: impl Into<String>) -> Self {
+        Self::of(status, "text/plain; charset=utf-8", text.into())
+    }
+
+    /// Content of a media type.
+    pub fn of(
+        status: u16,
+        media_type: impl Into<Cow<'static, str>>,
+        content: impl Into<Vec<u8>>,
+    ) -> Self {
+        let mut response = Self::empty(status);
+        response.content_type = Some(media_type.into());
+        response.body = Body::Full(content.into());
+        response
+    }
+
+    /// Chunks of a media type, pulled when the client can take them.
+    ///
+    /// ```
+    /// use spikard::response::{Chunks, Response};
+    ///
+    /// let lines = (1..=3).map(|number| format!("{number}\n"));
+    /// let response = Response::stream(200, "text/plain; charset=utf-8", Chunks(lines));
+    /// assert_eq!(response.status, 200);
+    /// ```
+    pub fn stream(
+        status: u16,
+        media_type: impl Into<Cow<'static, str>>,
+        source: impl ChunkSource + 'static,
+    ) -> Self {
+        let mut response = Self::empty(status);
+        response.content_type = Some(media_type.into());
+        response.body = Body::Stream(Box::new(source));
+        response
+    }
+
+    /// Adds a header field; a name may be added more than once.
+    pub fn header(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
     }
 }

@@ -138,7 +138,7 @@ fn rust_apps_are_told_all_at_once() {
     );
     assert!(
         lines[1].ends_with(
-            "asks for State<alloc::string::String>, which the app does not have; write .state(...)"
+            "asks for State<alloc::string::String>, and the app has no state; write .state(...)"
         ),
         "{said}"
     );

@@ -352,8 +352,9 @@ impl App {
 
     /// A value that handlers take as `State<S>`; one per type. Clones are given out: put shared data into an `Rc`.
     pub fn state<S: Clone + 'static>(mut self, state: S) -> Self {
+        let name = std::any::type_name::<S>();
         self.states
-            .insert(TypeId::of::<S>(), Box::new(state) as Box<dyn Any>);
+            .insert(TypeId::of::<S>(), (name, Box::new(state) as Box<dyn Any>));
         self
     }
 
@@ -462,7 +463,7 @@ impl Parts {
                 },
             );
         }
-        let path = format!("{prefix}{}", spec.path);
+        let path = crate::freeze::joined_path(prefix, &spec.path);
         self.mistakes.extend(
             wrong
                 .into_iter()

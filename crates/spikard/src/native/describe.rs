@@ -11,7 +11,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 
 /// Values given to [`App::state`](super::App::state), by type.
-pub(crate) type States = HashMap<TypeId, Box<dyn Any>>;
+pub(crate) type States = HashMap<TypeId, (&'static str, Box<dyn Any>)>;
 
 /// A route under description: extractors and results of its handler add what they need.
 pub struct Describe<'a> {
@@ -196,14 +196,18 @@ impl<'a> Describe<'a> {
 
     /// The value of type `S` given to the app.
     pub(crate) fn state<S: Clone + 'static>(&mut self) -> Option<S> {
-        let state = self
-            .states
-            .get(&TypeId::of::<S>())
-            .and_then(|state| state.downcast_ref::<S>());
+        let state = self.states.get(&TypeId::of::<S>());
+        let state = state.and_then(|(_, state)| state.downcast_ref::<S>());
         if state.is_none() {
-            let name = std::any::type_name::<S>();
+            let mut known: Vec<_> = self.states.values().map(|(name, _)| *name).collect();
+            known.sort_unstable();
+            let known = match known.as_slice() {
+                [] => "no state".to_owned(),
+                names => format!("only {}", names.join(", ")),
+            };
             self.wrong(format!(
-                "the handler asks for State<{name}>, which the app does not have; write .state(...)"
+                "the handler asks for State<{}>, and the app has {known}; write .state(...)",
+                std::any::type_name::<S>()
             ));
         }
         state.cloned()
