@@ -251,6 +251,21 @@ fn a_slow_client_holds_the_producer_and_a_stalled_one_is_cut() {
 }
 
 #[test]
+fn a_large_reply_may_take_long_but_not_stop() {
+    paused(async {
+        let mut scene = Scene::new(limits());
+        scene.send(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n").await;
+        for _ in 0..6 {
+            sleep(Duration::from_secs(1)).await;
+            assert!(scene.status().await.len() > 1_000);
+        }
+        assert!(!scene.server.is_finished());
+        sleep(Duration::from_millis(3_500)).await;
+        assert!(scene.server.is_finished());
+    });
+}
+
+#[test]
 fn draining_closes_the_idle_and_lets_the_busy_finish() {
     paused(async {
         let mut idle = Scene::new(limits());
