@@ -64,7 +64,7 @@ def build_python(session: nox.Session) -> None:
 )
 def test_all(session: nox.Session) -> None:
     """Every check and every test of every language; prints what ran."""
-    program(session, "tally", "--show")
+    program(session, "tally", "--show", "rust", "conformance", "fixtures", "runner", "examples", "python")
 
 
 @nox.session(name="test-rust", venv_backend="none", default=False)
@@ -104,6 +104,7 @@ def fixtures(session: nox.Session) -> None:
     """Run the shared cases in every language and print the parity table; `-- --filter 'query/*'`."""
     install(session, "bootstrap", "test")
     install_wheel(session)
+    program(session, "tally", "runner", "pytest", "tests")
     program(session, "tally", "fixtures", "python", "scripts/fixtures", *session.posargs)
 
 
