@@ -52,7 +52,10 @@ fn operation<'a>(route: &'a RouteSpec, path: &'a str) -> Operation<'a> {
     }
 }
 
-fn responses(route: &RouteSpec) -> Vec<(String, String, Vec<(String, Value)>)> {
+/// Status, description, content: as `Operation` wants it.
+type Responses = Vec<(String, String, Vec<(String, Value)>)>;
+
+fn responses(route: &RouteSpec) -> Responses {
     let mut list: Vec<_> = route
         .responses
         .iter()

@@ -319,8 +319,7 @@ fn name_operations(routes: &mut [RouteSpec], mistakes: &mut Vec<Mistake>) {
             taken.insert(id.clone(), index);
         }
     }
-    for index in 0..routes.len() {
-        let route = &routes[index];
+    for (index, route) in routes.iter_mut().enumerate() {
         if route.operation_id.is_some() {
             continue;
         }
@@ -333,7 +332,7 @@ fn name_operations(routes: &mut [RouteSpec], mistakes: &mut Vec<Mistake>) {
             id = format!("{base}_{number}");
         }
         taken.insert(id.clone(), index);
-        routes[index].operation_id = Some(id);
+        route.operation_id = Some(id);
     }
 }
 

@@ -14,50 +14,50 @@ pub(crate) type Arguments<'r> = SmallVec<[Argument<'r>; 8]>;
 type Pairs<'r> = SmallVec<[(Cow<'r, str>, Cow<'r, str>); 8]>;
 type Values<'r> = SmallVec<[Cow<'r, str>; 2]>;
 
-/// One argument per parameter of the plan; broken rules go to `violations`, broken syntax is a problem (400).
+/// One argument per parameter of the plan; broken rules go to `violations`, broken syntax is a problem (400). Everything
+/// is filled in place: these stacks of values are too large to be moved about.
 pub(crate) fn read<'r>(
     plan: &'r Plan,
     head: &'r Head<'r>,
+    arguments: &mut Arguments<'r>,
     violations: &mut Violations,
-) -> Result<Arguments<'r>, Box<Problem>> {
-    let mut arguments = Arguments::new();
+) -> Result<(), Box<Problem>> {
     if plan.parameters.is_empty() && !plan.reads_query {
-        return Ok(arguments);
+        return Ok(());
     }
-    let mut query = if plan.reads_query {
-        query_pairs(head)?
-    } else {
-        Pairs::new()
-    };
-    let cookies = if plan.reads_cookies {
-        cookie_pairs(head)?
-    } else {
-        Pairs::new()
-    };
+    let mut query = Pairs::new();
+    if plan.reads_query {
+        query_pairs(head, &mut query)?;
+    }
+    let mut cookies = Pairs::new();
+    if plan.reads_cookies {
+        cookie_pairs(head, &mut cookies)?;
+    }
     if plan.rejects_query {
         refuse_unknown(plan, &query, violations);
     }
     for parameter in &plan.parameters {
         let name = parameter.parameter.spec.name.as_str();
-        let found: Values<'r> = match parameter.found {
-            Found::Segment(index) => SmallVec::from_iter([segment(head.path(), index)?]),
-            Found::Rest(index) => SmallVec::from_iter([rest(head.path(), index)?]),
+        let mut found = Values::new();
+        match parameter.found {
+            Found::Segment(index) => found.push(segment(head.path(), index)?),
+            Found::Rest(index) => found.push(rest(head.path(), index)?),
             // A name belongs to one parameter, so its values can be taken.
-            Found::Query => query
-                .iter_mut()
-                .filter(|(key, _)| key == name)
-                .map(|(_, value)| std::mem::take(value))
-                .collect(),
-            Found::Header => header_values(head, name)?,
-            Found::Cookie => cookies
-                .iter()
-                .filter(|(key, _)| key == name)
-                .map(|(_, value)| value.clone())
-                .collect(),
-        };
+            Found::Query => take(&mut query, name, &mut found),
+            Found::Header => header_values(head, name, &mut found)?,
+            Found::Cookie => take(&mut cookies, name, &mut found),
+        }
         arguments.push(value(parameter, found, violations));
     }
-    Ok(arguments)
+    Ok(())
+}
+
+fn take<'r>(pairs: &mut Pairs<'r>, name: &str, found: &mut Values<'r>) {
+    for (key, value) in pairs {
+        if key == name {
+            found.push(std::mem::take(value));
+        }
+    }
 }
 
 fn value<'r>(
@@ -80,10 +80,9 @@ fn value<'r>(
 
 /// Segment `index` of the raw path, percent-decoded once.
 fn segment(path: &str, index: usize) -> Result<Cow<'_, str>, Box<Problem>> {
-    decode(
-        after(path, index).split('/').next().unwrap_or_default(),
-        "path",
-    )
+    let rest = after(path, index);
+    let end = memchr::memchr(b'/', rest.as_bytes()).unwrap_or(rest.len());
+    decode(&rest[..end], "path")
 }
 
 /// The path from segment `index` on, percent-decoded once.
@@ -109,29 +108,32 @@ fn decode<'r>(text: &'r str, place: &str) -> Result<Cow<'r, str>, Box<Problem>> 
     percent_decode(text).map_err(|_| not_utf8(place))
 }
 
-fn query_pairs<'r>(head: &'r Head<'r>) -> Result<Pairs<'r>, Box<Problem>> {
+fn query_pairs<'r>(head: &'r Head<'r>, list: &mut Pairs<'r>) -> Result<(), Box<Problem>> {
     let query = head.query();
     if query.is_empty() {
-        return Ok(Pairs::new());
+        return Ok(());
     }
-    pairs(query)
-        .collect::<Result<_, _>>()
-        .map_err(|_| not_utf8("query string"))
+    for pair in pairs(query) {
+        list.push(pair.map_err(|_| not_utf8("query string"))?);
+    }
+    Ok(())
 }
 
-fn header_values<'r>(head: &'r Head<'r>, name: &str) -> Result<Values<'r>, Box<Problem>> {
-    let text = |value| std::str::from_utf8(value).map(Cow::Borrowed);
-    head.headers
-        .all(name)
-        .map(text)
-        .collect::<Result<_, _>>()
-        .map_err(|_| not_utf8("header field"))
+fn header_values<'r>(
+    head: &'r Head<'r>,
+    name: &str,
+    found: &mut Values<'r>,
+) -> Result<(), Box<Problem>> {
+    for field in head.headers.all(name) {
+        let text = std::str::from_utf8(field).map_err(|_| not_utf8("header field"))?;
+        found.push(Cow::Borrowed(text));
+    }
+    Ok(())
 }
 
 /// Pairs of every `cookie` field (RFC 6265 section 4.2.1): split at `;`, spaces around trimmed, nothing decoded; quotes
 /// belong to the value.
-fn cookie_pairs<'r>(head: &'r Head<'r>) -> Result<Pairs<'r>, Box<Problem>> {
-    let mut list = Pairs::new();
+fn cookie_pairs<'r>(head: &'r Head<'r>, list: &mut Pairs<'r>) -> Result<(), Box<Problem>> {
     for field in head.headers.all("cookie") {
         let field = std::str::from_utf8(field).map_err(|_| not_utf8("cookie"))?;
         for pair in field.split(';') {
@@ -141,7 +143,7 @@ fn cookie_pairs<'r>(head: &'r Head<'r>) -> Result<Pairs<'r>, Box<Problem>> {
             }
         }
     }
-    Ok(list)
+    Ok(())
 }
 
 #[cold]

@@ -227,11 +227,10 @@ impl Frozen {
         let Some(plan) = exchange.route.and_then(|route| self.plans.get(route)) else {
             return fail(Problem::not_found(""));
         };
-        let mut violations = Violations::default();
-        let arguments = match check(plan, exchange, head, content, &mut violations) {
-            Ok(arguments) => arguments,
-            Err(problem) => return Flow::Done(Err(problem)),
-        };
+        let mut arguments = Arguments::new();
+        if let Err(problem) = check(plan, exchange, head, content, &mut arguments) {
+            return Flow::Done(Err(problem));
+        }
         #[cfg(feature = "defects")]
         let first_wins = (defect("json-duplicate-first-wins") && exchange.media.is_some())
             .then(|| body::first_wins(content));
@@ -446,9 +445,10 @@ fn check<'r>(
     exchange: &Exchange,
     head: &'r Head<'r>,
     content: &[u8],
-    violations: &mut Violations,
-) -> Result<Arguments<'r>, Box<Problem>> {
-    let arguments = params::read(plan, head, violations)?;
+    arguments: &mut Arguments<'r>,
+) -> Result<(), Box<Problem>> {
+    let mut violations = Violations::default();
+    params::read(plan, head, arguments, &mut violations)?;
     if defect("validation-off") {
         violations.list.clear();
     }
@@ -460,13 +460,13 @@ fn check<'r>(
         } else if let Some(media) = exchange.media.and_then(|media| body.content.get(media))
             && (!plan.decoder_validates || media.kind != Kind::Json || !violations.is_empty())
         {
-            body::check(media, content, violations)?;
+            body::check(media, content, &mut violations)?;
         }
     }
     if violations.is_empty() {
-        Ok(arguments)
+        Ok(())
     } else {
-        Err(invalid(std::mem::take(violations)))
+        Err(invalid(violations))
     }
 }
 

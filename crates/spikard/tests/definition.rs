@@ -1,5 +1,10 @@
 //! What a wrong app is told: every mistake at once, its place, what to write instead.
-#![allow(missing_docs, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests, and what they call"
+)]
 
 use serde_json::{Value, json};
 use spikard::spec::AppSpec;

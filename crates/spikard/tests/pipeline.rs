@@ -1,5 +1,10 @@
 //! One request through the whole pipeline, by the test client.
-#![allow(missing_docs, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests, and what they call"
+)]
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -55,13 +55,16 @@ struct Scope {
     mistakes: Vec<Mistake>,
 }
 
+/// The schema of a type that is known where the route is declared.
+type SchemaOf = fn(&mut Schemas) -> Value;
+
 /// Gives what serves a route, and describes it meanwhile.
 type Build = Box<dyn FnOnce(&mut Describe<'_>) -> Box<dyn Endpoint>>;
 
 struct Route {
     spec: RouteSpec,
     /// Response types that the user declares; described at freeze.
-    responses: Vec<(u16, fn(&mut Schemas) -> Value)>,
+    responses: Vec<(u16, SchemaOf)>,
     build: Build,
 }
 

@@ -1,5 +1,10 @@
 //! The whole app through the test client: no socket, a database in memory.
-#![allow(missing_docs, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests, and what they call"
+)]
 
 use inventory::store::Store;
 use serde_json::{Value, json};
