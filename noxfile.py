@@ -57,6 +57,12 @@ def build_python(session: nox.Session) -> None:
     program(session, "build", "python", *session.posargs)
 
 
+@nox.session(venv_backend="none", default=False)
+def wheel(session: nox.Session) -> None:
+    """What the sessions that test the wheel require: `build-python`, which takes no arguments meant for them."""
+    program(session, "build", "python")
+
+
 @nox.session(
     name="test-all",
     venv_backend="none",
@@ -73,7 +79,7 @@ def test_rust(session: nox.Session) -> None:
     program(session, "tally", "rust", "scripts/cargo", "test", "--workspace", *GUEST_CRATES, *session.posargs)
 
 
-@nox.session(name="test-python", requires=["build-python"], default=False)
+@nox.session(name="test-python", requires=["wheel"], default=False)
 def test_python(session: nox.Session) -> None:
     """Install the wheel in a clean environment and test that."""
     install(session, "test")
@@ -90,7 +96,7 @@ def test_pythons(session: nox.Session) -> None:
     program(session, "tally", f"python-{session.python}", "pytest", "packages/python/tests", *session.posargs)
 
 
-@nox.session(name="test-examples", requires=["build-python"], default=False)
+@nox.session(name="test-examples", requires=["wheel"], default=False)
 def test_examples(session: nox.Session) -> None:
     """Test the examples, the README, scripts/ and the fixture runner, and call the demo as a client would."""
     install(session, "bootstrap", "test")
@@ -99,7 +105,7 @@ def test_examples(session: nox.Session) -> None:
     program(session, "demo", "--check", python="python")
 
 
-@nox.session(requires=["build-python"], default=False)
+@nox.session(requires=["wheel"], default=False)
 def fixtures(session: nox.Session) -> None:
     """Run the shared cases in every language and print the parity table; `-- --filter 'query/*'`."""
     install(session, "bootstrap", "test")
@@ -114,7 +120,7 @@ def conformance(session: nox.Session) -> None:
     program(session, "conformance", *session.posargs)
 
 
-@nox.session(requires=["build-python"], default=False)
+@nox.session(requires=["wheel"], default=False)
 def demo(session: nox.Session) -> None:
     """Serve the example app until Ctrl-C; `-- --check` calls it and exits."""
     install_wheel(session)
@@ -122,7 +128,7 @@ def demo(session: nox.Session) -> None:
     program(session, "demo", *session.posargs, python="python")
 
 
-@nox.session(requires=["build-python"])
+@nox.session(requires=["wheel"])
 def lint(session: nox.Session) -> None:
     """Check formatting, lints, types, layers, versions and workflows; `-- NAME` for one."""
     install(session, "lint")
