@@ -300,7 +300,8 @@ impl Frozen {
     }
 
     /// What a handler returned, if it may leave.
-    fn leave(&self, plan: Option<&Plan>, exchange: &Exchange, response: Response) -> Reply {
+    fn leave(&self, plan: Option<&Plan>, exchange: &Exchange, mut response: Response) -> Reply {
+        lift_content_type(&mut response);
         if let Some(wrong) = unsendable(&response) {
             return Err(Box::new(Problem::internal("").because(wrong)));
         }
@@ -511,6 +512,17 @@ pub(crate) fn shield<T>(handler: impl FnOnce() -> T) -> Result<T, Box<Problem>> 
     })
 }
 
+/// A content type among the fields is the response's own: there is one (RFC 9110 section 8.3).
+fn lift_content_type(response: &mut Response) {
+    while let Some(at) = response
+        .headers
+        .iter()
+        .position(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+    {
+        response.content_type = Some(response.headers.remove(at).1);
+    }
+}
+
 /// Why a response must not be written: its status, or a field that would break the message (RFC 9110 section 5.5).
 fn unsendable(response: &Response) -> Option<String> {
     if !(200..=599).contains(&response.status) {
@@ -519,9 +531,12 @@ fn unsendable(response: &Response) -> Option<String> {
             response.status
         ));
     }
-    let breaks = |text: &str| text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
+    let breaks = |text: &str| {
+        text.bytes()
+            .any(|byte| byte.is_ascii_control() && byte != b'\t')
+    };
     if response.content_type.as_deref().is_some_and(breaks) {
-        return Some("content-type holds CR, LF or NUL".to_owned());
+        return Some("content-type holds a control character".to_owned());
     }
     let token = |name: &str| {
         !name.is_empty()
@@ -536,7 +551,7 @@ fn unsendable(response: &Response) -> Option<String> {
             ));
         }
         if breaks(value) {
-            return Some(format!("header {name} holds CR, LF or NUL"));
+            return Some(format!("header {name} holds a control character"));
         }
     }
     None

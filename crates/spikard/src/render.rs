@@ -49,10 +49,12 @@ pub(crate) fn problem(problem: Problem, config: &Config, path: &str, request_id:
         }
     }
     text.push(b'}');
+    let mut headers = problem.headers;
+    headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type")); // a problem's is its own
     Response {
         status: problem.status,
         content_type: Some(Cow::Borrowed("application/problem+json")),
-        headers: problem.headers,
+        headers,
         body: Body::Full(text),
     }
 }

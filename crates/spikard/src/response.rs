@@ -12,7 +12,8 @@ pub struct Response {
     pub status: u16,
     /// Media type of the body; `None` only without a body.
     pub content_type: Option<Cow<'static, str>>,
-    /// Further fields in order; `set-cookie` may repeat. CR, LF and NUL in them make a 500 before anything is written.
+    /// Further fields in order; `set-cookie` may repeat. Control characters in them (but tabs) make a 500 before anything
+    /// is written; a `content-type` among them replaces the one above.
     pub headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     /// Content.
     pub body: Body,

@@ -15,7 +15,7 @@ class Response(Generic[T]):
     `status`: default 200. `headers`: a mapping, or pairs where a name may repeat.
     `content_type`: default `application/json`; `text/plain; charset=utf-8` for str and `application/octet-stream` for
     bytes, or what the route declares for the status.
-    A CR, LF or NUL in a header makes the answer a 500 (RFC 9110 section 5.5).
+    A control character other than a tab in a header makes the answer a 500 (RFC 9110 section 5.5).
 
     `Response(item, headers={"etag": '"3"'})`; as an annotation `Response[Item]` declares the schema of the content.
     """
