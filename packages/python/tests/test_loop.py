@@ -573,6 +573,77 @@ def test_a_callback_that_fails_is_reported_and_the_loop_goes_on() -> None:
     assert [type(report["exception"]) for report in reports] == [ZeroDivisionError]
 
 
+MESSAGE = b"GET / HTTP/1.1\r\nhost: test\r\n\r\n"
+
+
+@pytest.mark.parametrize("loop", [Loop, asyncio.SelectorEventLoop])
+def test_an_exchange_in_process_runs_on_any_loop(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    app = Spikard()
+
+    @app.get("/")
+    async def handler() -> dict[str, list[bool]]:
+        first = asyncio.current_task()
+        await asyncio.sleep(0.001)
+        thread = await asyncio.to_thread(threading.get_ident)
+        return {"got": [first is asyncio.current_task(), first is not caller[0], thread != threading.get_ident()]}
+
+    caller: list[asyncio.Task[Any] | None] = []
+
+    async def main() -> bytes:
+        caller.append(asyncio.current_task())
+        answers = await asyncio.gather(*(app.freeze().exchange(MESSAGE) for _ in range(3)))
+        assert len({answer.partition(b"\r\n\r\n")[2] for answer in answers}) == 1
+        return answers[0]
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        answer = runner.run(main())
+    assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b'{"got":[true,true,true]}')
+
+
+@pytest.mark.parametrize("loop", [Loop, asyncio.SelectorEventLoop])
+def test_to_cancel_an_exchange_is_to_leave_as_a_client(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    app = Spikard()
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    @app.get("/", hard_cancel=True)
+    async def handler() -> None:
+        started.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    async def main() -> None:
+        exchange = app.freeze().exchange(MESSAGE)
+        await started.wait()
+        exchange.cancel()
+        await ended.wait()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(asyncio.wait_for(main(), 10))
+
+
+@pytest.mark.parametrize("loop", [Loop, asyncio.SelectorEventLoop])
+@pytest.mark.parametrize("suspends", [False, True])
+def test_system_exit_of_a_handler_leaves_the_loop(
+    loop: Callable[[], asyncio.AbstractEventLoop], suspends: bool
+) -> None:
+    app = Spikard()
+
+    @app.get("/")
+    async def handler() -> None:
+        if suspends:
+            await asyncio.sleep(0)
+        raise SystemExit(3)
+
+    async def main() -> None:
+        await app.freeze().exchange(MESSAGE)
+
+    with asyncio.Runner(loop_factory=loop) as runner, pytest.raises(SystemExit) as raised:
+        runner.run(main())
+    assert raised.value.code == 3
+
+
 def test_the_loop_closes_clean_and_refuses_work_afterwards() -> None:
     program = """
         import asyncio
