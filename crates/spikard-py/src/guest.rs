@@ -4,7 +4,7 @@ use crate::app::Types;
 use crate::callable::{Callable, Kind, Origin};
 use crate::clock;
 use crate::error::{Failure, is_refusal, problem, refused};
-use crate::interpreter::{Arguments, Gil, Obj, attached, call1};
+use crate::interpreter::{Arguments, Gil, Obj, attached, call1, in_context};
 use crate::reactor::{Core, is_fatal};
 use crate::request::{Link, Request};
 use crate::route::Facts;
@@ -83,9 +83,7 @@ impl PythonGuest {
                     )?)
                 })?;
                 watch(py, &callable.facts, before);
-                if let Some(core) = Core::current() {
-                    core.spares.suspect();
-                }
+                Core::suspect_spare();
                 result?
             }
             Kind::Async => {
@@ -115,8 +113,10 @@ impl PythonGuest {
                 }
             }
             Kind::Blocking => {
-                let arguments = self.arguments(py, callable, call, &mut link)?;
-                let future = self.in_thread(py, callable, &arguments)?;
+                let context = self.starter.take_context(py)?;
+                let build = || self.arguments(py, callable, call, &mut link);
+                let arguments = in_context(py, &context, build)??;
+                let future = self.in_thread(py, callable, &context, &arguments)?;
                 return self.suspend(py, callable, call, future, link);
             }
         };
@@ -224,18 +224,16 @@ impl PythonGuest {
         Ok(Outcome::Pending)
     }
 
-    /// Runs a blocking handler in a thread, in a context of its own.
+    /// Runs a blocking handler in a thread, in its context.
     fn in_thread(
         &self,
         py: Python<'_>,
         callable: &Callable,
+        context: &Obj,
         arguments: &Arguments,
     ) -> PyResult<Obj> {
         let (positional, named) = arguments.split(py, callable.keywords.as_ref())?;
-        let run = self
-            .starter
-            .take_context(py)?
-            .getattr(py, intern!(py, "run"))?;
+        let run = context.getattr(py, intern!(py, "run"))?;
         let mut all = vec![run.into_bound(py), callable.function.bind(py).clone()];
         all.extend(positional);
         let all = pyo3::types::PyTuple::new(py, all)?;

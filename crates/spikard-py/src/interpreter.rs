@@ -63,6 +63,18 @@ pub(crate) fn call1(py: Python<'_>, function: &Obj, argument: &Obj) -> PyResult<
     }
 }
 
+/// Two positional arguments.
+pub(crate) fn call2(py: Python<'_>, function: &Obj, first: &Obj, second: &Obj) -> PyResult<Obj> {
+    let slots = [first.as_ptr(), second.as_ptr()];
+    // SAFETY: two live arguments, none of them named.
+    unsafe {
+        own(
+            py,
+            ffi::PyObject_Vectorcall(function.as_ptr(), slots.as_ptr(), slots.len(), null_mut()),
+        )
+    }
+}
+
 /// No arguments.
 pub(crate) fn call0(py: Python<'_>, function: &Obj) -> PyResult<Obj> {
     // SAFETY: a live callable.
@@ -207,14 +219,20 @@ pub(crate) fn in_context<R>(
     context: &Obj,
     work: impl FnOnce() -> R,
 ) -> PyResult<R> {
-    // SAFETY: a context object (the type is checked by CPython, which refuses one that is already entered).
+    /// Leaves the context even when `work` panics: the thread goes on and must not keep it.
+    struct Entered<'c>(&'c Obj);
+    impl Drop for Entered<'_> {
+        fn drop(&mut self) {
+            // SAFETY: entered below, and left in order because `work` is over.
+            unsafe { ffi::PyContext_Exit(self.0.as_ptr()) };
+        }
+    }
+    // SAFETY: a live object; CPython checks its type, and refuses a context that is already entered.
     if unsafe { ffi::PyContext_Enter(context.as_ptr()) } != 0 {
         return Err(PyErr::fetch(py));
     }
-    let result = work();
-    // SAFETY: entered above, and left in order because `work` has returned.
-    unsafe { ffi::PyContext_Exit(context.as_ptr()) };
-    Ok(result)
+    let _entered = Entered(context);
+    Ok(work())
 }
 
 /// Nobody else knows this context, and nothing was set in it: the next call may use it.

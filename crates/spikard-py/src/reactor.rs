@@ -68,6 +68,15 @@ impl Core {
         CURRENT.with_borrow(Option::clone)
     }
 
+    /// Python code ran that may have cancelled or kept the spare Task of this thread's loop.
+    pub(crate) fn suspect_spare() {
+        CURRENT.with_borrow(|current| {
+            if let Some(core) = current {
+                core.spares.suspect();
+            }
+        });
+    }
+
     fn kick(&self) {
         if !self.in_main.get() {
             self.wake();
@@ -374,7 +383,7 @@ fn unpark() {
     if let Some(error) = interpreter::unpark() {
         match Core::current() {
             Some(core) => core.leave(error),
-            None => error.restore(interpreter::attached()),
+            None => error.write_unraisable(interpreter::attached(), None),
         }
     }
 }

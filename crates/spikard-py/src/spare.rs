@@ -2,7 +2,7 @@
 //! used up only by a handler that suspends or leaves a trace on it. Newer versions do not come here (see `task`).
 
 use crate::interpreter::{
-    Gil, Obj, Sent, call_named, call0, in_context, length, new_context, references, send,
+    Gil, Obj, Sent, call_named, call0, call2, in_context, length, new_context, references, send,
 };
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::intern;
@@ -81,6 +81,8 @@ struct Spare {
     context: Obj,
     name: Obj,
     shim: Py<Shim>,
+    /// `task.cancelling`.
+    cancelling: Obj,
     /// The Task's first step, caught on its way to `call_soon`.
     step: Obj,
     /// References while nobody but us knows them.
@@ -145,8 +147,7 @@ impl Spares {
         make: impl FnOnce() -> PyResult<Option<Obj>>,
     ) -> PyResult<Driven> {
         let spare = self.take(py, event_loop)?;
-        let enter = PyTuple::new(py, [event_loop, &spare.task])?;
-        self.enter_task.call1(py, &enter)?;
+        call2(py, &self.enter_task, event_loop, &spare.task)?;
         let entered_references = references(&spare.task);
         let stepped = in_context(py, &spare.context, || {
             let Some(coroutine) = make()? else {
@@ -157,8 +158,7 @@ impl Spares {
         });
         // The check must see what the handler left, so before the Task is left (which drops asyncio's reference).
         let trace = references(&spare.task) != entered_references || !self.is_clean(py, &spare)?;
-        self.leave_task.call1(py, &enter)?;
-        drop(enter);
+        call2(py, &self.leave_task, event_loop, &spare.task)?;
         match stepped? {
             Err(error) => self.finish(py, spare, trace, Err(error)),
             Ok(None) => self.finish(py, spare, trace, Ok(py.None())),
@@ -224,12 +224,14 @@ impl Spares {
                 PyRuntimeError::new_err("asyncio.Task did not schedule its first step")
             })?,
         );
+        let cancelling = task.getattr(py, intern!(py, "cancelling"))?;
         let (task_references, name_references) = (references(&task), references(&name));
         Ok(Spare {
             task,
             context,
             name,
             shim,
+            cancelling,
             step,
             task_references,
             name_references,
@@ -249,10 +251,7 @@ impl Spares {
                 .task
                 .getattr(py, intern!(py, "_must_cancel"))?
                 .is_truthy(py)?
-            && !spare
-                .task
-                .call_method0(py, intern!(py, "cancelling"))?
-                .is_truthy(py)?)
+            && !call0(py, &spare.cancelling)?.is_truthy(py)?)
     }
 
     fn finish(
