@@ -262,18 +262,25 @@ impl PythonGuest {
         Ok(threads)
     }
 
+    /// What the client is told; an error that must leave the loop does so.
     fn failed(&self, py: Python<'_>, failure: Failure) -> Outcome {
-        Outcome::Done(Err(match failure {
-            Failure::Refused => return Outcome::Refused,
+        if let Failure::Raised(error) = &failure
+            && is_fatal(py, error)
+        {
+            leave(error.clone_ref(py));
+        }
+        match failure {
+            Failure::Refused => Outcome::Refused,
+            failure => Outcome::Done(Err(self.told(py, failure))),
+        }
+    }
+
+    fn told(&self, py: Python<'_>, failure: Failure) -> Box<Problem> {
+        match failure {
             Failure::Problem(problem) => problem,
-            Failure::Raised(error) => {
-                let answer = Box::new(problem(py, &self.types, &error));
-                if is_fatal(py, &error) {
-                    leave(error);
-                }
-                answer
-            }
-        }))
+            Failure::Raised(error) => Box::new(problem(py, &self.types, &error)),
+            Failure::Refused => Box::new(Problem::internal("")),
+        }
     }
 
     /// The answer of a call that had suspended.
@@ -290,17 +297,12 @@ impl PythonGuest {
         if !self.completion.waits(token) {
             return abandoned(py, facts, result);
         }
-        let reply = match result {
+        let response = match result {
             Ok(value) => value::response(py, &self.types, facts, &value),
+            // One that must leave the loop has done so already, when the Task's step raised it.
             Err(error) => Err(error.into()),
         };
-        let reply: Reply = match reply {
-            Ok(response) => Ok(response),
-            Err(failure) => match self.failed(py, failure) {
-                Outcome::Done(reply) => reply,
-                Outcome::Refused | Outcome::Pending => Err(Box::new(Problem::internal(""))),
-            },
-        };
+        let reply: Reply = response.map_err(|failure| self.told(py, failure));
         self.completion.complete(token, reply);
         Ok(())
     }

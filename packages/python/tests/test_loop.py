@@ -576,6 +576,14 @@ def test_a_callback_that_fails_is_reported_and_the_loop_goes_on() -> None:
 MESSAGE = b"GET / HTTP/1.1\r\nhost: test\r\n\r\n"
 
 
+def nothing() -> None:
+    """A handler without an answer."""
+
+
+async def exchanged(app: Spikard) -> bytes:
+    return await app.freeze().exchange(MESSAGE)
+
+
 @pytest.mark.parametrize("loop", [Loop, asyncio.SelectorEventLoop])
 def test_an_exchange_in_process_runs_on_any_loop(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     app = Spikard()
@@ -636,12 +644,14 @@ def test_system_exit_of_a_handler_leaves_the_loop(
             await asyncio.sleep(0)
         raise SystemExit(3)
 
-    async def main() -> None:
-        await app.freeze().exchange(MESSAGE)
-
     with asyncio.Runner(loop_factory=loop) as runner, pytest.raises(SystemExit) as raised:
-        runner.run(main())
+        runner.run(exchanged(app))
     assert raised.value.code == 3
+    # It left one loop, once: the next one does not hear of it.
+    app = Spikard()
+    app.get("/")(nothing)
+    with asyncio.Runner() as runner:
+        assert runner.run(exchanged(app)).startswith(b"HTTP/1.1 204 ")
 
 
 def test_the_loop_closes_clean_and_refuses_work_afterwards() -> None:
