@@ -158,10 +158,16 @@ impl Router {
             _ => format!("{path}/"),
         };
         match self.trailing_slash {
-            Some(TrailingSlash::Ignore) => match self.route(method, &other, encoded) {
-                Some(route) => Matched::Route(route),
-                None => Matched::NotFound,
-            },
+            Some(TrailingSlash::Ignore) => {
+                if let Some(route) = self.route(method, &other, encoded) {
+                    return Matched::Route(route);
+                }
+                match self.methods(&other, encoded) {
+                    methods if methods.is_empty() => Matched::NotFound,
+                    methods if method == "OPTIONS" => Matched::Options(allow(methods)),
+                    methods => Matched::NotAllowed(allow(methods)),
+                }
+            }
             // `//host` would lead to another host.
             Some(TrailingSlash::Redirect)
                 if !other.starts_with("//") && !self.methods(&other, encoded).is_empty() =>
@@ -372,6 +378,10 @@ mod tests {
         let ignore = router(TrailingSlash::Ignore, ROUTES);
         assert_eq!(ignore.find("GET", "/items/7/"), Matched::Route(1));
         assert_eq!(ignore.find("GET", "/slash"), Matched::Route(8));
+        assert_eq!(
+            ignore.find("PUT", "/slash"),
+            Matched::NotAllowed("GET, HEAD, OPTIONS".into())
+        );
     }
 
     #[test]
