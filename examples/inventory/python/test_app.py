@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,3 +105,8 @@ def test_remove(client: TestClient) -> None:
 def test_unknown_items(client: TestClient, method: str) -> None:
     options: Any = {"json": BOLT} if method == "PUT" else {}
     assert client.request(method, "/items/7", headers={"if-match": '"1"'}, **options).json()["code"] == "not-found"
+
+
+def test_every_language_serves_the_same_document(client: TestClient) -> None:
+    document = Path(__file__).parents[1] / "contract.openapi.json"
+    assert client.get("/openapi.json").content == document.read_bytes().rstrip()

@@ -159,6 +159,7 @@ async def _serve(app: Spikard, frozen: _bridge.App, fd: int, where: str) -> None
         told = os.environ.pop("SPIKARD_READY_FD", None)
         if told is not None:
             os.write(int(told), b"ready\n")
+            os.close(int(told))
 
     async with app.lifespan():
         await _bridge.serve(frozen, fd, ready)

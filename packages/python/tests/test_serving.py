@@ -1,168 +1,157 @@
-"""A served app over real sockets: asyncio inside handlers, clients that leave, signals, memory."""
+"""`app.run()` and the `spikard` command as a user starts them; the loop itself is `test_loop.py`'s."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
+import select
 import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-APP = Path(__file__).parent / "apps" / "served.py"
+APP = """
+import asyncio
+from spikard import Spikard
 
+async def lifespan(app):
+    app.state.slow = asyncio.Event()
+    yield
+    print("lifespan over", flush=True)
 
-class Server:
-    """The app in a process of its own, on a port of its own."""
+app = Spikard(title="Served", lifespan=lifespan)
 
-    def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, APP], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
-        )
-        assert self.process.stderr is not None
-        line = self.process.stderr.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
-        assert found, line + self.process.stderr.read()
-        self.port = int(found[1])
+@app.get("/hello/{name}")
+def hello(name: str) -> str:
+    return f"hello {name}"
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+@app.get("/slow")
+async def slow() -> str:
+    app.state.slow.set()
+    await asyncio.sleep(0.1)
+    return "finished"
 
-    def get(self, target: str) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("GET", target)
-            answer = connection.getresponse()
-            body = answer.read()
-            return json.loads(body) if answer.headers["content-type"] == "application/json" else body.decode()
-        finally:
-            connection.close()
+@app.get("/started")
+async def started() -> str:
+    async with asyncio.timeout(5):
+        await app.state.slow.wait()
+    return "yes"
 
-    def resident(self) -> int:
-        """Resident memory in bytes."""
-        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * 4096
-
-    def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
-        """Exit code, and seconds from the signal to the end."""
-        start = time.monotonic()
-        self.process.send_signal(number)
-        code = self.process.wait(10)
-        return code, time.monotonic() - start
+if __name__ == "__main__":
+    app.run(port=0)
+"""
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
+def main(tmp_path: Path) -> Path:
+    path = tmp_path / "main.py"
+    path.write_text(APP)
+    return path
+
+
+@contextmanager
+def started(*command: str | Path, fds: tuple[int, ...] = (), **environment: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        env=os.environ | environment,
+        pass_fds=fds,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
-        yield server
+        yield process
     finally:
-        if server.process.poll() is None:
-            server.process.kill()
-        server.process.communicate()
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
 
-def test_asyncio_works_as_documented(server: Server) -> None:
-    assert server.get("/asyncio") == {"task": True, "timeout": True, "group": True, "thread": True}
+def port_of(process: subprocess.Popen[str]) -> int:
+    """Reads the line that says where the app is."""
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+            return int(found[1])
+    raise AssertionError(f"it never said where it serves: {''.join(said)}")
 
 
-def test_libraries_work(server: Server) -> None:
-    assert server.get("/libraries") == {"http": True, "sqlite": [42], "subprocess": "3"}
-
-
-def test_context_variables_are_the_requests_own(server: Server) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda number: server.get(f"/context?value={number}"), range(32)))
-    assert answers == [["unset", str(number)] for number in range(32)]
-
-
-def test_blocking_handlers_have_threads(server: Server) -> None:
-    assert server.get("/blocking") is True
-
-
-@pytest.mark.parametrize(("path", "told"), [("/hang", "/ended"), ("/signal", "/signalled")])
-def test_a_handler_learns_that_its_client_left(server: Server, path: str, told: str) -> None:
-    with server.connect() as client:
-        client.sendall(f"GET {path} HTTP/1.1\r\nhost: a\r\n\r\n".encode())
-        assert server.get("/started") is True
-    assert server.get(told) is True
+def get(port: int, target: str) -> str:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request("GET", target)
+        return connection.getresponse().read().decode()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_an_idle_server_ends_at_once(server: Server, number: int) -> None:
-    assert server.get("/pid") == server.process.pid
-    code, seconds = server.stop(number)
-    assert (code, seconds < 2) == (0, True)
-    assert server.process.stdout is not None
-    assert server.process.stdout.read() == "lifespan over\n"
+def test_a_program_serves_until_a_signal(main: Path, number: int) -> None:
+    with started(main) as process:
+        assert get(port_of(process), "/hello/you") == "hello you"
+        process.send_signal(number)
+        assert process.wait(10) == 0
+        assert process.stdout is not None
+        assert process.stdout.read() == "lifespan over\n"
 
 
-def test_open_requests_are_finished(server: Server) -> None:
-    with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(server.get, "/slow")
-        assert server.get("/started") is True
-        code, _ = server.stop()
+def test_open_requests_are_finished(main: Path) -> None:
+    with started(main) as process, ThreadPoolExecutor(1) as pool:
+        port = port_of(process)
+        answer = pool.submit(get, port, "/slow")
+        assert get(port, "/started") == "yes"
+        process.terminate()
         assert answer.result() == "finished"
-    assert code == 0
+        assert process.wait(10) == 0
 
 
-def test_a_busy_server_ends(server: Server) -> None:
-    with server.connect() as client:
-        client.sendall(b"GET /spin HTTP/1.1\r\nhost: a\r\n\r\n")
-        code, seconds = server.stop()
-    assert (code, seconds < 3) == (0, True)
+def test_the_command_serves_a_file(main: Path) -> None:
+    with started("-m", "spikard", "run", main, "--port", "0") as process:
+        assert get(port_of(process), "/hello/you") == "hello you"
+        process.terminate()
+        assert process.wait(10) == 0
 
 
-REQUESTS = {
-    "path and query": b"GET /users/7?q=a%20b HTTP/1.1\r\nhost: a\r\ncookie: session=s\r\n\r\n",
-    "body": b"POST /items HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 25\r\n\r\n"
-    b'{"name":"a","price":12.5}',
-    "suspended": b"GET /suspended HTTP/1.1\r\nhost: a\r\n\r\n",
-    "refused": b"GET /users/x HTTP/1.1\r\nhost: a\r\n\r\n",
-}
+def test_a_worker_takes_a_socket_and_says_when_it_is_ready(main: Path) -> None:
+    read, write = os.pipe()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        fds = (listener.fileno(), write)
+        environment = {"SPIKARD_FD": str(fds[0]), "SPIKARD_READY_FD": str(fds[1])}
+        with started("-m", "spikard._worker", main, fds=fds, **environment) as process:
+            os.close(write)
+            said = b""
+            while select.select([read], [], [], 10)[0] and (piece := os.read(read, 100)):
+                said += piece
+            assert said == b"ready\n"
+            os.close(read)
+            assert get(listener.getsockname()[1], "/hello/you") == "hello you"
+            process.terminate()
+            assert process.wait(10) == 0
 
 
-def test_memory_is_flat_over_200_000_requests(server: Server) -> None:
-    batch = b"".join(REQUESTS.values()) * 16
-    rounds = 200_000 // (len(REQUESTS) * 16)
-
-    def run(client: socket.socket, count: int) -> None:
-        answers = client.makefile("rb")
-        for _ in range(count):
-            client.sendall(batch)
-            for _ in range(len(REQUESTS) * 16):
-                read_answer(answers)
-
-    with server.connect() as client:
-        run(client, rounds // 10)
-        before = server.resident()
-        run(client, rounds)
-        assert server.resident() - before < 3_000_000
+def test_a_busy_port_is_named(main: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        main.write_text(APP.replace("port=0", f"port={port}"))
+        with started(main) as process:
+            assert process.wait(10) == 1
+            assert process.stderr is not None
+            assert f"cannot listen on 127.0.0.1:{port}" in process.stderr.read()
 
 
-def read_answer(answers: Any) -> None:
-    length = 0
-    while (line := answers.readline()) not in (b"\r\n", b""):
-        if line[:15].lower() == b"content-length:":
-            length = int(line[15:])
-    assert line, "the connection ended"
-    answers.read(length)
+def test_the_command_describes_an_app(main: Path) -> None:
+    def said(verb: str) -> str:
+        with started("-m", "spikard", verb, main) as process:
+            output, errors = process.communicate(timeout=20)
+            assert process.returncode == 0, errors
+            return output
 
-
-def test_many_connections_at_once(server: Server) -> None:
-    barrier = threading.Barrier(16)
-
-    def ask(number: int) -> Any:
-        barrier.wait()
-        return server.get(f"/users/{number}")["id"]
-
-    with ThreadPoolExecutor(16) as pool:
-        assert list(pool.map(ask, range(16))) == list(range(16))
+    assert re.search(r"GET\s+/hello/\{name\}", said("routes"))
+    assert json.loads(said("openapi"))["info"]["title"] == "Served"
