@@ -4,6 +4,7 @@ of `proves`, whose decoder accepts nothing that JSON Schema refuses; on a refusa
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,7 +46,10 @@ def decoder(kind: Any) -> Decoder:
     recover = _recover(kind)
     if proves(kind):
         return Decoder(fast, True, recover)
-    return Decoder(_either(fast, recover), False, recover)
+    read = _either(fast, recover)
+    if _mentions(kinds.type_info(kind), kinds.DataclassType, set()):
+        return Decoder(_completed(read), False, _completed(recover))
+    return Decoder(read, False, recover)
 
 
 def _text(body: bytes) -> str:
@@ -86,6 +90,43 @@ def _whole(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _whole(item) for key, item in value.items()}
     return value
+
+
+def _completed(read: Decode) -> Decode:
+    """msgspec leaves defaults of a dataclass to the class, and its encoder then leaves them out of an answer."""
+    return lambda body: _complete(read(body))
+
+
+def _complete(value: Any) -> Any:
+    if isinstance(value, list | tuple | set | frozenset):
+        inside: Any = value
+    elif isinstance(value, dict):
+        inside = value.values()
+    elif isinstance(value, msgspec.Struct):
+        inside = (getattr(value, name) for name in value.__struct_fields__)
+    elif dataclasses.is_dataclass(value):
+        own = getattr(value, "__dict__", None)
+        for field in dataclasses.fields(value):
+            if own is not None and field.default is not dataclasses.MISSING:
+                own.setdefault(field.name, field.default)
+        inside = (getattr(value, field.name) for field in dataclasses.fields(value))
+    else:
+        return value
+    for item in inside:
+        _complete(item)
+    return value
+
+
+def _mentions(info: object, wanted: type[kinds.Type], seen: set[int]) -> bool:
+    """Whether a type stands anywhere in another."""
+    if isinstance(info, wanted):
+        return True
+    if isinstance(info, tuple):
+        return any(_mentions(item, wanted, seen) for item in info)
+    if not isinstance(info, kinds.Type | kinds.Field) or id(info) in seen:
+        return False
+    seen.add(id(info))
+    return any(_mentions(getattr(info, name), wanted, seen) for name in info.__struct_fields__)
 
 
 def _pydantic(kind: Any) -> Decode:
