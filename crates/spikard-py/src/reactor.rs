@@ -46,6 +46,7 @@ pub(crate) struct Core {
     main: RefCell<Option<Waker>>,
     /// The main future is being polled, so it need not be woken: it looks at the queue before it returns.
     in_main: Cell<bool>,
+    running: Cell<bool>,
     fatal: RefCell<Option<PyErr>>,
     pub(crate) spares: Spares,
 }
@@ -228,7 +229,7 @@ impl Reactor {
 
     fn with_core<R>(&self, work: impl FnOnce(&Core) -> R) -> PyResult<R> {
         // Cloned, because `work` may drop objects whose finalisers close this loop.
-        Ok(work(&*self.inside()?.core))
+        Ok(work(&self.inside()?.core))
     }
 
     /// Starts a task on the loop's runtime; `make` runs inside the runtime, so it may register sockets.
@@ -259,6 +260,7 @@ impl Reactor {
             timer_limit: Cell::new(Core::TIMERS),
             main: RefCell::new(None),
             in_main: Cell::new(false),
+            running: Cell::new(false),
             fatal: RefCell::new(None),
         });
         let runtime = Builder::new_current_thread()
@@ -347,6 +349,14 @@ impl Reactor {
         now()
     }
 
+    /// Between the two ends of `run_once`, that is while anything of the loop runs. Every eager Task asks.
+    fn is_running(&self) -> bool {
+        let inside = self.inside.borrow();
+        inside
+            .as_ref()
+            .is_some_and(|inside| inside.core.running.get())
+    }
+
     /// Looks at the loop's state again, for example after `stop`.
     fn wake(&self) -> PyResult<()> {
         self.with_core(Core::wake)
@@ -356,7 +366,9 @@ impl Reactor {
     fn run_once(&self, py: Python<'_>) -> PyResult<()> {
         let inside = self.inside()?;
         let outer = CURRENT.replace(Some(Rc::clone(&inside.core)));
+        inside.core.running.set(true);
         let result = inside.block(py);
+        inside.core.running.set(false);
         inside.core.main.replace(None);
         CURRENT.set(outer);
         inside.core.spares.close(py);

@@ -23,7 +23,7 @@ class Loop(asyncio.SelectorEventLoop):
         selector = selectors.DefaultSelector()
         super().__init__(selector)
         self._reactor = reactor = Reactor(self, selector)
-        for name in ("call_soon", "call_soon_threadsafe", "call_at", "call_later", "time"):
+        for name in ("call_soon", "call_soon_threadsafe", "call_at", "call_later", "time", "is_running"):
             setattr(self, name, getattr(reactor, name))
         self._run_once = reactor.run_once
 
