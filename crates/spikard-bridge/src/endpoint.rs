@@ -41,10 +41,7 @@ impl<G: Guest> GuestEndpoint<G> {
     fn wait(&self, call: &Call<'_>) -> Flow {
         let Some(token) = call.keep() else {
             let cause = "the guest said Pending without taking a token from Call::suspend";
-            return Flow::Done(Err(Box::new(Problem {
-                cause: Some(cause.to_owned()),
-                ..Problem::internal("")
-            })));
+            return Flow::Done(Err(Problem::internal("").because(cause)));
         };
         Flow::Pending(Box::pin(Waiting {
             guest: Rc::clone(&self.guest),

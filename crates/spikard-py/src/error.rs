@@ -16,7 +16,7 @@ pub(crate) enum Failure {
     /// The exception of a handler, a converter or the encoder.
     Raised(PyErr),
     /// A problem, ready.
-    Problem(Box<Problem>),
+    Problem(Problem),
     /// The decoder refused the body, and the core knows better why.
     Refused,
 }
@@ -29,7 +29,7 @@ impl From<PyErr> for Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self::Problem(Box::new(problem))
+        Self::Problem(problem)
     }
 }
 
@@ -69,10 +69,7 @@ pub(crate) fn problem(py: Python<'_>, types: &Types, error: &PyErr) -> Problem {
 }
 
 fn internal(py: Python<'_>, error: &PyErr) -> Problem {
-    Problem {
-        cause: Some(traceback(py, error)),
-        ..Problem::internal("")
-    }
+    Problem::internal("").because(traceback(py, error))
 }
 
 fn traceback(py: Python<'_>, error: &PyErr) -> String {

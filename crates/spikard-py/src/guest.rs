@@ -275,11 +275,11 @@ impl PythonGuest {
         }
     }
 
-    fn told(&self, py: Python<'_>, failure: Failure) -> Box<Problem> {
+    fn told(&self, py: Python<'_>, failure: Failure) -> Problem {
         match failure {
             Failure::Problem(problem) => problem,
-            Failure::Raised(error) => Box::new(problem(py, &self.types, &error)),
-            Failure::Refused => Box::new(Problem::internal("")),
+            Failure::Raised(error) => problem(py, &self.types, &error),
+            Failure::Refused => Problem::internal(""),
         }
     }
 

@@ -8,11 +8,9 @@ use serde_json::Value;
 use spikard_contract::{Schema, Source, Violation, Violations, json};
 
 /// Which declared media type the request's is; 415 when none takes it.
-pub(crate) fn choose(body: &RequestBody, head: &Head<'_>) -> Result<usize, Box<Problem>> {
+pub(crate) fn choose(body: &RequestBody, head: &Head<'_>) -> Result<usize, Problem> {
     let refuse = |detail: String| {
-        Err(Box::new(
-            Problem::unsupported_media_type(detail).header("accept", body.accept.clone()),
-        ))
+        Err(Problem::unsupported_media_type(detail).header("accept", body.accept.clone()))
     };
     let Some(field) = head.headers.get("content-type") else {
         return refuse(format!(
@@ -43,7 +41,7 @@ pub(crate) fn check(
     media: &Media,
     content: &[u8],
     violations: &mut Violations,
-) -> Result<(), Box<Problem>> {
+) -> Result<(), Problem> {
     if defect("validation-off") {
         return Ok(());
     }
@@ -55,7 +53,7 @@ pub(crate) fn check(
         },
         Kind::Text => {
             let text = std::str::from_utf8(content)
-                .map_err(|_| Box::new(Problem::malformed_request("the body is not UTF-8")))?;
+                .map_err(|_| Problem::malformed_request("the body is not UTF-8"))?;
             if let Some(schema) = &media.schema {
                 schema.validate(&Value::from(text), Source::Body, "", violations);
             }
@@ -72,16 +70,16 @@ pub(crate) fn explain(
     content: &[u8],
     source: Source,
     violations: &mut Violations,
-) -> Result<(), Box<Problem>> {
+) -> Result<(), Problem> {
     let value = json::parse(content).map_err(|error| {
         let place = match error.pointer.as_str() {
             "" => String::new(),
             pointer => format!(" in {pointer}"),
         };
-        Box::new(Problem::malformed_json(format!(
+        Problem::malformed_json(format!(
             "line {}, column {}{place}: {}",
             error.line, error.column, error.message
-        )))
+        ))
     })?;
     schema.validate(&value, source, "", violations);
     Ok(())

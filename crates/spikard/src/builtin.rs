@@ -111,9 +111,7 @@ impl Endpoint for Health {
             response.body = Body::Static(br#"{"status":"ok"}"#);
             Ok(response)
         } else {
-            Err(Box::new(
-                Problem::unavailable("the server is stopping").header("retry-after", "1"),
-            ))
+            Err(Problem::unavailable("the server is stopping").header("retry-after", "1"))
         })
     }
 }

@@ -26,7 +26,7 @@ pub struct Request<'r> {
 }
 
 /// What a handler comes to: a response, or a problem that the pipeline renders (request id, `instance`, `debug`).
-pub type Reply = Result<Response, Box<Problem>>;
+pub type Reply = Result<Response, Problem>;
 
 /// How a call went.
 pub enum Flow {

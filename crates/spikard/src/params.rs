@@ -21,7 +21,7 @@ pub(crate) fn read<'r>(
     head: &'r Head<'r>,
     arguments: &mut Arguments<'r>,
     violations: &mut Violations,
-) -> Result<(), Box<Problem>> {
+) -> Result<(), Problem> {
     if plan.parameters.is_empty() && !plan.reads_query {
         return Ok(());
     }
@@ -79,14 +79,14 @@ fn value<'r>(
 }
 
 /// Segment `index` of the raw path, percent-decoded once.
-fn segment(path: &str, index: usize) -> Result<Cow<'_, str>, Box<Problem>> {
+fn segment(path: &str, index: usize) -> Result<Cow<'_, str>, Problem> {
     let rest = after(path, index);
     let end = memchr::memchr(b'/', rest.as_bytes()).unwrap_or(rest.len());
     decode(&rest[..end], "path")
 }
 
 /// The path from segment `index` on, percent-decoded once.
-fn rest(path: &str, index: usize) -> Result<Cow<'_, str>, Box<Problem>> {
+fn rest(path: &str, index: usize) -> Result<Cow<'_, str>, Problem> {
     decode(after(path, index), "path")
 }
 
@@ -101,14 +101,14 @@ fn after(path: &str, index: usize) -> &str {
     rest
 }
 
-fn decode<'r>(text: &'r str, place: &str) -> Result<Cow<'r, str>, Box<Problem>> {
+fn decode<'r>(text: &'r str, place: &str) -> Result<Cow<'r, str>, Problem> {
     if memchr::memchr(b'%', text.as_bytes()).is_none() {
         return Ok(Cow::Borrowed(text));
     }
     percent_decode(text).map_err(|_| not_utf8(place))
 }
 
-fn query_pairs<'r>(head: &'r Head<'r>, list: &mut Pairs<'r>) -> Result<(), Box<Problem>> {
+fn query_pairs<'r>(head: &'r Head<'r>, list: &mut Pairs<'r>) -> Result<(), Problem> {
     let query = head.query();
     if query.is_empty() {
         return Ok(());
@@ -123,7 +123,7 @@ fn header_values<'r>(
     head: &'r Head<'r>,
     name: &str,
     found: &mut Values<'r>,
-) -> Result<(), Box<Problem>> {
+) -> Result<(), Problem> {
     for field in head.headers.all(name) {
         let text = std::str::from_utf8(field).map_err(|_| not_utf8("header field"))?;
         found.push(Cow::Borrowed(text));
@@ -133,7 +133,7 @@ fn header_values<'r>(
 
 /// Pairs of every `cookie` field (RFC 6265 section 4.2.1): split at `;`, spaces around trimmed, nothing decoded; quotes
 /// belong to the value.
-fn cookie_pairs<'r>(head: &'r Head<'r>, list: &mut Pairs<'r>) -> Result<(), Box<Problem>> {
+fn cookie_pairs<'r>(head: &'r Head<'r>, list: &mut Pairs<'r>) -> Result<(), Problem> {
     for field in head.headers.all("cookie") {
         let field = std::str::from_utf8(field).map_err(|_| not_utf8("cookie"))?;
         for pair in field.split(';') {
@@ -147,10 +147,8 @@ fn cookie_pairs<'r>(head: &'r Head<'r>, list: &mut Pairs<'r>) -> Result<(), Box<
 }
 
 #[cold]
-fn not_utf8(place: &str) -> Box<Problem> {
-    Box::new(Problem::malformed_request(format!(
-        "the {place} is not UTF-8"
-    )))
+fn not_utf8(place: &str) -> Problem {
+    Problem::malformed_request(format!("the {place} is not UTF-8"))
 }
 
 fn refuse_unknown(plan: &Plan, query: &Pairs<'_>, violations: &mut Violations) {

@@ -258,7 +258,7 @@ impl Frozen {
             ..request
         };
         match shield(|| endpoint.call(checked, context)).unwrap_or_else(failed) {
-            Flow::Refused => fail(*invalid(Violations {
+            Flow::Refused => fail(invalid(Violations {
                 list: vec![body::refused()],
                 truncated: false,
             })),
@@ -281,7 +281,7 @@ impl Frozen {
         };
         let response = match reply {
             Ok(response) => response,
-            Err(problem) => self.render(plan, &exchange, head, *problem),
+            Err(problem) => self.render(plan, &exchange, head, problem),
         };
         if let Some(started) = exchange.started {
             log::access(&log::Access {
@@ -303,7 +303,7 @@ impl Frozen {
     fn leave(&self, plan: Option<&Plan>, exchange: &Exchange, mut response: Response) -> Reply {
         lift_content_type(&mut response);
         if let Some(wrong) = unsendable(&response) {
-            return Err(Box::new(Problem::internal("").because(wrong)));
+            return Err(Problem::internal("").because(wrong));
         }
         let Some(plan) = plan else {
             return Ok(response);
@@ -324,7 +324,7 @@ impl Frozen {
                 );
                 Ok(response)
             }
-            Some(wrong) => Err(Box::new(Problem::response_invalid("").because(wrong))),
+            Some(wrong) => Err(Problem::response_invalid("").because(wrong)),
         }
     }
 
@@ -398,7 +398,7 @@ impl Endpoint for Elsewhere {
 }
 
 fn fail(problem: Problem) -> Flow {
-    Flow::Done(Err(Box::new(problem)))
+    Flow::Done(Err(problem))
 }
 
 /// The answer where no route is.
@@ -411,7 +411,7 @@ fn unrouted(matched: Matched, head: &Head<'_>) -> Reply {
             problem.header("allow", allow)
         }
     };
-    Err(Box::new(match matched {
+    Err(match matched {
         Matched::Options(allow) => {
             let mut response = Response::empty(204);
             if !defect("allow-missing") {
@@ -437,7 +437,7 @@ fn unrouted(matched: Matched, head: &Head<'_>) -> Reply {
         }
         Matched::NotUtf8 => Problem::malformed_request("the path is not UTF-8"),
         Matched::NotFound | Matched::Route(_) => Problem::not_found("no route matches the path"),
-    }))
+    })
 }
 
 /// Parameters and body together: all violations in one problem, before any user code runs.
@@ -447,7 +447,7 @@ fn check<'r>(
     head: &'r Head<'r>,
     content: &[u8],
     arguments: &mut Arguments<'r>,
-) -> Result<(), Box<Problem>> {
+) -> Result<(), Problem> {
     let mut violations = Violations::default();
     params::read(plan, head, arguments, &mut violations)?;
     if defect("validation-off") {
@@ -472,7 +472,7 @@ fn check<'r>(
 }
 
 #[cold]
-fn invalid(violations: Violations) -> Box<Problem> {
+fn invalid(violations: Violations) -> Problem {
     let count = violations.list.len();
     let detail = match count {
         1 => "1 value is not valid".to_owned(),
@@ -480,7 +480,7 @@ fn invalid(violations: Violations) -> Box<Problem> {
     };
     let mut problem = Problem::invalid_request(detail);
     problem.violations = violations;
-    Box::new(problem)
+    problem
 }
 
 /// The answer to a body that the core refuses as well.
@@ -496,19 +496,19 @@ fn refused(plan: &Plan, exchange: &Exchange, content: &[u8]) -> Option<Flow> {
     }
 }
 
-fn failed(problem: Box<Problem>) -> Flow {
+fn failed(problem: Problem) -> Flow {
     Flow::Done(Err(problem))
 }
 
 /// Runs `handler`; a panic becomes 500.
-pub(crate) fn shield<T>(handler: impl FnOnce() -> T) -> Result<T, Box<Problem>> {
+pub(crate) fn shield<T>(handler: impl FnOnce() -> T) -> Result<T, Problem> {
     catch_unwind(AssertUnwindSafe(handler)).map_err(|panic| {
         let text = panic
             .downcast_ref::<&str>()
             .map(|text| (*text).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "a value that is no text".to_owned());
-        Box::new(Problem::internal("").because(format!("panicked: {text}")))
+        Problem::internal("").because(format!("panicked: {text}"))
     })
 }
 

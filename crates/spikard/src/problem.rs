@@ -2,6 +2,7 @@
 
 use spikard_contract::Violations;
 use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
 
 /// Prefix of `type` by default.
 pub(crate) const BASE: &str = "urn:spikard:problem:";
@@ -59,8 +60,24 @@ table! {
 }
 
 /// A failure on its way to the client.
+///
+/// One pointer wide, because it is the `Err` of every handler and of every step of the pipeline; its members are those of
+/// [`Members`], read and written in place.
+///
+/// ```
+/// use spikard::Problem;
+///
+/// let mut problem = Problem::conflict("the sku is taken");
+/// problem.extensions.insert("sku".into(), "ABC-0001".into());
+/// assert_eq!((problem.status, &*problem.code), (409, "conflict"));
+/// ```
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub struct Problem(Box<Members>);
+
+/// What a [`Problem`] says.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Members {
     /// Stable name; the app's own codes are allowed.
     pub code: Cow<'static, str>,
     /// 400 to 599.
@@ -82,7 +99,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of a row.
     pub fn of(row: Row, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self {
+        Self(Box::new(Members {
             code: Cow::Borrowed(row.code),
             status: row.status,
             title: Cow::Borrowed(row.title),
@@ -91,7 +108,7 @@ impl Problem {
             headers: Vec::new(),
             cause: None,
             extensions: serde_json::Map::new(),
-        }
+        }))
     }
 
     /// Adds a header field.
@@ -108,5 +125,19 @@ impl Problem {
     pub fn because(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
         self
+    }
+}
+
+impl Deref for Problem {
+    type Target = Members;
+
+    fn deref(&self) -> &Members {
+        &self.0
+    }
+}
+
+impl DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut Members {
+        &mut self.0
     }
 }

@@ -8,7 +8,12 @@ use spikard_contract::Violation;
 use std::borrow::Cow;
 
 /// The response of `problem` for the request to `path` with `request_id`.
-pub(crate) fn problem(problem: Problem, config: &Config, path: &str, request_id: &str) -> Response {
+pub(crate) fn problem(
+    mut problem: Problem,
+    config: &Config,
+    path: &str,
+    request_id: &str,
+) -> Response {
     let mut text = Vec::with_capacity(256);
     text.extend_from_slice(b"{\"type\":");
     put(&mut text, &kind(&problem, &config.problem_base));
@@ -49,7 +54,7 @@ pub(crate) fn problem(problem: Problem, config: &Config, path: &str, request_id:
         }
     }
     text.push(b'}');
-    let mut headers = problem.headers;
+    let mut headers = std::mem::take(&mut problem.headers);
     headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type")); // a problem's is its own
     Response {
         status: problem.status,

@@ -57,10 +57,7 @@ impl Guest for Recorder {
             tokio::time::sleep(Duration::from_millis(delay)).await;
             // No pipeline stands around this task, so it shields itself from a panic that the fixture asks for.
             let answer = catch_unwind(AssertUnwindSafe(|| answer(&reply, &returns)));
-            completion.complete(
-                token,
-                answer.unwrap_or_else(|_| Err(Box::new(Problem::internal("")))),
-            );
+            completion.complete(token, answer.unwrap_or_else(|_| Err(Problem::internal(""))));
         });
         self.tasks.borrow_mut().insert(token, task.abort_handle());
         Outcome::Pending
@@ -75,7 +72,7 @@ impl Guest for Recorder {
 
 fn answer(reply: &Value, returns: &Returns) -> Reply {
     if let Some(wanted) = reply.get("problem") {
-        return Err(Box::new(problem(wanted)));
+        return Err(problem(wanted));
     }
     if let Some(text) = reply.get("raise") {
         panic!("{}", text.as_str().unwrap_or_default());
@@ -105,11 +102,10 @@ fn problem(wanted: &Value) -> Problem {
                 status: status.unwrap_or(500),
                 title: "",
             };
-            Problem {
-                code: Cow::Owned(code.to_owned()),
-                title: Cow::Owned(code.to_owned()),
-                ..Problem::of(own, detail)
-            }
+            let mut problem = Problem::of(own, detail);
+            problem.code = Cow::Owned(code.to_owned());
+            problem.title = Cow::Owned(code.to_owned());
+            problem
         }
     };
     problem.headers = headers(wanted);

@@ -78,7 +78,7 @@ impl Guest for Echo {
             Does::Forgetful => Outcome::Pending,
             Does::Refuse if !call.checked() => Outcome::Refused,
             Does::Refuse => Outcome::Done(Ok(echo(call))),
-            Does::Raise => Outcome::Done(Err(Box::new(Problem::conflict("taken")))),
+            Does::Raise => Outcome::Done(Err(Problem::conflict("taken"))),
             Does::Panic => panic!("the handler is broken"),
         }
     }

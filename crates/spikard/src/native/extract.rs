@@ -24,7 +24,7 @@ pub trait Extract: Sized + 'static {
     fn describe(describe: &mut Describe<'_>) -> Self::Plan;
 
     /// Takes it from a request.
-    fn extract(plan: &Self::Plan, request: &Request<'_>) -> Result<Self, Box<Problem>>;
+    fn extract(plan: &Self::Plan, request: &Request<'_>) -> Result<Self, Problem>;
 }
 
 macro_rules! newtypes {
@@ -68,7 +68,7 @@ macro_rules! parameters {
                 select(describe)
             }
 
-            fn extract(plan: &Selection, request: &Request<'_>) -> Result<Self, Box<Problem>> {
+            fn extract(plan: &Selection, request: &Request<'_>) -> Result<Self, Problem> {
                 arguments::read(plan, request.arguments).map($name).map_err(|name| misfit(Source::$source, name))
             }
         }
@@ -84,7 +84,7 @@ parameters! {
 
 /// A parameter that keeps its schema and still does not fit the Rust type, for example a number beyond 64 bits.
 #[cold]
-fn misfit(source: Source, name: &str) -> Box<Problem> {
+fn misfit(source: Source, name: &str) -> Problem {
     let pointer = if name.is_empty() {
         String::new()
     } else {
@@ -93,7 +93,7 @@ fn misfit(source: Source, name: &str) -> Box<Problem> {
     invalid(source, pointer)
 }
 
-fn invalid(source: Source, pointer: String) -> Box<Problem> {
+fn invalid(source: Source, pointer: String) -> Problem {
     let violation = Violation {
         source,
         pointer,
@@ -107,7 +107,7 @@ fn invalid(source: Source, pointer: String) -> Box<Problem> {
         list: vec![violation],
         truncated: false,
     };
-    Box::new(problem)
+    problem
 }
 
 impl<T: DeserializeOwned + JsonSchema + 'static> Extract for Json<T> {
@@ -117,7 +117,7 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Extract for Json<T> {
         describe.body::<T>("application/json");
     }
 
-    fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Box<Problem>> {
+    fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
         match serde_json::from_slice(request.body) {
             Ok(value) => Ok(Json(value)),
             Err(_) => recover(request.body).map(Json),
@@ -133,7 +133,7 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Extract for Option<Json<T>> {
         describe.optional_body();
     }
 
-    fn extract(plan: &(), request: &Request<'_>) -> Result<Self, Box<Problem>> {
+    fn extract(plan: &(), request: &Request<'_>) -> Result<Self, Problem> {
         if request.body.is_empty() {
             Ok(None)
         } else {
@@ -144,7 +144,7 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Extract for Option<Json<T>> {
 
 /// JSON that is valid and that serde refuses: a repeated key (the last wins), `1.0` for an integer.
 #[cold]
-fn recover<T: DeserializeOwned>(body: &[u8]) -> Result<T, Box<Problem>> {
+fn recover<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let refuse = || invalid(Source::Body, String::new());
     let mut value = json::parse(body).map_err(|_| refuse())?;
     whole(&mut value);
@@ -174,10 +174,10 @@ impl<S: Clone + 'static> Extract for State<S> {
         describe.state()
     }
 
-    fn extract(plan: &Option<S>, _: &Request<'_>) -> Result<Self, Box<Problem>> {
+    fn extract(plan: &Option<S>, _: &Request<'_>) -> Result<Self, Problem> {
         plan.clone()
             .map(State)
-            .ok_or_else(|| Box::new(Problem::internal("").because("the state is missing")))
+            .ok_or_else(|| Problem::internal("").because("the state is missing"))
     }
 }
 
@@ -202,7 +202,7 @@ macro_rules! owned {
                 $body
             }
 
-            fn extract(&(): &(), $request: &Request<'_>) -> Result<Self, Box<Problem>> {
+            fn extract(&(): &(), $request: &Request<'_>) -> Result<Self, Problem> {
                 $take.map($name)
             }
         }
@@ -222,7 +222,7 @@ owned! {
     /// The body as text; a `text/*` media type, UTF-8 only.
     Text(String) |describe| describe.body_schema("text/*", Value::Bool(true)), |request| {
         let text = std::str::from_utf8(request.body).map(str::to_owned);
-        text.map_err(|_| Box::new(Problem::malformed_request("the body is not UTF-8")))
+        text.map_err(|_| Problem::malformed_request("the body is not UTF-8"))
     };
 
     /// The body as it came, of any media type.

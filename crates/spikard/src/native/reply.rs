@@ -36,9 +36,7 @@ impl<T: Serialize + JsonSchema> IntoReply for Json<T> {
 fn encode<T: Serialize>(value: &T, status: u16) -> Reply {
     match serde_json::to_vec(value) {
         Ok(text) => Ok(Response::json(status, text)),
-        Err(error) => Err(Box::new(
-            Problem::internal("").because(format!("the result is no JSON: {error}")),
-        )),
+        Err(error) => Err(Problem::internal("").because(format!("the result is no JSON: {error}"))),
     }
 }
 
@@ -135,14 +133,8 @@ impl<T: IntoReply, E: Into<Problem>> IntoReply for Result<T, E> {
     fn into_reply(self, status: Option<u16>) -> Reply {
         match self {
             Ok(value) => value.into_reply(status),
-            Err(error) => Err(Box::new(error.into())),
+            Err(error) => Err(error.into()),
         }
-    }
-}
-
-impl From<Box<Problem>> for Problem {
-    fn from(problem: Box<Problem>) -> Self {
-        *problem
     }
 }
 

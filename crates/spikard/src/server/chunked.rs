@@ -44,7 +44,7 @@ pub(crate) enum Decoded {
     More,
     /// The body is whole; the next message starts at `raw`.
     Whole,
-    Refused(Box<Problem>),
+    Refused(Problem),
 }
 
 impl Chunked {
@@ -71,7 +71,7 @@ impl Chunked {
             let next = match self.next(byte) {
                 Ok(next) => next,
                 Err(detail) => {
-                    return Decoded::Refused(Box::new(Problem::malformed_request(detail)));
+                    return Decoded::Refused(Problem::malformed_request(detail));
                 }
             };
             self.state = next;
@@ -79,7 +79,7 @@ impl Chunked {
                 State::Done => return Decoded::Whole,
                 // The size is known as soon as its line ends: too much is refused before it is read.
                 State::Data if self.decoded(start).saturating_add(self.size) > limit => {
-                    return Decoded::Refused(Box::new(too_large(limit)));
+                    return Decoded::Refused(too_large(limit));
                 }
                 _ => {}
             }

@@ -232,7 +232,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         })
     }
 
-    fn refuse(&self, message: Message, problem: Box<Problem>) -> Turn {
+    fn refuse(&self, message: Message, problem: Problem) -> Turn {
         let reply = Err(problem);
         let finished =
             self.with_head(|head, _| self.app.finish(message.exchange, Some(head), reply));
@@ -244,11 +244,11 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         let turn = match self.message.take() {
             Some(message) => {
                 let problem = Problem::request_timeout("the body stopped arriving");
-                self.refuse(message, Box::new(problem))
+                self.refuse(message, problem)
             }
             None => {
                 let problem = Problem::request_timeout("the head did not arrive in time");
-                let reply = Err(Box::new(problem));
+                let reply = Err(problem);
                 let finished = self.app.finish(self.app.unusable(), None, reply);
                 Turn::Finished(finished, Framing::UNKNOWN, After::Close)
             }
@@ -348,7 +348,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                     keep_alive: false,
                     ..framing
                 };
-                (Err(Box::new(problem)), framing)
+                (Err(problem), framing)
             }
         };
         let finished = self.with_head(|head, _| self.app.finish(exchange, Some(head), reply));

@@ -15,7 +15,7 @@ pub(crate) enum Reading<'s> {
     /// Usable.
     Complete(Parsed<'s>),
     /// Not usable: the connection cannot go on. With the head, when only its meaning is wrong.
-    Refused(Box<Problem>, Option<Head<'s>>),
+    Refused(Problem, Option<Head<'s>>),
 }
 
 /// A usable head.
@@ -133,37 +133,35 @@ fn partial<'s>(bytes: &[u8], config: &Config) -> Reading<'s> {
     Reading::Partial
 }
 
-fn refused(problem: Box<Problem>, head: Option<Head<'_>>) -> Reading<'_> {
+fn refused(problem: Problem, head: Option<Head<'_>>) -> Reading<'_> {
     Reading::Refused(problem, head)
 }
 
-fn malformed(detail: &'static str) -> Box<Problem> {
-    Box::new(Problem::malformed_request(detail))
+fn malformed(detail: &'static str) -> Problem {
+    Problem::malformed_request(detail)
 }
 
-fn target_too_long(config: &Config) -> Box<Problem> {
-    Box::new(Problem::uri_too_long(format!(
+fn target_too_long(config: &Config) -> Problem {
+    Problem::uri_too_long(format!(
         "the target is longer than {} bytes",
         config.target_limit
-    )))
+    ))
 }
 
-fn too_large(config: &Config) -> Box<Problem> {
-    Box::new(Problem::headers_too_large(format!(
+fn too_large(config: &Config) -> Problem {
+    Problem::headers_too_large(format!(
         "the head is larger than {} bytes",
         config.header_limit
-    )))
+    ))
 }
 
-fn syntax(error: Error) -> Box<Problem> {
+fn syntax(error: Error) -> Problem {
     match error {
         Error::HeaderName => malformed("a header name holds a byte that is not allowed there"),
         Error::HeaderValue => malformed("a header value holds a control character"),
         Error::NewLine => malformed("a line ends in CR without LF"),
         Error::Version => malformed("the version is not HTTP/1.1 or HTTP/1.0"),
-        Error::TooManyHeaders => Box::new(Problem::headers_too_large(
-            "there are too many header fields",
-        )),
+        Error::TooManyHeaders => Problem::headers_too_large("there are too many header fields"),
         _ => malformed("the request line is not `METHOD target HTTP/1.1`"),
     }
 }
@@ -174,7 +172,7 @@ fn has_bare_line_feed(head: &[u8]) -> bool {
 }
 
 /// The target as path and query (RFC 9112 section 3.2); `*` stays for OPTIONS.
-fn reduce<'t>(method: &str, target: &'t str) -> Result<&'t str, Box<Problem>> {
+fn reduce<'t>(method: &str, target: &'t str) -> Result<&'t str, Problem> {
     if memchr::memchr(b'#', target.as_bytes()).is_some() {
         return Err(malformed("the target holds a fragment (`#`)"));
     }
@@ -182,9 +180,7 @@ fn reduce<'t>(method: &str, target: &'t str) -> Result<&'t str, Box<Problem>> {
         return Ok(target);
     }
     if method == "CONNECT" {
-        return Err(Box::new(Problem::not_implemented(
-            "this server is not a proxy",
-        )));
+        return Err(Problem::not_implemented("this server is not a proxy"));
     }
     let scheme = ["http://", "https://"].into_iter().find(|scheme| {
         target
@@ -199,7 +195,7 @@ fn reduce<'t>(method: &str, target: &'t str) -> Result<&'t str, Box<Problem>> {
     }
 }
 
-fn frame(head: &Head<'_>, modern: bool) -> Result<Framing, Box<Problem>> {
+fn frame(head: &Head<'_>, modern: bool) -> Result<Framing, Problem> {
     let mut hosts = 0;
     let mut length = None;
     let mut chunked = false;
@@ -305,7 +301,7 @@ fn decimal(value: &[u8]) -> Option<u64> {
     Some(digits.fold(0, |number, digit| number * 10 + digit))
 }
 
-fn only_chunked(value: &[u8]) -> Result<(), Box<Problem>> {
+fn only_chunked(value: &[u8]) -> Result<(), Problem> {
     let mut codings = value
         .rsplit(|byte| *byte == b',')
         .map(<[u8]>::trim_ascii)
@@ -316,9 +312,11 @@ fn only_chunked(value: &[u8]) -> Result<(), Box<Problem>> {
     match codings.next() {
         None => Ok(()),
         Some(true) => Err(malformed("chunked is applied twice")),
-        Some(false) => Err(Box::new(Problem {
-            title: "The transfer coding is not implemented".into(),
-            ..Problem::not_implemented("the only transfer coding understood is chunked")
-        })),
+        Some(false) => {
+            let mut problem =
+                Problem::not_implemented("the only transfer coding understood is chunked");
+            problem.title = "The transfer coding is not implemented".into();
+            Err(problem)
+        }
     }
 }

@@ -89,7 +89,7 @@ pub(super) fn open<S: Serve>(
     let limit = exchange.body.limit;
     let body = match framing.content {
         Content::Length(count) if count > limit => {
-            let reply = Err(Box::new(chunked::too_large(limit)));
+            let reply = Err(chunked::too_large(limit));
             let finished = app.finish(exchange, Some(head), reply);
             return Turn::Finished(finished, framing, After::Close);
         }
@@ -143,7 +143,7 @@ pub(super) fn call<S: Serve>(
         // The pipeline answers refusals of an endpoint itself.
         Flow::Refused => {
             let cause = "the pipeline let a refusal through";
-            Err(Box::new(Problem::internal("").because(cause)))
+            Err(Problem::internal("").because(cause))
         }
     };
     let finished = app.finish(exchange, Some(head), reply);

@@ -8,13 +8,13 @@ use std::error::Error;
 
 /// A function that the native API takes for an operation.
 pub(crate) trait Handle: Fn(OwnedRequest) -> Self::Future + 'static {
-    type Future: Future<Output = Result<Answer, Box<Problem>>> + 'static;
+    type Future: Future<Output = Result<Answer, Problem>> + 'static;
 }
 
 impl<F, Fut> Handle for F
 where
     F: Fn(OwnedRequest) -> Fut + 'static,
-    Fut: Future<Output = Result<Answer, Box<Problem>>> + 'static,
+    Fut: Future<Output = Result<Answer, Problem>> + 'static,
 {
     type Future = Fut;
 }

@@ -117,9 +117,9 @@ impl IntoReply for Answer {
     }
 }
 
-fn answer(reply: &Value, declared: Option<String>) -> Result<Answer, Box<Problem>> {
+fn answer(reply: &Value, declared: Option<String>) -> Result<Answer, Problem> {
     if let Some(wanted) = reply.get("problem") {
-        return Err(Box::new(problem(wanted)));
+        return Err(problem(wanted));
     }
     if let Some(text) = reply.get("raise").and_then(Value::as_str) {
         panic!("{text}");
@@ -150,11 +150,10 @@ fn problem(wanted: &Value) -> Problem {
                 status: status(wanted),
                 title: "",
             };
-            Problem {
-                code: Cow::Owned(code.clone()),
-                title: Cow::Owned(code),
-                ..Problem::of(own, detail)
-            }
+            let mut problem = Problem::of(own, detail);
+            problem.code = Cow::Owned(code.clone());
+            problem.title = Cow::Owned(code);
+            problem
         }
     };
     problem.headers = headers(wanted);

@@ -47,7 +47,7 @@ impl Serve for Double {
             ..self.unusable()
         };
         match head.path() {
-            "/unknown" => Opened::Refused(exchange, Err(Box::new(Problem::not_found("")))),
+            "/unknown" => Opened::Refused(exchange, Err(Problem::not_found(""))),
             _ => Opened::Accepted(exchange),
         }
     }
@@ -136,7 +136,7 @@ impl Serve for Double {
     fn finish(&self, exchange: Exchange, _head: Option<&Head<'_>>, reply: Reply) -> Finished {
         Finished {
             response: reply.unwrap_or_else(|problem| {
-                let cause = problem.cause.unwrap_or_default();
+                let cause = problem.cause.clone().unwrap_or_default();
                 Response {
                     content_type: Some("application/problem+json".into()),
                     ..text(
