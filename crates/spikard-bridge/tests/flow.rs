@@ -116,7 +116,13 @@ fn a_dropped_future_cancels_with_its_reason_and_drops_a_late_answer() {
 fn pending_without_a_token_is_the_guest_s_mistake() {
     let problem = done(call(&Echo::new(), Does::Forgetful, false)).expect_err("a problem");
     assert_eq!(problem.status, 500);
-    assert!(problem.cause.as_ref().expect("a cause").contains("Call::suspend"));
+    assert!(
+        problem
+            .cause
+            .as_ref()
+            .expect("a cause")
+            .contains("Call::suspend")
+    );
 }
 
 #[test]

@@ -70,6 +70,14 @@ pub(crate) fn compile(
     })
 }
 
+/// Method and whole path of every route.
+pub(crate) fn operations(spec: &AppSpec) -> Vec<(String, String)> {
+    flatten(spec, &mut Vec::new())
+        .into_iter()
+        .map(|route| (route.method, route.path))
+        .collect()
+}
+
 /// Routes with the prefixes, tags and policies of their groups.
 fn flatten(spec: &AppSpec, mistakes: &mut Vec<Mistake>) -> Vec<RouteSpec> {
     let mut routes = spec.routes.clone();

@@ -100,12 +100,8 @@ impl Frozen {
         mut endpoints: Vec<Box<dyn Endpoint>>,
     ) -> Result<Self, DefinitionError> {
         let handlers = endpoints.len();
-        let own: Vec<_> = spec
-            .routes
-            .iter()
-            .map(|route| (route.method.clone(), route.path.clone()))
-            .collect();
-        // An app's own route takes the place of a built-in one.
+        // An app's own route takes the place of a built-in one, in whichever group it stands.
+        let own = freeze::operations(&spec);
         let built_in = builtin::routes(&spec.config, handlers);
         let first = spec.routes.len();
         spec.routes.extend(

@@ -92,12 +92,15 @@ impl Template {
         }
         if let Some(wrong) = piece
             .chars()
-            .find(|c| matches!(c, '{' | '}' | '?' | '#' | '%'))
+            .find(|c| matches!(c, '{' | '}' | '<' | '>' | '?' | '#' | '%'))
         {
             return Err(match wrong {
                 '{' | '}' => format!(
                     "\"{piece}\": a capture is a whole segment; write \"{{name}}\" between two `/`"
                 ),
+                '<' | '>' => {
+                    format!("\"{piece}\": for a capture write \"{{id}}\" or \"{{id:int}}\"")
+                }
                 '%' => format!("\"{piece}\": write the characters themselves, not percent-encoded"),
                 _ => format!(
                     "\"{piece}\": `{wrong}` ends a path; query parameters are declared, not written in the path"
@@ -164,6 +167,7 @@ mod tests {
             ("/{*rest}/x", "nothing may follow"),
             ("/{a}/{a}", "two parameters named \"a\""),
             ("/{id}.json", "a whole segment"),
+            ("/<int:id>", "write \"{id}\" or \"{id:int}\""),
             ("/{}", "no usable name"),
         ] {
             let said = Template::read(path).unwrap_err();

@@ -411,6 +411,20 @@ fn health_document_and_page_go_the_same_way() {
 }
 
 #[test]
+fn an_own_route_takes_the_place_of_a_built_in_one() {
+    async fn own() -> String {
+        "own".to_owned()
+    }
+    let alone = App::new("t", "1").get("/health/live", own);
+    let grouped = App::new("t", "1").group("/health", |health| health.get("/live", own));
+    for app in [alone, grouped] {
+        let client = TestClient::new(app).unwrap();
+        assert_eq!(client.get("/health/live").wait().text(), "own");
+        assert_eq!(client.get("/health/ready").wait().status, 200);
+    }
+}
+
+#[test]
 fn an_operation_from_data_sees_typed_values() {
     let spec = serde_json::from_value(json!({
         "method": "POST", "path": "/{id:int}", "handler": 0, "status": 202, "declared": {"name": "generic"},

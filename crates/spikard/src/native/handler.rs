@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
     label = "not an async function of up to eight extractors",
     note = "write `async fn show(Path(id): Path<u64>) -> Result<Json<Item>, Problem>`",
     note = "arguments: `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `State<S>`, `RequestId`, `Fields`, `Text`, `Bytes`",
-    note = "results: `Json<T>`, text, bytes, `()`, `Response`, `Created<T>`, `(Status, ...)`, `(ETag, ...)`, `Result<_, Problem>`"
+    note = "results: `Json<T>`, `String`, `&str`, `Vec<u8>`, `()`, `Response`, `Created<T>`, `(Status, ...)`, `(ETag, ...)`, `Result<_, Problem>`"
 )]
 pub trait Handler<Arguments>: 'static {
     /// Says what the route needs and gives what serves it.
