@@ -1,5 +1,7 @@
 """Spikard: HTTP APIs on one core written in Rust. This page is the contents; each name is documented where it lives."""
 
+from typing import TYPE_CHECKING
+
 from spikard.app import Spikard, State
 from spikard.errors import (
     Conflict,
@@ -33,6 +35,9 @@ from spikard.request import Headers, Request
 from spikard.response import Response
 from spikard.routing import Router
 from spikard.testing import AsyncTestClient, TestClient
+
+if not TYPE_CHECKING:  # a type checker knows the names
+    from spikard.guesses import import_of as __getattr__  # noqa: F401
 
 __all__ = [
     "AsyncTestClient",

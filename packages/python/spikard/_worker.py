@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
         return 2
     try:
         app = find(argv[0])
-        run(app, os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000")))
+        run(app, None, None)
     except NoApp as error:
         print(f"spikard: {error}", file=sys.stderr)
         return 1
@@ -113,7 +113,7 @@ def _theirs(trace: TracebackType | None) -> TracebackType | None:
     return first
 
 
-def run(app: Spikard, host: str, port: int) -> None:
+def run(app: Spikard, host: str | None, port: int | None) -> None:
     """Serves an app until it was drained, or prints its spec when SPIKARD_EMIT=spec asks for that."""
     if os.environ.get("SPIKARD_EMIT") == "spec":
         sys.stdout.buffer.write(app.spec() + b"\n")
@@ -127,11 +127,13 @@ def run(app: Spikard, host: str, port: int) -> None:
         runner.run(_serve(app, frozen, listener, where))
 
 
-def _listener(host: str, port: int) -> tuple[int, str]:
-    """A listening descriptor: inherited by SPIKARD_FD, or bound here."""
+def _listener(host: str | None, port: int | None) -> tuple[int, str]:
+    """A listening descriptor: inherited by SPIKARD_FD, or bound here; what is None the environment says."""
     inherited = os.environ.pop("SPIKARD_FD", None)
     if inherited is not None:
         return int(inherited), ""
+    host = host if host is not None else os.environ.get("SPIKARD_HOST", "127.0.0.1")
+    port = port if port is not None else _port(os.environ.get("SPIKARD_PORT", "8000"))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -146,6 +148,12 @@ def _listener(host: str, port: int) -> tuple[int, str]:
     shown = f"[{host}]" if ":" in host else host
     where = f"http://{shown}:{listener.getsockname()[1]}"
     return listener.detach(), where
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        sys.exit(f"spikard: SPIKARD_PORT={text!r} is not a port from 0 to 65535")
+    return int(text)
 
 
 async def _serve(app: Spikard, frozen: _bridge.App, fd: int, where: str) -> None:

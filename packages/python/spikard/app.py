@@ -56,15 +56,16 @@ class Spikard(Routes):
         self.version = version
         self.description = description
         self.state = State()
-        self._lifespan = lifespan
+        self._lifespan = _taking_the_app(lifespan)
         self._schemas = schemas
         self._config: dict[str, Any] = dict(options)
         self._frozen: _bridge.App | None = None
 
-    def run(self, *, host: str = "127.0.0.1", port: int = 8000) -> None:
+    def run(self, *, host: str | None = None, port: int | None = None) -> None:
         """Serves in this process until SIGINT or SIGTERM. Raises DefinitionError when the app is wrong.
 
-        `spikard run` calls it with an open socket in the environment; then `host` and `port` are not used.
+        `host` defaults to `$SPIKARD_HOST` or 127.0.0.1, `port` to `$SPIKARD_PORT` or 8000; 0 takes a free port.
+        `spikard run` calls it with an open socket in the environment; then neither is used.
         """
         from spikard import _worker
 
@@ -141,6 +142,16 @@ class Assembly:
     def group(self, router: Router, prefix: str) -> dict[str, Any]:
         group = {"prefix": router.prefix, "tags": router.tags, "policy": policy(router._options)}
         return group | self.routes(router, prefix + router.prefix)
+
+
+def _taking_the_app(lifespan: Lifespan | None) -> Lifespan | None:
+    """The lifespan, when it can be called with the app. Raises TypeError."""
+    if lifespan is not None:
+        try:
+            inspect.signature(lifespan).bind(None)
+        except TypeError:
+            raise TypeError("lifespan takes the app; write `async def lifespan(app): ...; yield; ...`") from None
+    return lifespan
 
 
 encode = msgspec.json.Encoder(enc_hook=encode_hook).encode

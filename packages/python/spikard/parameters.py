@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from msgspec import Meta
+
+from spikard.schema import SchemaError
 
 __all__ = ["Body", "Cookie", "Header", "Marker", "Meta", "Parameter", "Path", "Query"]
 
@@ -35,10 +38,18 @@ class Marker:
     examples: list[Any] | None = None
 
     def meta(self) -> Meta | None:
-        """The constraints in msgspec's form, or None when there are none. `description` belongs to the parameter."""
+        """The constraints in msgspec's form, or None when there are none. `description` belongs to the parameter.
+
+        Raises SchemaError.
+        """
         names = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern", "title", "examples")
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return Meta(**given) if given else None
+        try:
+            return Meta(**given) if given else None
+        except re.error as error:
+            raise SchemaError(f"the pattern {error.pattern!r} is no regular expression: {error}") from None
+        except (TypeError, ValueError) as error:
+            raise SchemaError(f"the constraints of {type(self).__name__} do not fit: {error}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

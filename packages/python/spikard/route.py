@@ -160,6 +160,8 @@ class _Work:
             raise Mistake(f'"{name}" has {marker}(...) as default; write `{name}: Annotated[{shown}, {marker}(...)]`')
         if hint is parameter.empty and name in self.captures:
             hint = str
+        if hint is parameter.empty and name in UNTYPED:
+            raise Mistake(f'"{name}" has no annotation; {UNTYPED[name]}')
         if hint is parameter.empty:
             raise Mistake(f'"{name}" has no annotation; write `{name}: str` for a query parameter')
         self.arguments.append(self.argument(name, annotation.read(hint), parameter.default))
@@ -370,6 +372,13 @@ class _Work:
         spec["decoder_validates"] = self.decoder is not None and self.decoder.validates
         spec["declared"] = {"name": _name(self.handler), "file": route.file, "line": route.line}
         return spec
+
+
+UNTYPED = {
+    "request": "write `request: Request`",
+    "self": "a method is registered bound: `app.get(path)(thing.method)`",
+    "cls": "a method is registered bound: `app.get(path)(Thing.method)`",
+}
 
 
 def underlying(handler: Any) -> Any:

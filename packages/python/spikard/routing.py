@@ -137,6 +137,7 @@ class Routes:
         if not callable(handler):
             raise TypeError(f"{handler!r} cannot be called; a handler is a function")
         check_names(options, RouteOptions, RENAMED, f"{method} {path}")
+        check_tags(options.get("tags", ()))
         file, line = _place(handler)
         scope = sys._getframe(2).f_locals if "<locals>" in getattr(handler, "__qualname__", "") else {}
         self._routes.append(Declared(method.upper(), path, handler, dict(options), file, line, dict(scope), contract))
@@ -173,6 +174,7 @@ class Router(Routes):
         additional_query: Literal["ignore", "reject"] | None = None,
     ) -> None:
         super().__init__()
+        check_tags(tags)
         self.prefix = prefix
         self.tags = list(tags)
         self._options = {
@@ -197,6 +199,14 @@ GUESSES = {
     "openapi_schema": "openapi()",
     "test_client": "TestClient(app)",
     "serve": "run(host=..., port=...)",
+    "websocket": "WebSockets are not there yet",
+    "sse": "event streams are not there yet",
+    "middleware": "middleware is not there yet: decorate the handlers",
+    "add_middleware": "middleware is not there yet: decorate the handlers",
+    "exception_handler": "raise a subclass of Problem in the handler",
+    "errorhandler": "raise a subclass of Problem in the handler",
+    "head": "GET routes answer HEAD",
+    "options": "OPTIONS is answered by itself; for an answer of your own use route('OPTIONS', path)",
 }
 RENAMED = {
     "status_code": "status",
@@ -210,7 +220,15 @@ RENAMED = {
 
 
 def _hint(right: str) -> str:
+    if " " in right and not right.endswith(")"):
+        return right
     return f"use {right}" if "(" in right else f"did you mean {right!r}?"
+
+
+def check_tags(tags: Iterable[str]) -> None:
+    """Refuses one string: it would be taken for a list of its letters."""
+    if isinstance(tags, str):
+        raise TypeError(f"tags is a list; write tags=[{tags!r}]")
 
 
 def check_names(given: Mapping[str, Any], options: Any, renamed: Mapping[str, str], where: str) -> None:

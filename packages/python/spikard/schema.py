@@ -18,6 +18,9 @@ REFERENCE = "#/components/schemas/"
 DECIMAL = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 
 
+EXPECTED = "write a Struct, dataclass, TypedDict, Pydantic model, list, dict, scalar, or a JSON Schema as a dict"
+
+
 class SchemaError(TypeError):
     """A type that has no JSON Schema, with what to write instead."""
 
@@ -44,6 +47,8 @@ class Schemas:
         try:
             info = kinds.type_info(annotation)
         except (TypeError, NameError, ValueError, msgspec.ValidationError) as error:
+            if str(error).endswith("is not supported"):
+                raise SchemaError(f"{annotation!r} is not a type that JSON can show; {EXPECTED}") from None
             raise SchemaError(f"{error}") from None
         return self._build(info)
 

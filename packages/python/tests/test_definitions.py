@@ -53,6 +53,9 @@ def late(item: "Missing") -> None: ...  # type: ignore[name-defined]  # noqa: F8
 def defaulted(id: int = 3) -> None: ...
 def table(x: Annotated[dict[str, int], Query()]) -> None: ...
 def read(item: Item) -> None: ...
+def pattern(x: Annotated[str, Query(pattern="(")]) -> None: ...
+def bare(request) -> None: ...  # type: ignore[no-untyped-def]
+def method(self) -> None: ...  # type: ignore[no-untyped-def]
 def typed(data: Annotated[Item, Body(media_type="text/csv")]) -> None: ...
 
 
@@ -77,6 +80,10 @@ def typed(data: Annotated[Item, Body(media_type="text/csv")]) -> None: ...
         (table, {}, "has no text form"),
         (read, {"method": "GET"}, "use POST, PUT, PATCH or QUERY"),
         (typed, {}, "cannot be read from text/csv"),
+        (pattern, {}, "the pattern '(' is no regular expression"),
+        (bare, {}, "write `request: Request`"),
+        (method, {}, "registered bound"),
+        (waits, {"responses": {404: 3}}, "3 is not a type that JSON can show"),
         (waits, {"blocking": True}, "write `def`"),
         (read, {"hard_cancel": True}, "remove hard_cancel"),
         (two, {"responses": {404: Opaque}}, None),
@@ -126,11 +133,22 @@ def test_all_mistakes_of_all_routes_come_at_once() -> None:
         (lambda app: app.get(two), r'write `@app.get\("/path"\)`'),
         (lambda app: app.include(app), "takes a Router"),
         (lambda app: app.state.store, "lifespan"),
+        (lambda app: app.websocket, "; WebSockets are not there yet$"),
+        (lambda app: app.get("/", tags="items")(two), r"write tags=\['items'\]"),
+        (lambda app: Router(tags="items"), r"write tags=\['items'\]"),
+        (lambda app: Spikard(lifespan=lambda: None), "lifespan takes the app"),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_guesses_are_answered_with_the_right_call(attempt: Callable[[Any], Any], told: str) -> None:
     with pytest.raises((AttributeError, TypeError), match=told):
         attempt(Spikard())
+
+
+def test_imports_from_other_frameworks_are_answered() -> None:
+    with pytest.raises(ImportError, match="write `from spikard import Router`"):
+        exec("from spikard import APIRouter")
+    with pytest.raises(ImportError, match="cannot import name"):
+        exec("from spikard import NoSuchThing")
 
 
 def test_a_request_answers_wrong_guesses() -> None:

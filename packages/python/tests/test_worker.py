@@ -93,6 +93,12 @@ def test_without_an_app_it_shows_its_usage(tmp_path: Path) -> None:
     assert "usage" in done.stderr
 
 
+def test_the_environment_says_where_to_listen(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(APP.format(name="app"))
+    done = worker("main.py", cwd=tmp_path, SPIKARD_PORT="many")
+    assert (done.returncode, done.stderr) == (1, "spikard: SPIKARD_PORT='many' is not a port from 0 to 65535\n")
+
+
 def test_the_extension_is_imported_by_two_files_only() -> None:
     package = Path(spikard.__file__).parent
     users = {path.name for path in package.glob("*.py") if "spikard import _native" in path.read_text()}
