@@ -3,7 +3,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "helpers of tests are tests"
+    reason = "tests, and what they call"
 )]
 
 use serde_json::{Value, json};
