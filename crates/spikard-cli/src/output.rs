@@ -52,10 +52,10 @@ pub(crate) fn report(failure: &Failure) -> i32 {
     failure.code
 }
 
-/// One line for the person who watches, on standard error.
-pub(crate) fn note(line: &str) {
+/// A line for the person who watches, as it looks on standard error.
+pub(crate) fn noted(line: &str) -> String {
     let label = paint(io::stderr().is_terminal(), "1;32", "spikard:");
-    let _ = writeln!(io::stderr(), "{label} {line}");
+    format!("{label} {line}")
 }
 
 /// The result, on standard output, with a newline at its end. A reader that left early (`| head`) is no failure.

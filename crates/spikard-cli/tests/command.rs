@@ -49,21 +49,30 @@ fn help_teaches_by_examples_and_a_wrong_flag_is_a_usage_error() {
 }
 
 #[test]
-fn the_worker_gets_the_socket_and_its_code_is_ours() {
-    let script = format!("test -S /proc/$$/fd/$SPIKARD_FD || exit 3\n{READY}\necho $@\nexit 42");
-    let (code, stdout, stderr) = output(&mut spikard(
-        &folder(&script),
-        &["run", "app.py:api", "--port", "0"],
-    ));
+fn the_command_becomes_the_worker_that_has_the_socket() {
+    let script = format!("test -S /proc/$$/fd/$SPIKARD_FD || exit 3\n{READY}\necho $$ $@\nexit 42");
+    let folder = folder(&script);
+    let child = spikard(&folder, &["run", "app.py:api", "--port", "0"])
+        .spawn()
+        .expect("the command");
+    let id = child.id();
+    let output = within_limit(child);
     assert_eq!(
-        (code, stdout.as_str()),
-        (42, "-m spikard._worker app.py:api\n"),
-        "{stderr}"
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout).as_ref()
+        ),
+        (
+            Some(42),
+            format!("{id} -m spikard._worker app.py:api\n").as_str()
+        ),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
     );
 }
 
 #[test]
-fn a_signal_is_passed_on_and_the_port_is_free_afterwards() {
+fn a_signal_reaches_the_worker_and_the_port_is_free_afterwards() {
     for (signal, trapped) in [(Signal::TERM, "TERM"), (Signal::INT, "INT")] {
         // In the background a shell lets its children ignore SIGINT, so the one that waits is not the shell's.
         let script = format!(
@@ -83,17 +92,6 @@ fn a_signal_is_passed_on_and_the_port_is_free_afterwards() {
         );
         TcpStream::connect(&address).expect_err("the socket is closed");
     }
-}
-
-#[test]
-fn a_second_signal_ends_a_worker_that_does_not_listen() {
-    let folder = folder(&format!(
-        "trap '' TERM INT\n{READY}\nexec tail -f /dev/null"
-    ));
-    let (child, _, _stderr) = serving(&folder);
-    kill_process(pid(&child), Signal::TERM).expect("a signal");
-    kill_process(pid(&child), Signal::INT).expect("a signal");
-    assert_eq!(within_limit(child).status.code(), Some(128 + 9));
 }
 
 #[test]

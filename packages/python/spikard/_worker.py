@@ -157,20 +157,39 @@ def _port(text: str) -> int:
 
 
 async def _serve(app: Spikard, frozen: _bridge.App, fd: int, where: str) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, frozen.drain)
+    _heed_signals(asyncio.get_running_loop(), frozen.drain)
 
     def ready() -> None:
         if where:
             print(f"serving {app.title} on {where}  (Ctrl-C ends it)", file=sys.stderr, flush=True)
         told = os.environ.pop("SPIKARD_READY_FD", None)
+        line = os.environ.pop("SPIKARD_READY_LINE", "ready")
         if told is not None:
-            os.write(int(told), b"ready\n")
+            os.write(int(told), f"{line}\n".encode())
             os.close(int(told))
 
     async with app.lifespan():
         await _bridge.serve(frozen, fd, ready)
+
+
+def _heed_signals(loop: asyncio.AbstractEventLoop, drain: Callable[[], None]) -> None:
+    """SIGINT and SIGTERM drain; asked again, the worker ends at once, even where a handler never returns."""
+    unheard = 0
+
+    def hear() -> None:
+        nonlocal unheard
+        unheard = 0
+        drain()
+
+    def arrive(number: int, _: object) -> None:
+        nonlocal unheard
+        unheard += 1
+        if unheard > 1:  # the loop does not turn, so nobody will hear
+            os._exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, hear)
+        signal.signal(number, arrive)  # beside asyncio's wake-up descriptor, which tells the loop
 
 
 if __name__ == "__main__":

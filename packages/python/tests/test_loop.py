@@ -717,6 +717,12 @@ SERVED = """
         await asyncio.sleep(0.001)
         raise KeyboardInterrupt
 
+    @app.get("/never")
+    def never():
+        print("begun", file=sys.stderr, flush=True)
+        while True:
+            pass
+
     app.run(port=0)
 """
 
@@ -778,6 +784,17 @@ def test_a_signal_ends_the_worker_promptly(number: signal.Signals, busy: bool) -
         for client in clients:
             client.join()
     assert (code, seconds < 2) == (0, True)
+
+
+def test_a_second_signal_ends_a_worker_whose_handler_never_returns() -> None:
+    with Worker() as worker, socket.create_connection(("127.0.0.1", worker.port)) as client:
+        client.sendall(b"GET /never HTTP/1.1\r\nhost: test\r\n\r\n")
+        assert worker.process.stderr is not None
+        assert worker.process.stderr.readline() == "begun\n"
+        worker.process.send_signal(signal.SIGTERM)
+        worker.process.send_signal(signal.SIGINT)
+        code, seconds = worker.ends()
+    assert (code in (128 + signal.SIGINT, 128 + signal.SIGTERM), seconds < 2) == (True, True)
 
 
 @pytest.mark.parametrize("path", ["/interrupt", "/interrupt-later"])

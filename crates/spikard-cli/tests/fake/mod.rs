@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Says that it serves; `/proc` because a shell's `>&` takes one digit.
-pub(crate) const READY: &str = "echo ready > /proc/$$/fd/$SPIKARD_READY_FD";
+pub(crate) const READY: &str = "echo \"$SPIKARD_READY_LINE\" > /proc/$$/fd/$SPIKARD_READY_FD";
 
 /// A folder with an empty `app.py` and an interpreter that runs `script`.
 pub(crate) fn folder(script: &str) -> TempDir {
@@ -33,8 +33,10 @@ pub(crate) fn program(path: &Path, script: &str) {
 }
 
 pub(crate) fn spikard(folder: &TempDir, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_spikard"));
+    // A shell that starts the tests in the background lets them ignore SIGINT, which a script could not undo.
+    let mut command = Command::new("/usr/bin/env");
     command
+        .args(["--default-signal=INT", env!("CARGO_BIN_EXE_spikard")])
         .args(arguments)
         .current_dir(folder.path())
         .env("VIRTUAL_ENV", folder.path());
@@ -44,6 +46,7 @@ pub(crate) fn spikard(folder: &TempDir, arguments: &[&str]) -> Command {
         "SPIKARD_PORT",
         "SPIKARD_EMIT",
         "SPIKARD_READY_FD",
+        "SPIKARD_READY_LINE",
     ] {
         command.env_remove(name);
     }

@@ -1,5 +1,5 @@
 //! Which socket a worker serves: the one it inherited, or a new one; and telling who started it that it serves. The one
-//! place that reads `SPIKARD_FD`, `SPIKARD_HOST`, `SPIKARD_PORT` and `SPIKARD_READY_FD`. Accepts nothing.
+//! place that reads `SPIKARD_FD`, `SPIKARD_HOST`, `SPIKARD_PORT`, `SPIKARD_READY_FD` and its line. Accepts nothing.
 
 use super::holder::{Holder, holder_of};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -180,14 +180,16 @@ fn adopt(fd: RawFd) -> Result<TcpListener, ListenError> {
     Ok(listener)
 }
 
-/// Writes `ready` and a newline to `SPIKARD_READY_FD`, where whoever started this process waits for it, and closes it.
+/// Writes `SPIKARD_READY_LINE` (`ready` when there is none) and a newline to `SPIKARD_READY_FD`, where whoever started
+/// this process reads it, and closes that.
 /// Without that variable, or when nobody reads any more, nothing happens. Call it once, when connections are accepted.
 pub fn announce_ready() {
     let Ok(Some(fd)) = variable::<RawFd>("SPIKARD_READY_FD", "a descriptor number") else {
         return;
     };
     if std::fs::exists(format!("/proc/self/fd/{fd}")).unwrap_or(false) {
-        let _ = std::fs::File::from(inherit(fd)).write_all(b"ready\n");
+        let line = std::env::var("SPIKARD_READY_LINE").unwrap_or_else(|_| "ready".to_owned());
+        let _ = std::fs::File::from(inherit(fd)).write_all(format!("{line}\n").as_bytes());
     }
 }
 
