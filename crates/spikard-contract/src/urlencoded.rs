@@ -27,13 +27,47 @@ pub fn percent_decode(text: &str) -> Result<Cow<'_, str>, NotUtf8> {
 /// assert_eq!(pairs, [("a".into(), "1 2".into()), ("b".into(), "".into())]);
 /// ```
 pub fn pairs(query: &str) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), NotUtf8>> {
-    query
-        .split('&')
-        .filter(|piece| !piece.is_empty())
-        .map(|piece| {
-            let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-            Ok((form_decode(name)?, form_decode(value)?))
-        })
+    Pairs { rest: query }
+}
+
+struct Pairs<'q> {
+    rest: &'q str,
+}
+
+impl<'q> Iterator for Pairs<'q> {
+    type Item = Result<(Cow<'q, str>, Cow<'q, str>), NotUtf8>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.rest.is_empty() {
+            // One look at each byte: pieces are too short for a search to pay.
+            let (mut end, mut equals, mut encoded) = (self.rest.len(), None, false);
+            for (at, byte) in self.rest.bytes().enumerate() {
+                match byte {
+                    b'&' => {
+                        end = at;
+                        break;
+                    }
+                    b'=' => equals = equals.or(Some(at)),
+                    b'%' | b'+' => encoded = true,
+                    _ => {}
+                }
+            }
+            let piece = &self.rest[..end];
+            self.rest = self.rest.get(end + 1..).unwrap_or_default();
+            if piece.is_empty() {
+                continue;
+            }
+            let (name, value) = match equals {
+                Some(at) => (&piece[..at], &piece[at + 1..]),
+                None => (piece, ""),
+            };
+            return Some(match encoded {
+                false => Ok((Cow::Borrowed(name), Cow::Borrowed(value))),
+                true => form_decode(name).and_then(|name| Ok((name, form_decode(value)?))),
+            });
+        }
+        None
+    }
 }
 
 fn form_decode(text: &str) -> Result<Cow<'_, str>, NotUtf8> {

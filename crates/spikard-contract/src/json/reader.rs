@@ -32,6 +32,7 @@ pub(crate) struct Digits<'t> {
     raw: &'t str,
     /// No fraction, no exponent.
     whole: bool,
+    exponent: bool,
 }
 
 impl<'t> Text<'t> {
@@ -119,9 +120,26 @@ impl Digits<'_> {
 
     /// Cannot overflow, whatever its digits: the value need not be built to know that it is fine.
     pub(crate) fn surely_finite(self) -> bool {
-        self.raw.len() < 300 && !self.raw.bytes().any(|byte| byte | 0x20 == b'e')
+        self.raw.len() < 300 && !self.exponent
+    }
+
+    /// The part before the decimal point, when it is exact in an `f64` and not negative.
+    pub(crate) fn floor(self) -> Option<i64> {
+        const EXACT: usize = 15;
+        let mut floor = 0;
+        for (count, byte) in self.raw.bytes().enumerate() {
+            match byte {
+                b'0'..=b'9' if count < EXACT => floor = floor * 10 + i64::from(byte - b'0'),
+                b'.' if !self.exponent => break,
+                _ => return None,
+            }
+        }
+        Some(floor)
     }
 }
+
+/// Bytes of a long string that are looked at together.
+const BLOCK: usize = 32;
 
 const STOP: [bool; 256] = {
     let mut table = [false; 256];
@@ -232,6 +250,18 @@ impl<'t> Reader<'t> {
         Ok(Some(name))
     }
 
+    /// Passes over the next member's name, comma and colon if they are exactly `text` (`,"name":`), as in compact JSON.
+    #[inline]
+    pub(crate) fn takes_member(&mut self, text: &[u8]) -> bool {
+        let text = &text[usize::from(self.first)..];
+        let found = self.bytes[self.at..].starts_with(text);
+        if found {
+            self.at += text.len();
+            self.first = false;
+        }
+        found
+    }
+
     /// Whether an element follows; `false` once `]` is read.
     #[inline]
     pub(crate) fn element(&mut self) -> Result<bool, What> {
@@ -261,6 +291,14 @@ impl<'t> Reader<'t> {
     /// Up to the next byte that ends a run of plain characters, or the end.
     #[inline]
     fn run(&mut self) {
+        while let Some(block) = self.bytes.get(self.at..self.at + BLOCK) {
+            // Without a branch inside, the compiler looks at many bytes at once.
+            let stops = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+            if block.iter().fold(false, |any, &byte| any | stops(byte)) {
+                break;
+            }
+            self.at += BLOCK;
+        }
         while let Some(word) = self.bytes.get(self.at..self.at + 8) {
             let stops = stops(u64::from_le_bytes(
                 word.try_into().expect("invariant: eight bytes"),
@@ -352,7 +390,7 @@ impl<'t> Reader<'t> {
     #[inline]
     pub(crate) fn number(&mut self) -> Result<Digits<'t>, What> {
         let start = self.at;
-        let mut whole = true;
+        let (mut whole, mut exponent) = (true, false);
         if self.here() == b'-' {
             self.at += 1;
         }
@@ -372,7 +410,7 @@ impl<'t> Reader<'t> {
             }
         }
         if self.here() | 0x20 == b'e' {
-            whole = false;
+            (whole, exponent) = (false, true);
             self.at += 1;
             if matches!(self.here(), b'+' | b'-') {
                 self.at += 1;
@@ -384,6 +422,7 @@ impl<'t> Reader<'t> {
         Ok(Digits {
             raw: self.since(start),
             whole,
+            exponent,
         })
     }
 

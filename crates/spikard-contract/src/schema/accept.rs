@@ -100,6 +100,12 @@ impl Pass<'_, '_> {
         if plain && digits.surely_finite() {
             return Ok(());
         }
+        if let (Some(id), None, Some(floor)) = (shape.rules, &shape.allowed, digits.floor())
+            && (!shape.integer || digits.is_whole())
+            && self.nodes[id].number.surely_accepts(floor)
+        {
+            return Ok(());
+        }
         let number = digits.value()?;
         let fits = (!shape.integer || number.is_integer())
             && shape
@@ -144,7 +150,19 @@ impl Pass<'_, '_> {
         let mut seen = Seen::default();
         let mut unknown = 0;
         let mut next = 0;
-        while let Some(name) = self.reader.member()? {
+        loop {
+            // Members in the order of the schema, written compactly, are known by one comparison.
+            if let Some((text, id)) = shape.expected(next)
+                && self.reader.takes_member(text)
+            {
+                unless(!seen.add(next))?;
+                next += 1;
+                self.value(id, depth + 1)?;
+                continue;
+            }
+            let Some(name) = self.reader.member()? else {
+                break;
+            };
             let found = match name.plain() {
                 Some(name) => shape.find(name, next),
                 None => shape.find(&name.decode(), next),

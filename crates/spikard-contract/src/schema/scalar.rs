@@ -22,6 +22,22 @@ impl NumberRules {
                 .is_none_or(|divisor| number.is_multiple_of(divisor))
     }
 
+    /// Accepts every number from `floor` up to the next whole one: true for most that are fine, without reading them.
+    #[inline]
+    pub(crate) fn surely_accepts(&self, floor: i64) -> bool {
+        let keeps = |limit: Option<Num>, fits: fn(i64, i64) -> bool| match limit {
+            None => true,
+            Some(Num::Int(limit)) => fits(floor, limit),
+            Some(_) => false,
+        };
+        keeps(self.minimum, |floor, limit| floor >= limit)
+            && keeps(self.maximum, |floor, limit| floor < limit)
+            && keeps(self.exclusive_minimum, |floor, limit| floor > limit)
+            // Nearly the next whole number may round to it.
+            && keeps(self.exclusive_maximum, |floor, limit| floor + 1 < limit)
+            && self.multiple_of.is_none()
+    }
+
     /// Says nothing, so a number need not even be read.
     pub(crate) fn is_empty(&self) -> bool {
         self.minimum.is_none()
@@ -74,8 +90,21 @@ impl From<Operand<'_>> for Value {
 }
 
 impl StringRules {
+    /// The hot path of [`Self::broken`].
+    #[inline]
     pub(crate) fn accepts(&self, text: &str) -> bool {
-        self.broken(text).next().is_none()
+        let bytes = text.len() as u64;
+        // A character has at most four bytes: count only when that does not decide.
+        self.min_length
+            .is_none_or(|least| bytes / 4 >= least || text.chars().count() as u64 >= least)
+            && self
+                .max_length
+                .is_none_or(|most| bytes <= most || text.chars().count() as u64 <= most)
+            && self
+                .pattern
+                .as_ref()
+                .is_none_or(|pattern| pattern.accepts(text))
+            && self.format.is_none_or(|format| (format.accepts)(text))
     }
 
     /// Says nothing, so a string need not be decoded.

@@ -53,6 +53,8 @@ pub(crate) struct ArrayShape {
 pub(crate) struct ObjectShape {
     /// In the order of the schema, which most clients keep.
     properties: Vec<(Box<str>, Id)>,
+    /// Each as compact JSON has it, `,"name":`; none for a name that needs escapes.
+    texts: Vec<Option<Box<[u8]>>>,
     /// Open addressing by hash of the name; above [`SMALL`] properties.
     table: Vec<u16>,
     pub(crate) required: Seen,
@@ -96,6 +98,13 @@ const SMALL: usize = 8;
 const EMPTY: u16 = u16::MAX;
 
 impl ObjectShape {
+    /// Text and node of the property that comes next in the order of the schema.
+    #[inline]
+    pub(crate) fn expected(&self, next: usize) -> Option<(&[u8], Id)> {
+        let text = self.texts.get(next)?.as_deref()?;
+        Some((text, self.properties[next].1))
+    }
+
     /// Index and node of a property; `next` is where it is expected.
     #[inline]
     pub(crate) fn find(&self, name: &str, next: usize) -> Option<(usize, Id)> {
@@ -343,7 +352,13 @@ fn object(nodes: &[Node], node: &Node) -> Option<ObjectShape> {
             table[at] = index;
         }
     }
+    let plain = |name: &str| {
+        name.bytes()
+            .all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\')
+    };
+    let text = |name: &str| plain(name).then(|| format!(",\"{name}\":").into_bytes().into());
     Some(ObjectShape {
+        texts: properties.iter().map(|(name, _)| text(name)).collect(),
         properties: properties
             .into_iter()
             .map(|(name, id)| (name, id.unwrap_or(ANYTHING)))
