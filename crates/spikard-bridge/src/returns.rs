@@ -25,6 +25,9 @@ pub struct Returns {
     empty_status: u16,
     /// The first media type declared for the status.
     declared: Option<Cow<'static, str>>,
+    /// What JSON is sent as.
+    json: Cow<'static, str>,
+    declares_json: bool,
 }
 
 impl Returns {
@@ -34,29 +37,30 @@ impl Returns {
         let exact = route.responses.get(&status.to_string());
         let response = exact.or_else(|| route.responses.get(&format!("{}XX", status / 100)));
         let declared = response.and_then(|response| response.content.keys().next());
+        let json = declared.filter(|name| is_json(name));
         Self {
             status,
             empty_status: route.status.unwrap_or(204),
             declared: declared.map(|name| media_type(name)),
+            json: json.map_or(Cow::Borrowed("application/json"), |name| media_type(name)),
+            declares_json: json.is_some(),
         }
     }
 
     /// Nothing (None, null, nil): JSON `null` where JSON is declared, else no body, with 204 unless the route sets a
     /// status.
     pub fn nothing(&self) -> Response {
-        match &self.declared {
-            Some(declared) if is_json(declared) => self.json(b"null".to_vec()),
-            _ => Response::empty(self.empty_status),
+        match self.declares_json {
+            true => self.json(b"null".to_vec()),
+            false => Response::empty(self.empty_status),
         }
     }
 
     /// Text: the declared media type, where JSON means a JSON string; else `text/plain; charset=utf-8`.
     pub fn text(&self, text: String) -> Response {
-        match &self.declared {
-            Some(declared) if is_json(declared) => {
-                self.json(serde_json::Value::String(text).to_string().into_bytes())
-            }
-            _ => self.content("text/plain; charset=utf-8", text.into_bytes()),
+        match self.declares_json {
+            true => self.json(serde_json::Value::String(text).to_string().into_bytes()),
+            false => self.content("text/plain; charset=utf-8", text.into_bytes()),
         }
     }
 
@@ -68,11 +72,9 @@ impl Returns {
     /// Any other value, encoded as JSON by the host: the declared media type when it is a JSON one, else
     /// `application/json`.
     pub fn json(&self, text: Vec<u8>) -> Response {
-        let declared = self.declared.clone().filter(|declared| is_json(declared));
-        let response = Response::json(self.status, text);
         Response {
-            content_type: declared.or(response.content_type),
-            ..response
+            content_type: Some(self.json.clone()),
+            ..Response::json(self.status, text)
         }
     }
 

@@ -36,12 +36,13 @@ pub(crate) fn read<'r>(
     if plan.rejects_query {
         refuse_unknown(plan, &query, violations);
     }
+    let path = head.path();
     for parameter in &plan.parameters {
         let name = parameter.parameter.spec.name.as_str();
         let mut found = Values::new();
         match parameter.found {
-            Found::Segment(index) => found.push(segment(head.path(), index)?),
-            Found::Rest(index) => found.push(rest(head.path(), index)?),
+            Found::Segment(index) => found.push(segment(path, index)?),
+            Found::Rest(index) => found.push(rest(path, index)?),
             // A name belongs to one parameter, so its values can be taken.
             Found::Query => take(&mut query, name, &mut found),
             Found::Header => header_values(head, name, &mut found)?,
@@ -81,8 +82,8 @@ fn value<'r>(
 /// Segment `index` of the raw path, percent-decoded once.
 fn segment(path: &str, index: usize) -> Result<Cow<'_, str>, Problem> {
     let rest = after(path, index);
-    let end = memchr::memchr(b'/', rest.as_bytes()).unwrap_or(rest.len());
-    decode(&rest[..end], "path")
+    let end = rest.bytes().position(|byte| byte == b'/');
+    decode(&rest[..end.unwrap_or(rest.len())], "path")
 }
 
 /// The path from segment `index` on, percent-decoded once.
@@ -90,10 +91,11 @@ fn rest(path: &str, index: usize) -> Result<Cow<'_, str>, Problem> {
     decode(after(path, index), "path")
 }
 
+/// Segments are short: looking at each byte costs less than a search.
 fn after(path: &str, index: usize) -> &str {
     let mut rest = path.strip_prefix('/').unwrap_or(path);
     for _ in 0..index {
-        rest = match memchr::memchr(b'/', rest.as_bytes()) {
+        rest = match rest.bytes().position(|byte| byte == b'/') {
             Some(end) => &rest[end + 1..],
             None => return "",
         };
@@ -102,9 +104,6 @@ fn after(path: &str, index: usize) -> &str {
 }
 
 fn decode<'r>(text: &'r str, place: &str) -> Result<Cow<'r, str>, Problem> {
-    if memchr::memchr(b'%', text.as_bytes()).is_none() {
-        return Ok(Cow::Borrowed(text));
-    }
     percent_decode(text).map_err(|_| not_utf8(place))
 }
 

@@ -6,6 +6,9 @@ use std::hash::{BuildHasher, RandomState};
 
 const INLINE: usize = 39;
 
+/// Length of an id of our own: 16 random digits, a hyphen, and a counter that starts anew after 2^32.
+const GENERATED: usize = 25;
+
 /// A request id: 1 to 128 characters of `[A-Za-z0-9._-]`.
 #[derive(Clone)]
 pub(crate) enum RequestId {
@@ -22,26 +25,30 @@ impl RequestId {
         }
     }
 
-    /// 16 hexadecimal digits that are random per thread, then a counter in hexadecimal: unique without a system call.
+    /// 16 hexadecimal digits that are random per thread, then a counter in eight: unique without a system call.
     pub(crate) fn generate() -> Self {
         thread_local! {
-            static STATE: ([u8; 16], Cell<u64>) = (hex16(RandomState::new().hash_one(std::process::id())), const { Cell::new(0) });
+            static NEXT: Cell<[u8; GENERATED]> = Cell::new(first());
         }
-        STATE.with(|(random, counter)| {
-            let number = counter.get() + 1;
-            counter.set(number);
-            let mut text = [0; INLINE];
-            text[..16].copy_from_slice(random);
-            text[16] = b'-';
-            let digits = hex16(number);
-            let skip = (number.leading_zeros() / 4).min(12) as usize;
-            let length = 17 + 16 - skip;
-            text[17..length].copy_from_slice(&digits[skip..]);
-            Self::Inline {
-                length: length as u8,
-                text,
+        let mut own = NEXT.get();
+        // Counting in place costs one digit, now and then two.
+        for digit in own[17..].iter_mut().rev() {
+            *digit = match *digit {
+                b'9' => b'a',
+                b'f' => b'0',
+                other => other + 1,
+            };
+            if *digit != b'0' {
+                break;
             }
-        })
+        }
+        NEXT.set(own);
+        let mut text = [0; INLINE];
+        text[..GENERATED].copy_from_slice(&own);
+        Self::Inline {
+            length: GENERATED as u8,
+            text,
+        }
     }
 
     fn copy(value: &[u8]) -> Self {
@@ -82,6 +89,12 @@ fn usable(value: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
+fn first() -> [u8; GENERATED] {
+    let mut text = *b"0000000000000000-00000000";
+    text[..16].copy_from_slice(&hex16(RandomState::new().hash_one(std::process::id())));
+    text
+}
+
 fn hex16(number: u64) -> [u8; 16] {
     let mut digits = [0; 16];
     for (at, digit) in digits.iter_mut().enumerate() {
@@ -105,8 +118,18 @@ mod tests {
     fn others_are_replaced_by_a_new_one() {
         for bad in [&b""[..], b"a b", b"\xff", "x".repeat(129).as_bytes()] {
             let id = RequestId::of(Some(bad));
-            assert_eq!(id.as_str().len(), 21);
+            assert_eq!(id.as_str().len(), 25);
             assert_ne!(id.as_str(), RequestId::of(None).as_str());
+        }
+    }
+
+    #[test]
+    fn the_counter_carries() {
+        let number =
+            |id: RequestId| u32::from_str_radix(&id.as_str()[17..], 16).expect("hexadecimal");
+        let first = number(RequestId::generate());
+        for further in 1..300 {
+            assert_eq!(number(RequestId::generate()), first + further);
         }
     }
 }

@@ -206,7 +206,8 @@ impl Router {
         take: &mut impl FnMut(&'s [(Box<str>, usize)]) -> Option<T>,
     ) -> Option<T> {
         let node = &self.nodes[at];
-        let (raw, after) = match memchr::memchr(b'/', rest.as_bytes()) {
+        // Segments are short: looking at each byte costs less than a search.
+        let (raw, after) = match rest.bytes().position(|byte| byte == b'/') {
             Some(end) => (&rest[..end], Some(&rest[end + 1..])),
             None => (rest, None),
         };
@@ -254,15 +255,15 @@ impl Router {
 
 impl Node {
     fn child(&self, text: &str) -> Option<usize> {
-        let found = match self.statics.len() {
-            0 => return None,
-            1 if *self.statics[0].0 == *text => 0,
-            1 => return None,
-            _ => self
-                .statics
+        /// Up to here a comparison of lengths passes over most.
+        const FEW: usize = 12;
+        let found = if self.statics.len() <= FEW {
+            self.statics.iter().position(|(known, _)| **known == *text)
+        } else {
+            self.statics
                 .binary_search_by(|(known, _)| (**known).cmp(text))
-                .ok()?,
-        };
+                .ok()
+        }?;
         Some(self.statics[found].1)
     }
 }

@@ -34,8 +34,11 @@ impl<T: Serialize + JsonSchema> IntoReply for Json<T> {
 }
 
 fn encode<T: Serialize>(value: &T, status: u16) -> Reply {
-    match serde_json::to_vec(value) {
-        Ok(text) => Ok(Response::json(status, text)),
+    /// Room for a usual answer: it need not grow, and the allocator has this size at hand.
+    const USUAL: usize = 512;
+    let mut text = Vec::with_capacity(USUAL);
+    match serde_json::to_writer(&mut text, value) {
+        Ok(()) => Ok(Response::json(status, text)),
         Err(error) => Err(Problem::internal("").because(format!("the result is no JSON: {error}"))),
     }
 }

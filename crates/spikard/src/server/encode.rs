@@ -12,6 +12,9 @@ use crate::{Body, Response};
 /// beside it, uncopied.
 pub(crate) const COPY_LIMIT: usize = 16 << 10;
 
+/// Bytes of a head with few fields, so that the buffer grows once.
+const USUAL_HEAD: usize = 256;
+
 /// What of a body is not in the output buffer yet.
 pub(crate) enum Rest {
     None,
@@ -41,12 +44,6 @@ pub(crate) fn reply(out: &mut Vec<u8>, finished: Finished, framing: &Framing, cl
     } = finished;
     let bare = matches!(response.status, 204 | 205 | 304);
     let body = if bare { Body::Empty } else { response.body };
-    status_line(out, response.status);
-    if let Some(media_type) = response.content_type.as_deref()
-        && response.status != 204
-    {
-        field(out, b"content-type: ", media_type.as_bytes());
-    }
     let length = match &body {
         // A 304 would have to say the length of what it does not send (RFC 9110 section 8.6).
         Body::Empty if matches!(response.status, 204 | 304) => None,
@@ -55,6 +52,17 @@ pub(crate) fn reply(out: &mut Vec<u8>, finished: Finished, framing: &Framing, cl
         Body::Full(bytes) => Some(bytes.len()),
         Body::Stream(_) => None,
     };
+    out.reserve(USUAL_HEAD + length.unwrap_or(0).min(COPY_LIMIT));
+    status_line(out, response.status);
+    match response.content_type.as_deref() {
+        Some("application/json") if !bare => {
+            out.extend_from_slice(b"content-type: application/json\r\n");
+        }
+        Some(media_type) if response.status != 204 => {
+            field(out, b"content-type: ", media_type.as_bytes());
+        }
+        _ => {}
+    }
     if let Some(length) = length {
         out.extend_from_slice(b"content-length: ");
         digits(out, length);
@@ -73,9 +81,8 @@ pub(crate) fn reply(out: &mut Vec<u8>, finished: Finished, framing: &Framing, cl
             field(out, b": ", value.as_bytes());
         }
     }
-    out.extend_from_slice(b"date: ");
-    date::append(out);
-    field(out, b"\r\nx-request-id: ", request_id.as_bytes());
+    date::append_field(out);
+    field(out, b"x-request-id: ", request_id.as_bytes());
     match (close, framing.modern) {
         (true, _) => out.extend_from_slice(b"connection: close\r\n\r\n"),
         (false, false) => out.extend_from_slice(b"connection: keep-alive\r\n\r\n"),
@@ -134,6 +141,11 @@ fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 }
 
 fn digits(out: &mut Vec<u8>, mut number: usize) {
+    if number < 100 {
+        // Most small answers; two digits need no loop.
+        let pair = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        return out.extend_from_slice(&pair[usize::from(number < 10)..]);
+    }
     let mut text = [0; 20];
     let mut at = text.len();
     loop {
