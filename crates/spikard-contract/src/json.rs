@@ -65,7 +65,7 @@ pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
             true,
         ),
     };
-    let mut reader = Reader::new(valid);
+    let mut reader = Reader::new(valid.as_bytes());
     let mut path = Vec::new();
     let read = value(&mut reader, 0, &mut path).and_then(|value| reader.end().map(|()| value));
     match read {

@@ -12,7 +12,6 @@ pub(crate) struct What(pub(crate) &'static str);
 /// A place in a text.
 #[derive(Debug)]
 pub(crate) struct Reader<'t> {
-    text: &'t str,
     bytes: &'t [u8],
     at: usize,
     /// The next member or element is the first of its container.
@@ -22,32 +21,33 @@ pub(crate) struct Reader<'t> {
 /// A string token between its quotes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Text<'t> {
-    raw: &'t str,
+    raw: &'t [u8],
     escaped: bool,
 }
 
 /// A number token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Digits<'t> {
-    raw: &'t str,
+    raw: &'t [u8],
     /// No fraction, no exponent.
     whole: bool,
     exponent: bool,
 }
 
 impl<'t> Text<'t> {
-    /// The characters meant, when they stand in the text as they are.
-    pub(crate) fn plain(self) -> Option<&'t str> {
+    /// The characters meant, in UTF-8, when they stand in the text as they are.
+    pub(crate) fn plain(self) -> Option<&'t [u8]> {
         (!self.escaped).then_some(self.raw)
     }
 
     /// The characters meant. The escapes were checked when the token was read.
     pub(crate) fn decode(self) -> Cow<'t, str> {
+        let raw = utf8(self.raw);
         if !self.escaped {
-            return Cow::Borrowed(self.raw);
+            return Cow::Borrowed(raw);
         }
-        let mut out = String::with_capacity(self.raw.len());
-        let mut rest = self.raw;
+        let mut out = String::with_capacity(raw.len());
+        let mut rest = raw;
         while let Some(slash) = rest.find('\\') {
             out.push_str(&rest[..slash]);
             let escape = rest.as_bytes()[slash + 1];
@@ -76,6 +76,11 @@ impl<'t> Text<'t> {
     }
 }
 
+/// A part of a text that is UTF-8, cut at ASCII.
+fn utf8(part: &[u8]) -> &str {
+    std::str::from_utf8(part).expect("invariant: readers are made of UTF-8")
+}
+
 fn hex4(bytes: &[u8]) -> Option<u32> {
     let mut code = 0;
     for &byte in bytes.get(..4)? {
@@ -88,24 +93,24 @@ impl Digits<'_> {
     /// Only when it is too big for an `f64` does this fail.
     pub(crate) fn value(self) -> Result<Num, What> {
         if self.whole {
-            let (negative, digits) = match self.raw.strip_prefix('-') {
+            let (negative, digits) = match self.raw.strip_prefix(b"-") {
                 Some(digits) => (true, digits),
                 None => (false, self.raw),
             };
             if digits.len() <= 18 {
                 let whole = digits
-                    .bytes()
+                    .iter()
                     .fold(0_i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
                 return Ok(Num::Int(if negative { -whole } else { whole }));
             }
-            if let Ok(whole) = self.raw.parse::<i64>() {
+            if let Ok(whole) = utf8(self.raw).parse::<i64>() {
                 return Ok(Num::Int(whole));
             }
-            if let Ok(whole) = self.raw.parse::<u64>() {
+            if let Ok(whole) = utf8(self.raw).parse::<u64>() {
                 return Ok(Num::Uint(whole));
             }
         }
-        match self.raw.parse::<f64>() {
+        match utf8(self.raw).parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Num::Float(number)),
             _ => Err(What(
                 "the number is too big; its magnitude must stay below 1.8e308",
@@ -127,7 +132,7 @@ impl Digits<'_> {
     pub(crate) fn floor(self) -> Option<i64> {
         const EXACT: usize = 15;
         let mut floor = 0;
-        for (count, byte) in self.raw.bytes().enumerate() {
+        for (count, &byte) in self.raw.iter().enumerate() {
             match byte {
                 b'0'..=b'9' if count < EXACT => floor = floor * 10 + i64::from(byte - b'0'),
                 b'.' if !self.exponent => break,
@@ -154,10 +159,10 @@ const STOP: [bool; 256] = {
 };
 
 impl<'t> Reader<'t> {
-    pub(crate) fn new(text: &'t str) -> Self {
+    /// `text` is UTF-8.
+    pub(crate) fn new(text: &'t [u8]) -> Self {
         Self {
-            text,
-            bytes: text.as_bytes(),
+            bytes: text,
             at: 0,
             first: false,
         }
@@ -169,8 +174,8 @@ impl<'t> Reader<'t> {
     }
 
     /// What stands between `from` and here.
-    pub(crate) fn since(&self, from: usize) -> &'t str {
-        &self.text[from..self.at]
+    pub(crate) fn since(&self, from: usize) -> &'t [u8] {
+        &self.bytes[from..self.at]
     }
 
     fn here(&self) -> u8 {
@@ -324,7 +329,7 @@ impl<'t> Reader<'t> {
             self.run();
             match self.bytes.get(self.at) {
                 Some(b'"') => {
-                    let raw = &self.text[start..self.at];
+                    let raw = &self.bytes[start..self.at];
                     self.at += 1;
                     return Ok(Text { raw, escaped });
                 }

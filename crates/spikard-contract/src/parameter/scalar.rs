@@ -77,7 +77,7 @@ fn number(text: &str) -> Option<Num> {
     if !text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
         return None;
     }
-    let mut reader = Reader::new(text);
+    let mut reader = Reader::new(text.as_bytes());
     let digits = reader.number().ok()?;
     (reader.at() == text.len())
         .then(|| digits.value().ok())

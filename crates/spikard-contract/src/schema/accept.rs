@@ -23,8 +23,8 @@ impl From<What> for Stop {
     }
 }
 
-/// `Ok`: `text` is JSON and valid.
-pub(crate) fn accept(nodes: &[Node], plan: &Plan, text: &str) -> Result<(), Stop> {
+/// `Ok`: `text`, which is UTF-8, is JSON and valid.
+pub(crate) fn accept(nodes: &[Node], plan: &Plan, text: &[u8]) -> Result<(), Stop> {
     let mut pass = Pass {
         nodes,
         shapes: &plan.shapes,
@@ -60,8 +60,7 @@ impl Pass<'_, '_> {
         self.reader.peek()?;
         let from = self.reader.at();
         self.reader.skip(depth)?;
-        let value =
-            crate::json::parse(self.reader.since(from).as_bytes()).map_err(|_| Stop::Syntax)?;
+        let value = crate::json::parse(self.reader.since(from)).map_err(|_| Stop::Syntax)?;
         unless(!fits(self.nodes, id, &value))
     }
 
@@ -165,7 +164,7 @@ impl Pass<'_, '_> {
             };
             let found = match name.plain() {
                 Some(name) => shape.find(name, next),
-                None => shape.find(&name.decode(), next),
+                None => shape.find(name.decode().as_bytes(), next),
             };
             let id = match found {
                 Some((index, id)) => {

@@ -107,21 +107,21 @@ impl ObjectShape {
 
     /// Index and node of a property; `next` is where it is expected.
     #[inline]
-    pub(crate) fn find(&self, name: &str, next: usize) -> Option<(usize, Id)> {
+    pub(crate) fn find(&self, name: &[u8], next: usize) -> Option<(usize, Id)> {
         if let Some((expected, id)) = self.properties.get(next)
-            && **expected == *name
+            && expected.as_bytes() == name
         {
             return Some((next, *id));
         }
         self.search(name)
     }
 
-    fn search(&self, name: &str) -> Option<(usize, Id)> {
+    fn search(&self, name: &[u8]) -> Option<(usize, Id)> {
         if self.table.is_empty() {
             let index = self
                 .properties
                 .iter()
-                .position(|(other, _)| **other == *name)?;
+                .position(|(other, _)| other.as_bytes() == name)?;
             return Some((index, self.properties[index].1));
         }
         let mask = self.table.len() - 1;
@@ -129,7 +129,7 @@ impl ObjectShape {
         while self.table[at] != EMPTY {
             let index = usize::from(self.table[at]);
             let (other, id) = &self.properties[index];
-            if **other == *name {
+            if other.as_bytes() == name {
                 return Some((index, *id));
             }
             at = (at + 1) & mask;
@@ -139,9 +139,9 @@ impl ObjectShape {
 }
 
 /// FNV-1a; the table is built from the schema, so clients cannot fill it with collisions.
-fn hash(name: &str) -> usize {
-    name.bytes()
-        .fold(0xCBF2_9CE4_8422_2325_usize, |hash, byte| {
+fn hash(name: &[u8]) -> usize {
+    name.iter()
+        .fold(0xCBF2_9CE4_8422_2325_usize, |hash, &byte| {
             (hash ^ usize::from(byte)).wrapping_mul(0x0100_0000_01B3)
         })
 }
@@ -345,7 +345,7 @@ fn object(nodes: &[Node], node: &Node) -> Option<ObjectShape> {
     if properties.len() > SMALL {
         table.resize((properties.len() * 2).next_power_of_two(), EMPTY);
         for (index, (name, _)) in (0_u16..).zip(&properties) {
-            let mut at = hash(name) & (table.len() - 1);
+            let mut at = hash(name.as_bytes()) & (table.len() - 1);
             while table[at] != EMPTY {
                 at = (at + 1) & (table.len() - 1);
             }
