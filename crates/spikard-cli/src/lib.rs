@@ -15,10 +15,21 @@ use output::Failure;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// The process of a language whose package carries this library.
+pub struct Host<'h> {
+    /// Its interpreter, which starts apps that are only described.
+    pub interpreter: PathBuf,
+    /// Serves the app of this name in this very process, with these variables in its environment; gives the exit code.
+    pub serve: &'h dyn Fn(&str, &[Variable]) -> i32,
+}
+
+/// Name and value of a variable of the environment.
+pub type Variable = (&'static str, String);
+
 /// Runs the command and returns its exit code: 0 done, 1 the app failed or is wrong, 2 the command line is wrong;
-/// `run` returns its worker's code. `args` starts with the program's name; `interpreter` is the Python that carries this
-/// library, when one does.
-pub fn main(args: Vec<OsString>, interpreter: Option<PathBuf>) -> i32 {
+/// `run` returns its worker's code, or does not return because this process becomes the worker. `args` starts with the
+/// program's name.
+pub fn main(args: Vec<OsString>, host: Option<&Host<'_>>) -> i32 {
     let arguments = match Arguments::try_parse_from(args) {
         Ok(arguments) => arguments,
         Err(refusal) => {
@@ -27,12 +38,13 @@ pub fn main(args: Vec<OsString>, interpreter: Option<PathBuf>) -> i32 {
             return refusal.exit_code();
         }
     };
-    perform(arguments.verb, interpreter).unwrap_or_else(|failure| output::report(&failure))
+    perform(arguments.verb, host).unwrap_or_else(|failure| output::report(&failure))
 }
 
-fn perform(verb: Verb, interpreter: Option<PathBuf>) -> Result<i32, Failure> {
+fn perform(verb: Verb, host: Option<&Host<'_>>) -> Result<i32, Failure> {
+    let interpreter = host.map(|host| host.interpreter.clone());
     match verb {
-        Verb::Run { app, listen } => run::run(&app::find(app)?, &listen.listen()?, interpreter),
+        Verb::Run { app, listen } => run::run(&app::find(app)?, &listen.listen()?, host),
         Verb::Routes { app, json } => describe::routes(&app::find(app)?, json, interpreter),
         Verb::Openapi {
             app,

@@ -2,38 +2,43 @@
 //! worker's own. Serves nothing itself.
 
 use crate::app::App;
-use crate::launch;
 use crate::output::{self, Failure};
-use socket2::SockRef;
+use crate::{Host, launch};
+use rustix::io::FdFlags;
 use spikard::server::{Listen, ListenError};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd as _, IntoRawFd as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, IntoRawFd as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
 
-/// Serves `app`: returns only when its worker cannot be started.
-pub(crate) fn run(
-    app: &App,
-    listen: &Listen,
-    interpreter: Option<PathBuf>,
-) -> Result<i32, Failure> {
+/// Serves `app`, in the host's process where it can, else as another program that takes the place of this one.
+pub(crate) fn run(app: &App, listen: &Listen, host: Option<&Host<'_>>) -> Result<i32, Failure> {
     let broken = |error: io::Error| Failure::app(format!("cannot start: {error}"));
     let listener = listen
         .open()
         .map_err(|error| no_socket(&error, app, listen))?;
     let address = listener.local_addr().map_err(broken)?;
-    SockRef::from(&listener)
-        .set_cloexec(false)
-        .map_err(broken)?;
     // A copy, because who says that it is ready closes what it said it to.
-    let stderr = rustix::io::dup(io::stderr()).map_err(|error| broken(error.into()))?;
-    let mut command = launch::command(app, interpreter);
-    command.env("SPIKARD_FD", listener.as_raw_fd().to_string());
-    command.env("SPIKARD_READY_FD", stderr.into_raw_fd().to_string());
-    let line = output::noted(&format!("{} (Ctrl-C stops it)", url(address)));
-    command.env("SPIKARD_READY_LINE", line);
-    let error = command.exec();
+    let stderr = io::stderr().as_fd().try_clone_to_owned().map_err(broken)?;
+    let variables = [
+        ("SPIKARD_FD", listener.as_raw_fd().to_string()),
+        ("SPIKARD_READY_FD", stderr.as_raw_fd().to_string()),
+        (
+            "SPIKARD_READY_LINE",
+            output::noted(&format!("{} (Ctrl-C stops it)", url(address))),
+        ),
+    ];
+    if let (App::Python(name), Some(host)) = (app, host) {
+        // The variables hand both over.
+        let _ = (listener.into_raw_fd(), stderr.into_raw_fd());
+        return Ok((host.serve)(name, &variables));
+    }
+    for descriptor in [listener.as_fd(), stderr.as_fd()] {
+        rustix::io::fcntl_setfd(descriptor, FdFlags::empty())
+            .map_err(|error| broken(error.into()))?;
+    }
+    let mut command = launch::command(app, None);
+    let error = command.envs(variables).exec();
     Err(launch::not_started(&command, &error))
 }
 

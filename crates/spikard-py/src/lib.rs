@@ -29,13 +29,38 @@ mod _native {
     #[pymodule_export]
     use crate::request::Request;
     use pyo3::prelude::*;
+    use std::cell::Cell;
+    use std::collections::HashMap;
     use std::ffi::OsString;
     use std::path::PathBuf;
 
-    /// The `spikard` command; returns its exit code.
+    /// The `spikard` command; returns its exit code. `serve(app, environment)` serves an app in this process.
     #[pyfunction]
-    fn command(py: Python<'_>, argv: Vec<OsString>, interpreter: PathBuf) -> i32 {
-        py.detach(|| spikard_cli::main(argv, Some(interpreter)))
+    fn command(
+        py: Python<'_>,
+        argv: Vec<OsString>,
+        interpreter: PathBuf,
+        serve: Py<PyAny>,
+    ) -> PyResult<i32> {
+        py.detach(|| {
+            let raised = Cell::new(None);
+            let serve = |app: &str, variables: &[spikard_cli::Variable]| {
+                let code = Python::attach(|py| {
+                    let environment: HashMap<_, _> = variables.iter().cloned().collect();
+                    serve.call1(py, (app, environment))?.extract(py)
+                });
+                code.unwrap_or_else(|error| {
+                    raised.set(Some(error));
+                    1
+                })
+            };
+            let host = spikard_cli::Host {
+                interpreter,
+                serve: &serve,
+            };
+            let code = spikard_cli::main(argv, Some(&host));
+            raised.take().map_or(Ok(code), Err)
+        })
     }
 
     /// The error table and the schema of the config, as JSON.

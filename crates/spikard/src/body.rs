@@ -18,6 +18,14 @@ pub(crate) fn choose(body: &RequestBody, head: &Head<'_>) -> Result<usize, Probl
             body.accept
         ));
     };
+    // Nearly always it is the first one declared, letter by letter.
+    if body
+        .content
+        .first()
+        .is_some_and(|first| first.essence.as_bytes() == field)
+    {
+        return Ok(0);
+    }
     let text = std::str::from_utf8(field).unwrap_or_default();
     let sent = media::essence(text);
     let Some(index) = body

@@ -110,7 +110,7 @@ class Reactor:
     def wake(self) -> None: ...
     def close(self) -> None: ...
 
-def command(argv: Sequence[str], interpreter: str) -> int:
+def command(argv: Sequence[str], interpreter: str, serve: Callable[[str, dict[str, str]], int]) -> int:
     """The `spikard` command; returns its exit code."""
 
 def tables() -> str:

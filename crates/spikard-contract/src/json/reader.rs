@@ -296,6 +296,10 @@ impl<'t> Reader<'t> {
     /// Up to the next byte that ends a run of plain characters, or the end.
     #[inline]
     fn run(&mut self) {
+        // Most strings end within two words; what is longer is worth whole blocks.
+        if self.words(2) {
+            return;
+        }
         while let Some(block) = self.bytes.get(self.at..self.at + BLOCK) {
             // Without a branch inside, the compiler looks at many bytes at once.
             let stops = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
@@ -304,19 +308,29 @@ impl<'t> Reader<'t> {
             }
             self.at += BLOCK;
         }
-        while let Some(word) = self.bytes.get(self.at..self.at + 8) {
-            let stops = stops(u64::from_le_bytes(
-                word.try_into().expect("invariant: eight bytes"),
-            ));
-            if stops != 0 {
-                self.at += stops.trailing_zeros() as usize / 8;
-                return;
-            }
-            self.at += 8;
+        if self.words(usize::MAX) {
+            return;
         }
         while self.at < self.bytes.len() && !STOP[self.bytes[self.at] as usize] {
             self.at += 1;
         }
+    }
+
+    /// The same by at most `count` words of eight bytes; `false` when it ran out of them.
+    #[inline]
+    fn words(&mut self, count: usize) -> bool {
+        for _ in 0..count {
+            let Some(word) = self.bytes[self.at..].first_chunk() else {
+                return false;
+            };
+            let stops = stops(u64::from_le_bytes(*word));
+            if stops != 0 {
+                self.at += stops.trailing_zeros() as usize / 8;
+                return true;
+            }
+            self.at += 8;
+        }
+        false
     }
 
     /// Reads a string, opening quote included.
