@@ -46,8 +46,8 @@ pub struct Info<'a> {
 
 /// The document. `schemas` becomes `components.schemas`; the problem schema (RFC 9457) is added there as `Problem`.
 ///
-/// Operations keep their order; those of one path stand together where the path was first seen. An operation that can
-/// refuse its request (it has parameters or a body) gets the responses `422` and `4XX` unless it declares them.
+/// Operations keep their order; those of one path stand together where the path was first seen. What they do not declare is
+/// a problem: each gets the response `default` unless it has one.
 pub fn document(
     info: &Info<'_>,
     operations: &[Operation<'_>],
@@ -171,26 +171,15 @@ fn responses_object(operation: &Operation<'_>) -> Value {
         }
         responses.insert(status.clone(), Value::Object(response));
     }
-    let can_refuse = !operation.parameters.is_empty() || !operation.request_content.is_empty();
-    let defaults: &[&str] = if can_refuse {
-        &["422", "4XX"]
-    } else {
-        &["4XX"]
-    };
-    for status in defaults {
-        if !responses.contains_key(*status) && (can_refuse || responses.is_empty()) {
-            responses.insert(
-                (*status).to_owned(),
-                json!({"$ref": "#/components/responses/Problem"}),
-            );
-        }
-    }
+    responses
+        .entry("default")
+        .or_insert_with(|| json!({"$ref": "#/components/responses/Problem"}));
     Value::Object(responses)
 }
 
 fn problem_response() -> Value {
     json!({
-        "description": "The request is refused, and why (RFC 9457)",
+        "description": "What went wrong (RFC 9457)",
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     })
 }
@@ -276,7 +265,7 @@ mod tests {
         assert_eq!(paths["/b"]["post"]["operationId"], "makeB");
         assert_eq!(
             paths["/a"]["get"]["responses"],
-            json!({"200": {"description": "OK"}})
+            json!({"200": {"description": "OK"}, "default": {"$ref": "#/components/responses/Problem"}})
         );
         assert_eq!(
             document["components"]["schemas"]["Problem"]["type"],
@@ -302,7 +291,7 @@ mod tests {
         ];
         put.request_required = true;
         put.responses.push((
-            "422".to_owned(),
+            "default".to_owned(),
             "Own".to_owned(),
             vec![("text/plain".to_owned(), Value::Bool(true))],
         ));
@@ -328,11 +317,7 @@ mod tests {
             json!({"application/json": {"schema": item}, "text/plain": {}})
         );
         assert_eq!(put["requestBody"]["required"], true);
-        assert_eq!(put["responses"]["422"]["description"], "Own");
-        assert_eq!(
-            put["responses"]["4XX"],
-            json!({"$ref": "#/components/responses/Problem"})
-        );
+        assert_eq!(put["responses"]["default"]["description"], "Own");
         assert_eq!(
             document["components"]["schemas"]
                 .as_object()

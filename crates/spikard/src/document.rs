@@ -2,7 +2,7 @@
 
 use crate::spec::{AppSpec, RouteSpec};
 use crate::template::Template;
-use serde_json::{Value, json};
+use serde_json::Value;
 use spikard_contract::openapi::{Info, Operation, document};
 
 /// Compact JSON. Every operation without a `default` response gets one: the problem (RFC 9457).
@@ -75,14 +75,6 @@ fn responses(route: &RouteSpec) -> Responses {
         let status = route.status.unwrap_or(200).to_string();
         let description = reason(&status).to_owned();
         list.push((status, description, Vec::new()));
-    }
-    if !route.responses.contains_key("default") {
-        let problem = json!({"$ref": "#/components/schemas/Problem"});
-        list.push((
-            "default".to_owned(),
-            "Problem".to_owned(),
-            vec![("application/problem+json".to_owned(), problem)],
-        ));
     }
     list
 }
