@@ -1,7 +1,7 @@
 """Writes the parts of the package that repeat the core's tables: one exception per row of the error table into
 `spikard/errors.py`, the typed options into `spikard/config.py`. `--check` only says whether they are in sync.
 
-    python packages/python/generate.py [--check] [--tables tables.json]
+    python -P packages/python/generate.py [--check] [--tables tables.json]
 """
 
 from __future__ import annotations
@@ -76,9 +76,7 @@ def replaced(text: str, mark: str, end: str, block: str) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when something is out of date")
-    parser.add_argument(
-        "--tables", type=Path, help="the core's tables as a JSON file (default: ask the built extension)"
-    )
+    parser.add_argument("--tables", type=Path, help="the core's tables as a JSON file (default: ask the installed one)")
     options = parser.parse_args()
     if options.tables:
         tables = json.loads(options.tables.read_text())

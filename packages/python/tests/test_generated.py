@@ -22,5 +22,5 @@ def test_every_option_has_its_keyword() -> None:
 
 def test_the_generated_parts_are_in_sync() -> None:
     program = Path(__file__).parents[1] / "generate.py"
-    done = subprocess.run([sys.executable, program, "--check"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{done.stdout}{done.stderr}run: python packages/python/generate.py"
+    done = subprocess.run([sys.executable, "-P", program, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}run: python -P packages/python/generate.py"
