@@ -44,10 +44,19 @@ pub struct Info<'a> {
     pub description: Option<&'a str>,
 }
 
+/// The methods that a path item of OpenAPI 3.1 has members for.
+const METHODS: &[&str] = &[
+    "get", "put", "post", "delete", "options", "head", "patch", "trace",
+];
+
+/// Where the others stand, in the form that OpenAPI 3.2 gives `additionalOperations`: by the method as it is sent.
+const ADDITIONAL: &str = "x-additionalOperations";
+
 /// The document. `schemas` becomes `components.schemas`; the problem schema (RFC 9457) is added there as `Problem`.
 ///
 /// Operations keep their order; those of one path stand together where the path was first seen. What they do not declare is
-/// a problem: each gets the response `default` unless it has one.
+/// a problem: each gets the response `default` unless it has one. Methods that OpenAPI 3.1 does not know, such as QUERY, stand
+/// in the path's `x-additionalOperations`.
 pub fn document(
     info: &Info<'_>,
     operations: &[Operation<'_>],
@@ -58,12 +67,13 @@ pub fn document(
         let path = paths
             .entry(operation.path)
             .or_insert_with(|| Value::Object(Map::new()));
-        if let Value::Object(path) = path {
-            path.insert(
-                operation.method.to_ascii_lowercase(),
-                operation_object(operation),
-            );
-        }
+        let key = operation.method.to_ascii_lowercase();
+        let (path, key) = if METHODS.contains(&key.as_str()) {
+            (path, key)
+        } else {
+            (&mut path[ADDITIONAL], operation.method.to_owned())
+        };
+        path[key.as_str()] = operation_object(operation);
     }
     let mut schemas = schemas.clone();
     schemas.insert("Problem".to_owned(), problem_schema());
@@ -249,6 +259,7 @@ mod tests {
             operation("GET", "/b", "listB", &[]),
             operation("GET", "/a", "listA", &[]),
             operation("POST", "/b", "makeB", &[]),
+            operation("QUERY", "/a", "seekA", &[]),
         ];
         let info = Info {
             title: "T",
@@ -263,6 +274,10 @@ mod tests {
             ["get", "post"]
         );
         assert_eq!(paths["/b"]["post"]["operationId"], "makeB");
+        assert_eq!(
+            paths["/a"]["x-additionalOperations"]["QUERY"]["operationId"],
+            "seekA"
+        );
         assert_eq!(
             paths["/a"]["get"]["responses"],
             json!({"200": {"description": "OK"}, "default": {"$ref": "#/components/responses/Problem"}})

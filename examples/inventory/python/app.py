@@ -9,7 +9,7 @@ from typing import Annotated
 
 from store import Item, ItemInput, Page, SkuTaken, Store
 
-from spikard import Conflict, Header, NotFound, PreconditionFailed, Query, Response, Router, Spikard
+from spikard import Conflict, Header, NotFound, Path, PreconditionFailed, Query, Response, Router, Spikard
 
 
 @asynccontextmanager
@@ -22,6 +22,7 @@ async def lifespan(app: Spikard) -> AsyncIterator[None]:
 app = Spikard(title="Inventory", version="1.0.0", lifespan=lifespan)
 items = Router(prefix="/items", tags=["items"])
 
+Id = Annotated[int, Path(ge=1, le=1_000_000_000)]
 IfMatch = Annotated[str | None, Header()]
 
 
@@ -30,7 +31,7 @@ def search(
     tag: str | None = None,
     max_price: Annotated[float, Query(ge=0)] | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
 ) -> Page:
     """Items, in order of their id."""
     return store().search(tag, max_price, limit, offset)
@@ -47,14 +48,14 @@ def create(item: ItemInput) -> Response[Item]:
 
 
 @items.get("/{id}")
-def show(id: int) -> Response[Item]:
+def show(id: Id) -> Response[Item]:
     """One item."""
     found, version = known(id)
     return Response(found, headers={"etag": etag(version)})
 
 
 @items.put("/{id}")
-def replace(id: int, item: ItemInput, if_match: IfMatch = None) -> Response[Item]:
+def replace(id: Id, item: ItemInput, if_match: IfMatch = None) -> Response[Item]:
     """Replace an item that nobody changed meanwhile."""
     unchanged(id, if_match)
     try:
@@ -65,7 +66,7 @@ def replace(id: int, item: ItemInput, if_match: IfMatch = None) -> Response[Item
 
 
 @items.delete("/{id}")
-def remove(id: int, if_match: IfMatch = None) -> None:
+def remove(id: Id, if_match: IfMatch = None) -> None:
     """Remove an item that nobody changed meanwhile."""
     unchanged(id, if_match)
     store().remove(id)
@@ -92,7 +93,7 @@ def unchanged(id: int, if_match: str | None) -> None:
     _, version = known(id)
     if if_match is None:
         raise PreconditionFailed("send if-match with the etag of the item")
-    if if_match != etag(version):
+    if if_match not in ("*", etag(version)):
         raise PreconditionFailed(f"the item has changed: its etag is {etag(version)}")
 
 

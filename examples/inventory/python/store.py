@@ -13,7 +13,7 @@ from spikard import Meta
 Sku = Annotated[str, Meta(pattern=r"^[A-Z]{3}-[0-9]{4}$")]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Price = Annotated[float, Meta(ge=0)]
-Quantity = Annotated[int, Meta(ge=0)]
+Quantity = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 
 
 class Item(msgspec.Struct):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from app import app
+from openapi_spec_validator import validate
 
 from spikard import TestClient
 
@@ -60,6 +61,7 @@ def test_search(client: TestClient, params: dict[str, Any], ids: list[int], tota
         ({"name": ""}, "/name", "minLength"),
         ({"price": -1}, "/price", "minimum"),
         ({"quantity": 1.5}, "/quantity", "type"),
+        ({"quantity": 2**63}, "/quantity", "maximum"),
         ({"tags": ["a", 1]}, "/tags/1", "type"),
     ],
 )
@@ -73,6 +75,11 @@ def test_what_is_not_an_item(client: TestClient, change: dict[str, Any], pointer
 def test_limits_of_a_page(client: TestClient) -> None:
     answer = client.get("/items", params={"limit": 101, "offset": -1})
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/limit", "/offset"]
+
+
+@pytest.mark.parametrize("target", ["/items/0", f"/items/{2**63}", f"/items/{10**4000}", f"/items?offset={2**64}"])
+def test_numbers_that_no_database_holds(client: TestClient, target: str) -> None:
+    assert client.get(target).status == 422
 
 
 def test_a_sku_belongs_to_one_item(client: TestClient) -> None:
@@ -110,3 +117,4 @@ def test_unknown_items(client: TestClient, method: str) -> None:
 def test_every_language_serves_the_same_document(client: TestClient) -> None:
     document = Path(__file__).parents[1] / "contract.openapi.json"
     assert client.get("/openapi.json").content == document.read_bytes().rstrip()
+    validate(client.get("/openapi.json").json())

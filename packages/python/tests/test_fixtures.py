@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from openapi_spec_validator import validate
 
 from spikard import TestClient
 
@@ -54,6 +55,14 @@ def parameters() -> list[Any]:
         marks = [pytest.mark.xfail(reason=why, strict=True)] if why else []
         marked.append(pytest.param(case, id=case.id, marks=marks))
     return marked
+
+
+@pytest.mark.parametrize(
+    "contract", sorted((TESTS / "fixtures" / "contracts").glob("*.json")), ids=lambda path: path.stem
+)
+def test_the_document_of_each_contract_is_openapi(contract: Path) -> None:
+    app = RECORDER.build(json.loads(contract.read_text()), {}, RECORDER.Recording())
+    validate(app.openapi())
 
 
 @pytest.mark.parametrize("case", parameters())

@@ -17,7 +17,7 @@ pub struct Item {
     pub name: String,
     #[schemars(range(min = 0))]
     pub price: f64,
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     pub quantity: i64,
     pub tags: Vec<String>,
 }
@@ -32,7 +32,7 @@ pub struct ItemInput {
     pub name: String,
     #[schemars(range(min = 0))]
     pub price: f64,
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     pub quantity: i64,
     #[serde(default)]
     pub tags: Vec<String>,
@@ -58,13 +58,21 @@ pub struct Filter {
     #[schemars(range(min = 1, max = 100))]
     #[serde(default = "twenty")]
     pub limit: i64,
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     #[serde(default)]
     pub offset: i64,
 }
 
 fn twenty() -> i64 {
     20
+}
+
+/// The item that a path means.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[allow(missing_docs, reason = "as above")]
+pub struct Which {
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub id: i64,
 }
 
 /// Header fields of a change.

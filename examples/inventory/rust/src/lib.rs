@@ -3,7 +3,7 @@
 pub mod item;
 pub mod store;
 
-use item::{Filter, Item, ItemInput, Page, Precondition};
+use item::{Filter, Item, ItemInput, Page, Precondition, Which};
 use spikard::{App, Created, ETag, Json, Path, Problem, Query, State};
 use store::{Store, Stored};
 
@@ -47,7 +47,7 @@ async fn create(
 
 async fn show(
     State(store): State<Store>,
-    Path(id): Path<i64>,
+    Path(Which { id }): Path<Which>,
 ) -> Result<(ETag, Json<Item>), Problem> {
     let Stored { item, version } = store.find(id)?;
     Ok((ETag::strong(version), Json(item)))
@@ -55,7 +55,7 @@ async fn show(
 
 async fn replace(
     State(store): State<Store>,
-    Path(id): Path<i64>,
+    Path(Which { id }): Path<Which>,
     precondition: spikard::HeaderParams<Precondition>,
     Json(input): Json<ItemInput>,
 ) -> Result<(ETag, Json<Item>), Problem> {
@@ -66,7 +66,7 @@ async fn replace(
 
 async fn remove(
     State(store): State<Store>,
-    Path(id): Path<i64>,
+    Path(Which { id }): Path<Which>,
     precondition: spikard::HeaderParams<Precondition>,
 ) -> Result<(), Problem> {
     unchanged(&store, id, &precondition)?;
