@@ -27,7 +27,17 @@ pub fn build<G: Guest>(
         ))
     };
     let endpoints = callables.into_iter().map(endpoint).collect();
-    Frozen::new(parse(text)?, endpoints).map(Rc::new)
+    match read(text) {
+        Ok(spec) => Frozen::new(spec, endpoints).map(Rc::new),
+        Err(Unread {
+            mut mistakes,
+            sound,
+        }) => {
+            let more = sound.and_then(|spec| Frozen::new(*spec, endpoints).err());
+            mistakes.extend(more.into_iter().flat_map(|error| error.mistakes));
+            Err(DefinitionError { mistakes })
+        }
+    }
 }
 
 /// Reads an AppSpec.
@@ -45,7 +55,17 @@ pub fn build<G: Guest>(
 /// Every field that is unknown or has a bad value, with its JSON Pointer (RFC 6901) and, inside a route, the place where
 /// its handler was declared.
 pub fn parse(text: &str) -> Result<AppSpec, DefinitionError> {
-    let value = text_json::parse(text.as_bytes()).map_err(|error| {
+    read(text).map_err(|Unread { mistakes, .. }| DefinitionError { mistakes })
+}
+
+/// What is wrong with a text, and the app without what is wrong, so that the freeze can look at the rest.
+struct Unread {
+    mistakes: Vec<Mistake>,
+    sound: Option<Box<AppSpec>>,
+}
+
+fn read(text: &str) -> Result<AppSpec, Unread> {
+    let mut value = text_json::parse(text.as_bytes()).map_err(|error| {
         let place = format!("line {} column {}", error.line, error.column);
         only(format!(
             "the AppSpec is not JSON: {place}: {}",
@@ -64,12 +84,57 @@ pub fn parse(text: &str) -> Result<AppSpec, DefinitionError> {
         return serde_json::from_value(value)
             .map_err(|error| only(format!("the AppSpec is wrong: {error}")));
     }
-    Err(DefinitionError { mistakes })
+    for violation in &violations.list {
+        leave_out(&mut value, &violation.pointer);
+    }
+    drop_nulls(&mut value);
+    let sound = serde_json::from_value(value).ok().map(Box::new);
+    Err(Unread { mistakes, sound })
 }
 
-fn only(message: String) -> DefinitionError {
-    DefinitionError {
+fn only(message: String) -> Unread {
+    Unread {
         mistakes: vec![Mistake::of_app(message)],
+        sound: None,
+    }
+}
+
+/// Takes the member at `pointer` away; what is wrong in a route takes the whole route away.
+fn leave_out(value: &mut Value, pointer: &str) {
+    let parts: Vec<&str> = pointer.split('/').collect();
+    // Before a route's index stand only groups and their indices.
+    let route = parts
+        .iter()
+        .position(|part| *part == "routes")
+        .map(|at| parts[..parts.len().min(at + 2)].join("/"));
+    let place = route.as_deref().unwrap_or(pointer);
+    let Some((parent, name)) = place.rsplit_once('/') else {
+        return;
+    };
+    match value.pointer_mut(parent) {
+        Some(Value::Array(list)) => {
+            if let Some(item) = name
+                .parse()
+                .ok()
+                .and_then(|index: usize| list.get_mut(index))
+            {
+                *item = Value::Null; // the others keep their places, which further pointers name
+            }
+        }
+        Some(Value::Object(object)) => {
+            object.shift_remove(&name.replace("~1", "/").replace("~0", "~"));
+        }
+        _ => {}
+    }
+}
+
+/// Routes that were left out, in groups too.
+fn drop_nulls(value: &mut Value) {
+    for name in ["routes", "groups"] {
+        if let Some(Value::Array(list)) = value.get_mut(name) {
+            list.retain(|item| !item.is_null());
+            list.iter_mut().for_each(drop_nulls);
+        }
     }
 }
 

@@ -27,6 +27,37 @@ fn send(guest: &Rc<Echo>, does: Does, request: &str) -> Answer {
     Box::pin(exchange(app, request.as_bytes().to_vec()))
 }
 
+#[test]
+fn what_is_wrong_in_the_text_and_in_the_app_is_told_at_once() {
+    let route = |path: &str, status: Value| {
+        json!({"method": "GET", "path": path, "handler": 0, "status": status,
+               "declared": {"name": "item", "file": "app.py", "line": 3}})
+    };
+    let spec = json!({
+        "title": "Echo", "version": "1", "config": {"body_limit": "1 MB"},
+        "routes": [route("/a", json!("200")), route("b", json!(200))],
+        "groups": [{"prefix": "/g", "routes": [route("/c", json!([])), route("/:d", json!(200))]}],
+    });
+    let guest = Echo::new();
+    let told = build(
+        &spec.to_string(),
+        vec![Does::Raise],
+        &guest,
+        &guest.completion,
+    );
+    let told = told.expect_err("mistakes").to_string();
+    for part in [
+        "/config/body_limit",
+        "GET /a: ",
+        "GET /g/c: ",
+        "GET b: a path starts with `/`",
+        "GET /g/:d: path segments must not start with `:`",
+    ] {
+        assert!(told.contains(part), "{part} is not in:\n{told}");
+    }
+    assert_eq!(told.lines().count(), 5, "{told}");
+}
+
 fn poll(answer: &mut Answer) -> Option<String> {
     match answer
         .as_mut()

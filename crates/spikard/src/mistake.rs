@@ -3,7 +3,7 @@
 use crate::spec::Declared;
 
 /// What is wrong with an app, found at freeze; one line per mistake.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct DefinitionError {
     /// In the order of the definition; never empty.
     pub mistakes: Vec<Mistake>,
@@ -50,6 +50,13 @@ impl std::fmt::Display for Mistake {
             write!(f, "{}: ", self.place)?;
         }
         f.write_str(&self.message)
+    }
+}
+
+/// The same text, so that `main` may return it and `unwrap` shows what to write.
+impl std::fmt::Debug for DefinitionError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the app has mistakes\n{self}")
     }
 }
 

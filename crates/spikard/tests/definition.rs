@@ -8,7 +8,7 @@
 
 use serde_json::{Value, json};
 use spikard::spec::AppSpec;
-use spikard::{App, Frozen, Path, Problem, State};
+use spikard::{App, Frozen, Json, Path, Problem, State};
 
 fn told(spec: Value) -> Vec<String> {
     let mut spec = spec;
@@ -126,6 +126,28 @@ async fn needs(_: State<String>, _: Path<i64>) -> Result<(), Problem> {
 }
 
 #[test]
+fn a_body_is_taken_once_and_where_there_is_one() {
+    async fn twice(_: Json<Value>, _: Json<Value>) {}
+    async fn once(_: Json<Value>) {}
+    let error = App::new("t", "1")
+        .post("/twice", twice)
+        .get("/none", once)
+        .freeze()
+        .unwrap_err();
+    let lines: Vec<_> = error
+        .mistakes
+        .iter()
+        .map(|one| one.message.as_str())
+        .collect();
+    assert_eq!(lines.len(), 2, "{error}");
+    assert!(lines[0].contains("takes the body twice"), "{error}");
+    assert!(
+        lines[1].contains("use post, put, patch or query"),
+        "{error}"
+    );
+}
+
+#[test]
 fn rust_apps_are_told_all_at_once() {
     let error = App::new("t", "1")
         .summary("too early")
@@ -154,4 +176,9 @@ fn rust_apps_are_told_all_at_once() {
         "{said}"
     );
     assert!(lines[3].ends_with("for a capture write \"{id}\""), "{said}");
+    // What a `main` that returns it prints, and `unwrap`.
+    assert_eq!(
+        format!("{error:?}"),
+        format!("the app has mistakes\n{said}")
+    );
 }

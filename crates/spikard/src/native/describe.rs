@@ -156,6 +156,18 @@ impl<'a> Describe<'a> {
 
     /// Declares a body of `media_type`.
     pub fn body_schema(&mut self, media_type: &str, schema: Value) {
+        let method = self.route.method.as_str();
+        if matches!(method, "GET" | "HEAD") {
+            self.mistakes.push(format!(
+                "the handler asks for a body, and {method} requests have none (RFC 9110 section 9.3.1); use post, put, patch or query"
+            ));
+        }
+        let taken = |body: &BodySpec| body.content.contains_key(media_type);
+        if self.route.body.as_ref().is_some_and(taken) {
+            self.mistakes.push(
+                "the handler takes the body twice; put both into one struct, or take one from the query".to_owned(),
+            );
+        }
         let body = self.route.body.get_or_insert_with(|| BodySpec {
             content: Map::new(),
             required: true,

@@ -5,8 +5,7 @@ use crate::DefinitionError;
 use crate::server::{self, Listen, ListenError, run};
 use std::io::{self, Write as _};
 
-/// Why an app does not run.
-#[derive(Debug)]
+/// Why an app does not run. `main` may return it: its `Debug` is its message, for a person to read.
 #[non_exhaustive]
 pub enum RunError {
     /// The app has mistakes.
@@ -24,6 +23,12 @@ impl std::fmt::Display for RunError {
             Self::Server(error) => error.fmt(f),
             Self::Output(error) => write!(f, "cannot write the app: {error}"),
         }
+    }
+}
+
+impl std::fmt::Debug for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the app does not run\n{self}")
     }
 }
 
