@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 
 /// Connections that wait to be accepted; more are refused by the kernel (which caps it at `net.core.somaxconn`).
-const BACKLOG: i32 = 4096;
+pub(super) const BACKLOG: i32 = 4096;
 
 /// Where to listen.
 ///
@@ -120,11 +120,14 @@ impl Listen {
     pub fn open(&self) -> Result<TcpListener, ListenError> {
         match self.fd {
             Some(fd) => adopt(fd),
-            None => self.bind(),
+            None => self.bind_with(listener),
         }
     }
 
-    fn bind(&self) -> Result<TcpListener, ListenError> {
+    pub(super) fn bind_with(
+        &self,
+        listener: impl Fn(SocketAddr) -> io::Result<TcpListener>,
+    ) -> Result<TcpListener, ListenError> {
         let refused = |source| ListenError::Refused {
             address: format!("{}:{}", self.host, self.port),
             source,

@@ -14,6 +14,7 @@ mod link;
 mod listen;
 mod run;
 mod service;
+mod share;
 mod transport;
 mod turn;
 mod wire;
@@ -24,6 +25,7 @@ pub use holder::{Holder, holder_of};
 pub use life::Life;
 pub use listen::{Listen, ListenError, announce_ready};
 pub use run::{RunError, run};
+pub use share::share;
 pub use wire::{Answer, request_bytes};
 
 #[cfg(test)]
