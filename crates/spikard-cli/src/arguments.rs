@@ -1,15 +1,21 @@
 //! The command line: verbs, flags and the help that teaches them. Does nothing.
 
+use crate::app::App;
+use crate::duration;
 use crate::output::Failure;
+use crate::supervisor::Plan;
 use clap::{Args, Parser, Subcommand};
 use spikard::server::Listen;
+use std::num::NonZeroUsize;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
   spikard run                     serve the app.py, main.py or Cargo project of this folder
   spikard run app.py --port 9000  serve app.py on http://127.0.0.1:9000
+  spikard run app.py --workers 4  serve it by four processes; kill -HUP reloads them one by one
   spikard run shop.web:api        serve the attribute `api` of the Python module shop.web
   spikard routes app.py           list method, path, handler and source line of each route
   spikard openapi app.py -o openapi.json
@@ -20,6 +26,25 @@ Exit codes: 0 done; 1 the app failed or is wrong; 2 the command line is wrong.";
 const APP: &str = "\
 What to serve: a Python file (`app.py`), one of its attributes (`app.py:api`), a module (`shop.web:api`), or the folder of \
 a Cargo project. Without it: app.py, main.py or Cargo.toml of this folder";
+
+const RUN: &str = "\
+Examples:
+  spikard run app.py                  one process, which is the worker itself
+  spikard run app.py --workers 4      four workers, restarted when they end, and a supervisor
+  spikard run app.py --workers auto   one for each processor
+  spikard run app.py --workers 4 --pid-file app.pid
+
+Signals of the supervisor:
+  kill -HUP $(cat app.pid)            start each worker anew, one after the other; no request is lost
+  kill -TERM $(cat app.pid)           finish the open requests, then end with exit code 0; twice: end at once
+  kill -TTIN / -TTOU $(cat app.pid)   one worker more / fewer";
+
+/// What a program may take to start when it is compiled first.
+const COMPILED: Duration = Duration::from_secs(1800);
+/// More is a typing error.
+const MOST_WORKERS: usize = 1024;
+const START: Duration = Duration::from_secs(60);
+const STOP: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Parser)]
 #[command(name = "spikard", version, about = "Runs and describes Spikard apps", after_help = EXAMPLES)]
@@ -36,11 +61,14 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Serves an app until SIGINT (Ctrl-C) or SIGTERM; open requests are finished, a second signal ends at once
+    #[command(after_help = RUN)]
     Run {
         #[arg(help = APP)]
         app: Option<String>,
         #[command(flatten)]
         listen: ListenArguments,
+        #[command(flatten)]
+        supervise: SuperviseArguments,
     },
     /// Lists the routes: method, path, handler, source line
     Routes {
@@ -94,6 +122,63 @@ impl ListenArguments {
             host: self.host.unwrap_or(environment.host),
             port: self.port.unwrap_or(environment.port),
         })
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SuperviseArguments {
+    /// Worker processes, kept running by a supervisor; `auto` for one per processor [default: $SPIKARD_WORKERS, or one
+    /// without a supervisor]
+    #[arg(short, long, value_name = "N")]
+    workers: Option<String>,
+    /// Writes the supervisor's process id to this file, and removes it at the end
+    #[arg(long, value_name = "FILE")]
+    pid_file: Option<PathBuf>,
+    /// How long a worker may take from its start to being ready [default: 60s; 30m for a Cargo project]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    start_timeout: Option<Duration>,
+    /// How long a worker may take to finish its requests; the rest is cut [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    stop_timeout: Option<Duration>,
+}
+
+impl SuperviseArguments {
+    /// None when nothing asks for a supervisor.
+    pub(crate) fn plan(self, app: &App) -> Result<Option<Plan>, Failure> {
+        let environment = std::env::var("SPIKARD_WORKERS").ok();
+        let (name, count) = match (self.workers, environment) {
+            (Some(count), _) => ("--workers", Some(count)),
+            (None, count) => ("SPIKARD_WORKERS", count),
+        };
+        let count = count.map(|text| workers(name, &text)).transpose()?;
+        let others =
+            self.pid_file.is_some() || self.start_timeout.is_some() || self.stop_timeout.is_some();
+        if count.is_none() && !others {
+            return Ok(None);
+        }
+        let start = match app {
+            App::Python(_) => START,
+            App::Cargo(_) => COMPILED,
+        };
+        Ok(Some(Plan {
+            workers: count.unwrap_or(1),
+            start: self.start_timeout.unwrap_or(start),
+            stop: self.stop_timeout.unwrap_or(STOP),
+            pid_file: self.pid_file,
+        }))
+    }
+}
+
+fn workers(name: &str, text: &str) -> Result<usize, Failure> {
+    match text.parse() {
+        Ok(count) if (1..=MOST_WORKERS).contains(&count) => Ok(count),
+        _ if text == "auto" => {
+            Ok(std::thread::available_parallelism().map_or(1, NonZeroUsize::get))
+        }
+        _ => Err(Failure::usage(format!(
+            "{name} {text:?} is no number from 1 to {MOST_WORKERS}"
+        ))
+        .advice("one worker keeps one processor busy: --workers 4, or --workers auto")),
     }
 }
 

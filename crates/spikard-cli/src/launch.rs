@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::output::Failure;
 use spikard::DefinitionError;
 use spikard::spec::AppSpec;
+use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -28,6 +29,15 @@ pub(crate) fn command(app: &App, interpreter: Option<PathBuf>) -> Command {
     }
 }
 
+/// The same for a worker whose output we pass on: Python would hold back lines that go to a pipe.
+pub(crate) fn supervised(app: &App, interpreter: Option<PathBuf>) -> Command {
+    let mut command = command(app, interpreter);
+    if matches!(app, App::Python(_)) && std::env::var_os("PYTHONUNBUFFERED").is_none() {
+        command.env("PYTHONUNBUFFERED", "1");
+    }
+    command
+}
+
 fn python() -> PathBuf {
     let active =
         std::env::var_os("VIRTUAL_ENV").map(|folder| PathBuf::from(folder).join("bin/python"));
@@ -37,8 +47,8 @@ fn python() -> PathBuf {
 }
 
 /// Why the program did not start.
-pub(crate) fn not_started(command: &Command, error: &io::Error) -> Failure {
-    let program = command.get_program().to_string_lossy();
+pub(crate) fn not_started(program: &OsStr, error: &io::Error) -> Failure {
+    let program = program.to_string_lossy();
     let failure = Failure::app(format!("cannot start {program}: {error}"));
     match (error.kind(), program.as_ref()) {
         (io::ErrorKind::NotFound, "cargo") => {
@@ -60,7 +70,7 @@ pub(crate) fn spec(app: &App, interpreter: Option<PathBuf>) -> Result<AppSpec, F
         .stderr(Stdio::inherit());
     let output = command
         .output()
-        .map_err(|error| not_started(&command, &error))?;
+        .map_err(|error| not_started(command.get_program(), &error))?;
     if !output.status.success() {
         return Err(Failure::app(format!(
             "{} was not loaded ({})",

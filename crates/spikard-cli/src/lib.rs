@@ -1,13 +1,15 @@
 //! The `spikard` command as a library: each language's package carries it, so `spikard` exists after installing any of
 //! them. Holds no interpreter: it starts one, and does the rest in Rust.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod app;
 mod arguments;
 mod describe;
+mod duration;
 mod launch;
 mod output;
 mod run;
+mod supervisor;
 
 use arguments::{Arguments, Verb};
 use clap::Parser as _;
@@ -44,7 +46,17 @@ pub fn main(args: Vec<OsString>, host: Option<&Host<'_>>) -> i32 {
 fn perform(verb: Verb, host: Option<&Host<'_>>) -> Result<i32, Failure> {
     let interpreter = host.map(|host| host.interpreter.clone());
     match verb {
-        Verb::Run { app, listen } => run::run(&app::find(app)?, &listen.listen()?, host),
+        Verb::Run {
+            app,
+            listen,
+            supervise,
+        } => {
+            let (app, listen) = (app::find(app)?, listen.listen()?);
+            match supervise.plan(&app)? {
+                Some(plan) => supervisor::supervise(&app, &listen, plan, interpreter),
+                None => run::run(&app, &listen, host),
+            }
+        }
         Verb::Routes { app, json } => describe::routes(&app::find(app)?, json, interpreter),
         Verb::Openapi {
             app,

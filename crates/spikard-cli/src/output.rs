@@ -58,6 +58,21 @@ pub(crate) fn noted(line: &str) -> String {
     format!("{label} {line}")
 }
 
+/// Says such a line.
+pub(crate) fn note(line: &str) {
+    let _ = writeln!(io::stderr(), "{}", noted(line));
+}
+
+/// What stands before each line that a worker prints.
+pub(crate) fn worker_label(terminal: bool, number: usize) -> String {
+    const COLOURS: [&str; 5] = ["36", "35", "33", "34", "32"];
+    let colour = COLOURS[number.saturating_sub(1) % COLOURS.len()];
+    format!(
+        "{} ",
+        paint(terminal, colour, &format!("worker {number} |"))
+    )
+}
+
 /// The result, on standard output, with a newline at its end. A reader that left early (`| head`) is no failure.
 pub(crate) fn print(text: &str) -> Result<i32, Failure> {
     let newline = if text.ends_with('\n') { "" } else { "\n" };

@@ -39,11 +39,11 @@ pub(crate) fn run(app: &App, listen: &Listen, host: Option<&Host<'_>>) -> Result
     }
     let mut command = launch::command(app, None);
     let error = command.envs(variables).exec();
-    Err(launch::not_started(&command, &error))
+    Err(launch::not_started(command.get_program(), &error))
 }
 
 /// What to open in a browser; `0.0.0.0` and `::` are no address to call.
-fn url(address: SocketAddr) -> String {
+pub(crate) fn url(address: SocketAddr) -> String {
     match address.ip().is_unspecified() {
         true => format!(
             "http://localhost:{} and every address of this machine",
@@ -53,7 +53,7 @@ fn url(address: SocketAddr) -> String {
     }
 }
 
-fn no_socket(error: &ListenError, app: &App, listen: &Listen) -> Failure {
+pub(crate) fn no_socket(error: &ListenError, app: &App, listen: &Listen) -> Failure {
     let failure = Failure::app(error.to_string());
     match error {
         ListenError::Busy { .. } => {

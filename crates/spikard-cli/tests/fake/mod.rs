@@ -47,6 +47,7 @@ pub(crate) fn spikard(folder: &TempDir, arguments: &[&str]) -> Command {
         "SPIKARD_EMIT",
         "SPIKARD_READY_FD",
         "SPIKARD_READY_LINE",
+        "SPIKARD_WORKERS",
     ] {
         command.env_remove(name);
     }

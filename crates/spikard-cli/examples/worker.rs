@@ -1,0 +1,26 @@
+//! The app that the supervisor's tests serve: its process id, and answers that are held back until a file appears. No
+//! example of a good app.
+
+use spikard::App;
+use std::path::Path;
+use std::time::Duration;
+
+async fn pid() -> String {
+    std::process::id().to_string()
+}
+
+async fn held() -> String {
+    let gate = std::env::var("GATE").unwrap_or_default();
+    while !Path::new(&gate).exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    pid().await
+}
+
+fn main() -> Result<(), spikard::RunError> {
+    let app = App::new("Worker", "1.0.0")
+        .get("/pid", pid)
+        .get("/held", held);
+    eprintln!("process {}", std::process::id());
+    app.run()
+}

@@ -1,0 +1,416 @@
+//! What the supervisor does next: hears what happened, gives orders. Starts, signals and reads nothing itself, and takes
+//! the time from its caller.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// A worker that served this long before it ended is started again at once.
+const STEADY: Duration = Duration::from_secs(10);
+/// The pause before the second quick restart in a row; it doubles from one to the next.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause: connections in the worker's queue wait that long.
+const LONGEST: Duration = Duration::from_secs(5);
+/// Ends in a row before being ready, of every worker, after which there is no use in going on.
+const BRAKE: u32 = 5;
+
+/// One process; never used twice.
+pub(crate) type Id = u64;
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// It says that it serves.
+    Ready(Id),
+    /// It is gone; how, in words.
+    Ended(Id, String),
+    /// SIGHUP.
+    Reload,
+    /// SIGINT or SIGTERM, by number.
+    Stop(i32),
+    /// SIGTTIN.
+    More,
+    /// SIGTTOU.
+    Fewer,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Start a process on the socket of this slot; slots count from 0.
+    Start(Id, usize),
+    /// Ask it to finish its requests and end.
+    Drain(Id),
+    /// End it at once.
+    Kill(Id),
+    /// Let go of the sockets from this slot on.
+    Close(usize),
+    /// All workers serve for the first time.
+    Announce,
+    /// Tell the person who watches.
+    Say(String),
+    /// End with this code, and with every process that is left.
+    Finish(i32),
+}
+
+/// How long a worker may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// From its start to being ready.
+    pub(crate) start: Duration,
+    /// From being asked to end to its end.
+    pub(crate) stop: Duration,
+}
+
+/// The place of one worker: a socket, and the process that serves it.
+#[derive(Debug, Default)]
+struct Slot {
+    worker: Option<Id>,
+    /// Takes over once it is ready (reload).
+    successor: Option<Id>,
+    /// When to start a worker, after a pause.
+    again: Option<Instant>,
+    /// Ends in a row soon after the start.
+    quick: u32,
+    /// Ends in a row before being ready.
+    unready: u32,
+}
+
+#[derive(Debug)]
+struct Worker {
+    slot: usize,
+    phase: Phase,
+    /// Since when it is in this phase.
+    since: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Starting,
+    Serving,
+    Leaving,
+    /// Killed for taking too long.
+    Late,
+}
+
+/// The supervisor's mind.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    limits: Limits,
+    slots: Vec<Slot>,
+    workers: BTreeMap<Id, Worker>,
+    last: Id,
+    /// A worker has been ready: the app can serve.
+    proven: bool,
+    announced: bool,
+    /// The slot whose new process the reload waits for, and those still to come.
+    reloading: Option<usize>,
+    to_reload: VecDeque<usize>,
+    stopping: bool,
+    code: i32,
+    orders: Vec<Order>,
+}
+
+impl Machine {
+    /// For this many workers, at least one.
+    pub(crate) fn new(count: usize, limits: Limits) -> Self {
+        Self {
+            limits,
+            slots: (0..count.max(1)).map(|_| Slot::default()).collect(),
+            workers: BTreeMap::new(),
+            last: 0,
+            proven: false,
+            announced: false,
+            reloading: None,
+            to_reload: VecDeque::new(),
+            stopping: false,
+            code: 0,
+            orders: Vec::new(),
+        }
+    }
+
+    /// The first worker goes first: an app that cannot start says so once, not once per worker.
+    pub(crate) fn begin(&mut self, now: Instant) -> Vec<Order> {
+        self.start_in(0, now);
+        std::mem::take(&mut self.orders)
+    }
+
+    /// Gives the orders that follow from `event`.
+    pub(crate) fn hear(&mut self, event: Event, now: Instant) -> Vec<Order> {
+        match event {
+            Event::Ready(id) => self.ready(id, now),
+            Event::Ended(id, how) => self.ended(id, &how, now),
+            Event::Stop(signal) => self.stop(signal, now),
+            _ if self.stopping || !self.proven => {}
+            Event::Reload => self.reload(now),
+            Event::More => self.more(now),
+            Event::Fewer => self.fewer(now),
+        }
+        std::mem::take(&mut self.orders)
+    }
+
+    /// Gives the orders that are due by now.
+    pub(crate) fn look(&mut self, now: Instant) -> Vec<Order> {
+        for slot in 0..self.slots.len() {
+            if self.slots[slot].again.is_some_and(|again| again <= now) {
+                self.start_in(slot, now);
+            }
+        }
+        for (&id, worker) in &mut self.workers {
+            let number = worker.slot + 1;
+            let said = match worker.phase {
+                Phase::Starting if worker.since + self.limits.start <= now => {
+                    format!(
+                        "worker {number} was not ready within {:?}",
+                        self.limits.start
+                    )
+                }
+                Phase::Leaving if worker.since + self.limits.stop <= now => {
+                    self.code = 1;
+                    format!(
+                        "worker {number} did not end within {:?}: its open requests are cut",
+                        self.limits.stop
+                    )
+                }
+                _ => continue,
+            };
+            worker.phase = Phase::Late;
+            self.orders.extend([Order::Say(said), Order::Kill(id)]);
+        }
+        std::mem::take(&mut self.orders)
+    }
+
+    /// When to look again.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let limits = self
+            .workers
+            .values()
+            .filter_map(|worker| match worker.phase {
+                Phase::Starting => Some(worker.since + self.limits.start),
+                Phase::Leaving => Some(worker.since + self.limits.stop),
+                Phase::Serving | Phase::Late => None,
+            });
+        let pauses = self.slots.iter().filter_map(|slot| slot.again);
+        limits.chain(pauses).min()
+    }
+
+    fn ready(&mut self, id: Id, now: Instant) {
+        let Some(worker) = self.workers.get_mut(&id) else {
+            return;
+        };
+        if worker.phase != Phase::Starting {
+            return;
+        }
+        (worker.phase, worker.since) = (Phase::Serving, now);
+        let index = worker.slot;
+        let slot = &mut self.slots[index];
+        slot.unready = 0;
+        if slot.successor == Some(id) {
+            slot.successor = None;
+            if let Some(old) = slot.worker.replace(id) {
+                self.drain(old, now);
+            }
+        }
+        if self.reloading == Some(index) {
+            self.reload_next(now);
+        }
+        if !self.proven {
+            self.proven = true;
+            for other in 1..self.slots.len() {
+                self.start_in(other, now);
+            }
+        }
+        if !self.announced && self.serving() == self.slots.len() {
+            self.announced = true;
+            self.orders.push(Order::Announce);
+        }
+    }
+
+    fn ended(&mut self, id: Id, how: &str, now: Instant) {
+        let Some(worker) = self.workers.remove(&id) else {
+            return;
+        };
+        if self.stopping {
+            if self.workers.is_empty() {
+                self.orders.push(Order::Finish(self.code));
+            }
+            return;
+        }
+        let slot = self.slots.get_mut(worker.slot);
+        match slot {
+            Some(slot) if slot.successor == Some(id) => {
+                slot.successor = None;
+                self.give_up_reload(worker.slot, how);
+            }
+            Some(slot) if slot.worker == Some(id) => {
+                slot.worker = slot.successor.take();
+                match slot.worker {
+                    Some(_) => self.say(format!("worker {} ended ({how})", worker.slot + 1)),
+                    None => self.lost(&worker, how, now),
+                }
+            }
+            // It was asked to.
+            _ => {}
+        }
+    }
+
+    /// A slot has no process any more.
+    fn lost(&mut self, worker: &Worker, how: &str, now: Instant) {
+        if !self.proven {
+            self.say(format!("the app did not start ({how})"));
+            return self.orders.push(Order::Finish(1));
+        }
+        let number = worker.slot + 1;
+        if self.reloading == Some(worker.slot) {
+            self.give_up_reload(worker.slot, how);
+        }
+        let slot = &mut self.slots[worker.slot];
+        match worker.phase {
+            Phase::Serving if worker.since + STEADY <= now => slot.quick = 0,
+            Phase::Serving => {}
+            _ => slot.unready += 1,
+        }
+        if self.slots.iter().all(|slot| slot.unready >= BRAKE) {
+            self.say(format!(
+                "every worker ended {BRAKE} times in a row before it was ready, the last one with {how}: giving up"
+            ));
+            return self.orders.push(Order::Finish(1));
+        }
+        let slot = &mut self.slots[worker.slot];
+        let pause = pause(slot.quick);
+        slot.quick += 1;
+        if pause.is_zero() {
+            self.say(format!("worker {number} ended ({how}): started again"));
+            self.start_in(worker.slot, now);
+        } else {
+            let times = slot.quick;
+            slot.again = Some(now + pause);
+            self.say(format!(
+                "worker {number} ended ({how}), {times} times in a row within {STEADY:?} of its start: started again in {pause:?}"
+            ));
+        }
+    }
+
+    fn reload(&mut self, now: Instant) {
+        self.to_reload = (0..self.slots.len()).collect();
+        if self.reloading.is_none() {
+            self.say("reloading, one worker after the other".to_owned());
+            self.reload_next(now);
+        }
+    }
+
+    fn reload_next(&mut self, now: Instant) {
+        self.reloading = self.to_reload.pop_front();
+        let Some(index) = self.reloading else {
+            return self.say(format!("reloaded: {}", workers(self.slots.len())));
+        };
+        if self.slots[index].worker.is_none() {
+            return self.start_in(index, now);
+        }
+        // While the old one serves on, whatever happens to the new one.
+        let id = self.start(index, now);
+        self.slots[index].successor = Some(id);
+    }
+
+    fn give_up_reload(&mut self, slot: usize, how: &str) {
+        self.reloading = None;
+        self.to_reload.clear();
+        self.say(format!(
+            "the new worker {} ended before it was ready ({how}): reload given up, the old workers serve on",
+            slot + 1
+        ));
+    }
+
+    fn stop(&mut self, signal: i32, now: Instant) {
+        if self.stopping {
+            return self.orders.push(Order::Finish(128 + signal));
+        }
+        self.stopping = true;
+        for slot in &mut self.slots {
+            slot.again = None;
+        }
+        if self.workers.is_empty() {
+            return self.orders.push(Order::Finish(self.code));
+        }
+        self.say("stopping: open requests are finished; a second signal ends at once".to_owned());
+        // Before the workers end: who comes later is refused at once, and not left waiting for nobody.
+        self.orders.push(Order::Close(0));
+        let all: Vec<Id> = self.workers.keys().copied().collect();
+        for id in all {
+            self.drain(id, now);
+        }
+    }
+
+    fn more(&mut self, now: Instant) {
+        self.slots.push(Slot::default());
+        self.say(workers(self.slots.len()));
+        self.start_in(self.slots.len() - 1, now);
+    }
+
+    fn fewer(&mut self, now: Instant) {
+        if self.slots.len() == 1 {
+            return self.say("one worker is the least".to_owned());
+        }
+        let Some(slot) = self.slots.pop() else { return };
+        let index = self.slots.len();
+        self.say(workers(index));
+        // Before its worker ends: that one empties the queue of the socket and is then the last who has it.
+        self.orders.push(Order::Close(index));
+        for id in slot.worker.into_iter().chain(slot.successor) {
+            self.drain(id, now);
+        }
+        self.to_reload.retain(|&slot| slot != index);
+        if self.reloading == Some(index) {
+            self.reload_next(now);
+        }
+    }
+
+    fn start_in(&mut self, index: usize, now: Instant) {
+        let id = self.start(index, now);
+        let slot = &mut self.slots[index];
+        (slot.worker, slot.again) = (Some(id), None);
+    }
+
+    fn start(&mut self, slot: usize, now: Instant) -> Id {
+        self.last += 1;
+        let worker = Worker {
+            slot,
+            phase: Phase::Starting,
+            since: now,
+        };
+        self.workers.insert(self.last, worker);
+        self.orders.push(Order::Start(self.last, slot));
+        self.last
+    }
+
+    /// Once: a worker that is asked twice ends at once.
+    fn drain(&mut self, id: Id, now: Instant) {
+        if let Some(worker) = self.workers.get_mut(&id)
+            && matches!(worker.phase, Phase::Starting | Phase::Serving)
+        {
+            (worker.phase, worker.since) = (Phase::Leaving, now);
+            self.orders.push(Order::Drain(id));
+        }
+    }
+
+    fn serving(&self) -> usize {
+        let serves = |worker: &&Worker| worker.phase == Phase::Serving;
+        self.workers.values().filter(serves).count()
+    }
+
+    fn say(&mut self, text: String) {
+        self.orders.push(Order::Say(text));
+    }
+}
+
+fn pause(quick: u32) -> Duration {
+    match quick {
+        0 => Duration::ZERO,
+        quick => (PAUSE * 2_u32.saturating_pow(quick - 1).min(1_000)).min(LONGEST),
+    }
+}
+
+/// `1 worker`, `2 workers`.
+pub(crate) fn workers(count: usize) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} worker{ending}")
+}

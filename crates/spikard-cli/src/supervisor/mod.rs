@@ -1,0 +1,240 @@
+//! `spikard run --workers`: holds one socket per worker and keeps a process serving each, through crashes, reloads and
+//! changes of their number. Serves nothing itself and holds no interpreter; what to do next is `machine`'s to decide.
+
+mod machine;
+mod process;
+mod signals;
+mod streams;
+#[cfg(test)]
+mod tests;
+
+use crate::app::App;
+use crate::launch;
+use crate::output::{self, Failure};
+use crate::run::{no_socket, url};
+use machine::{Event, Id, Limits, Machine, Order, workers};
+use process::Process;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use signals::Signals;
+use spikard::server::{Listen, share};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What the command line asks of the supervisor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// How many workers, at least one.
+    pub(crate) workers: usize,
+    /// From a worker's start to being ready.
+    pub(crate) start: Duration,
+    /// From asking a worker to end to its end.
+    pub(crate) stop: Duration,
+    /// Where to write our process id.
+    pub(crate) pid_file: Option<PathBuf>,
+}
+
+/// Supervises until a signal ends it, or the app cannot be kept alive; gives the exit code.
+pub(crate) fn supervise(
+    app: &App,
+    listen: &Listen,
+    plan: Plan,
+    interpreter: Option<PathBuf>,
+) -> Result<i32, Failure> {
+    let first = listen
+        .open_shared()
+        .map_err(|error| no_socket(&error, app, listen))?;
+    let _pid_file = plan.pid_file.map(PidFile::write).transpose()?;
+    let limits = Limits {
+        start: plan.start,
+        stop: plan.stop,
+    };
+    let mut supervisor = Supervisor {
+        app,
+        interpreter,
+        // Before the first worker exists, so that no signal is lost between.
+        signals: Signals::hear().map_err(broken)?,
+        machine: Machine::new(plan.workers, limits),
+        sockets: vec![first],
+        processes: BTreeMap::new(),
+        labelled: Arc::new(AtomicBool::new(plan.workers > 1)),
+    };
+    supervisor.run()
+}
+
+struct Supervisor<'a> {
+    app: &'a App,
+    interpreter: Option<PathBuf>,
+    signals: Signals,
+    machine: Machine,
+    /// One per slot.
+    sockets: Vec<TcpListener>,
+    processes: BTreeMap<Id, Process>,
+    labelled: Arc<AtomicBool>,
+}
+
+impl Supervisor<'_> {
+    fn run(&mut self) -> Result<i32, Failure> {
+        let mut orders = self.machine.begin(Instant::now());
+        loop {
+            let mut events = Vec::new();
+            for order in orders {
+                match order {
+                    Order::Finish(code) => return Ok(code),
+                    Order::Start(id, slot) => events.extend(self.start(id, slot)?),
+                    other => self.obey(other),
+                }
+            }
+            if events.is_empty() {
+                events = self.wait().map_err(broken)?;
+            }
+            let now = Instant::now();
+            orders = Vec::new();
+            for event in events {
+                orders.extend(self.machine.hear(event, now));
+            }
+            orders.extend(self.machine.look(now));
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Drain(id) => self
+                .processes
+                .get(&id)
+                .map(Process::drain)
+                .unwrap_or_default(),
+            Order::Kill(id) => self
+                .processes
+                .get_mut(&id)
+                .map(Process::kill)
+                .unwrap_or_default(),
+            Order::Close(slot) => self.sockets.truncate(slot),
+            Order::Say(text) => output::note(&text),
+            Order::Announce => self.announce(),
+            Order::Start(..) | Order::Finish(_) => {}
+        }
+    }
+
+    /// Starts a worker; an event when that failed later than at the very first time.
+    fn start(&mut self, id: Id, slot: usize) -> Result<Option<Event>, Failure> {
+        let command = launch::supervised(self.app, self.interpreter.clone());
+        let program = command.get_program().to_owned();
+        let labelled = Arc::clone(&self.labelled);
+        let started = self
+            .socket(slot)
+            .and_then(|socket| Process::start(command, socket, slot + 1, &labelled));
+        match started {
+            Ok(process) => {
+                self.processes.insert(id, process);
+                Ok(None)
+            }
+            Err(error) if id == 1 => Err(launch::not_started(&program, &error)),
+            Err(error) => Ok(Some(Event::Ended(id, format!("not started: {error}")))),
+        }
+    }
+
+    /// The socket of a slot; opened at the slot's first worker, so that no connection waits for one that is not there.
+    fn socket(&mut self, slot: usize) -> io::Result<&TcpListener> {
+        while self.sockets.len() <= slot {
+            let next = share(&self.sockets[0])?;
+            self.sockets.push(next);
+            self.labelled.store(true, Ordering::Relaxed);
+        }
+        Ok(&self.sockets[slot])
+    }
+
+    fn announce(&self) {
+        if let Some(Ok(address)) = self.sockets.first().map(TcpListener::local_addr) {
+            let count = workers(self.sockets.len());
+            output::note(&format!("{}, {count} (Ctrl-C stops)", url(address)));
+        }
+    }
+
+    /// Sleeps until something happens or is due.
+    fn wait(&mut self) -> io::Result<Vec<Event>> {
+        let due = self.machine.next();
+        let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+        let asked: Vec<Id> = {
+            let tellers = self
+                .processes
+                .iter()
+                .filter_map(|(&id, process)| Some((id, process.teller()?)));
+            let (ids, tellers): (Vec<Id>, Vec<_>) = tellers.unzip();
+            let mut polled = vec![PollFd::new(self.signals.pipe(), PollFlags::IN)];
+            polled.extend(
+                tellers
+                    .into_iter()
+                    .map(|teller| PollFd::new(teller, PollFlags::IN)),
+            );
+            match poll(&mut polled, left.map(timespec).as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let told = polled[1..]
+                .iter()
+                .zip(&ids)
+                .filter(|(fd, _)| !fd.revents().is_empty());
+            told.map(|(_, &id)| id).collect()
+        };
+        let mut events = Vec::new();
+        for id in asked {
+            if self
+                .processes
+                .get_mut(&id)
+                .is_some_and(Process::hears_ready)
+            {
+                events.push(Event::Ready(id));
+            }
+        }
+        // SIGCHLD only wakes: how many ended is not in it.
+        events.extend(self.signals.events());
+        let mut ended = Vec::new();
+        for (&id, process) in &mut self.processes {
+            if let Some(status) = process.end() {
+                ended.push(id);
+                events.push(Event::Ended(id, status.to_string()));
+            }
+        }
+        self.processes.retain(|id, _| !ended.contains(id));
+        Ok(events)
+    }
+}
+
+/// Written when we start, removed when we end.
+struct PidFile(PathBuf);
+
+impl PidFile {
+    fn write(path: PathBuf) -> Result<Self, Failure> {
+        match std::fs::write(&path, format!("{}\n", std::process::id())) {
+            Ok(()) => Ok(Self(path)),
+            Err(error) => Err(Failure::app(format!(
+                "cannot write the pid file {}: {error}",
+                path.display()
+            ))),
+        }
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    // Rounded up: waking before the time would turn in circles until it has come.
+    let duration = duration + Duration::from_millis(1);
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
+}
+
+fn broken(error: io::Error) -> Failure {
+    Failure::app(format!("cannot supervise: {error}"))
+}

@@ -1,0 +1,491 @@
+//! `spikard run --workers` with real workers (`examples/worker.rs`) under load: what is lost when one is killed, reloaded
+//! or ended. The machine's decisions are its own tests.
+#![allow(clippy::panic, reason = "a failed test")]
+
+mod fake;
+
+use fake::{folder, output, program, spikard, within_limit};
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// The command with workers that serve; its lines on standard error.
+struct Supervised {
+    child: Option<Child>,
+    address: String,
+    lines: Receiver<String>,
+    folder: TempDir,
+}
+
+impl Supervised {
+    fn start(workers: usize) -> Self {
+        let worker = PathBuf::from(env!("CARGO_BIN_EXE_spikard"))
+            .with_file_name("examples")
+            .join("worker");
+        assert!(
+            worker.exists(),
+            "cargo test -p spikard-cli builds {}",
+            worker.display()
+        );
+        let folder = folder(&format!("exec {}", worker.display()));
+        let count = workers.to_string();
+        let arguments = [
+            "run",
+            "--port",
+            "0",
+            "--workers",
+            &count,
+            "--pid-file",
+            "app.pid",
+        ];
+        let mut command = spikard(&folder, &arguments);
+        let mut child = command
+            .env("GATE", folder.path().join("gate"))
+            .spawn()
+            .expect("the command");
+        let stderr = BufReader::new(child.stderr.take().expect("standard error"));
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let mut supervised = Self {
+            child: Some(child),
+            address: String::new(),
+            lines,
+            folder,
+        };
+        let announced = supervised.line("spikard: http://");
+        let address = announced.trim_start_matches("spikard: http://");
+        supervised.address = address.split(',').next().expect("an address").to_owned();
+        supervised
+    }
+
+    /// The next line that contains `part`.
+    fn line(&self, part: &str) -> String {
+        let until = Instant::now() + LIMIT;
+        let mut seen = String::new();
+        loop {
+            match self
+                .lines
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
+            {
+                Ok(line) if line.contains(part) => return line,
+                Ok(line) => seen.push_str(&format!("{line}\n")),
+                Err(error) => panic!("no line with {part:?} ({error}):\n{seen}"),
+            }
+        }
+    }
+
+    fn send(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("it runs");
+        kill_process(fake::pid(child), signal).expect("a signal");
+    }
+
+    /// One request of a connection of its own.
+    fn pid(&self) -> Result<Pid, std::io::Error> {
+        let mut client = Client::connect(&self.address)?;
+        client.ask("/pid", "close")?;
+        Ok(number(&client.answer()?))
+    }
+
+    /// The workers that answer; asks until there are `count`.
+    fn pids(&self, count: usize) -> BTreeSet<i32> {
+        let until = Instant::now() + LIMIT;
+        let mut found = BTreeSet::new();
+        while found.len() < count {
+            assert!(
+                Instant::now() < until,
+                "{count} workers wanted, {found:?} answer"
+            );
+            found.insert(self.pid().expect("an answer").as_raw_nonzero().get());
+        }
+        found
+    }
+
+    fn resident_kilobytes(&self) -> usize {
+        let id = self.child.as_ref().expect("it runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a status");
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .expect("VmRSS");
+        line.split_whitespace()
+            .nth(1)
+            .expect("a number")
+            .parse()
+            .expect("a number")
+    }
+
+    fn end(mut self) -> ExitStatus {
+        within_limit(self.child.take().expect("it runs")).status
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // Its workers too, and before it: a stopped one would not hear that it has gone.
+            let id = child.id();
+            let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+            for worker in children.unwrap_or_default().split_whitespace() {
+                let _ = kill_process(number(worker), Signal::KILL);
+            }
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn number(body: &str) -> Pid {
+    Pid::from_raw(body.parse().expect("a pid")).expect("a pid")
+}
+
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    fn connect(address: &str) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    fn ask(&mut self, path: &str, connection: &str) -> std::io::Result<()> {
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: {connection}\r\n\r\n");
+        self.0.get_mut().write_all(request.as_bytes())
+    }
+
+    /// The body of a whole answer with status 200.
+    fn answer(&mut self) -> std::io::Result<String> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if self.0.read_line(&mut head)? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.expect("a length").parse().expect("a number")];
+        self.0.read_exact(&mut body)?;
+        Ok(String::from_utf8(body).expect("text"))
+    }
+}
+
+/// Clients that ask without pause until they are told to stop.
+struct Load {
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
+    clients: Vec<JoinHandle<Vec<String>>>,
+}
+
+impl Load {
+    /// Four clients with a connection per request, four that keep theirs.
+    fn on(supervised: &Supervised) -> Self {
+        let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let clients = (0..8).map(|client| {
+            let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
+            let address = supervised.address.clone();
+            let work = if client < 4 { ask_anew } else { ask_on };
+            std::thread::spawn(move || work(&address, &stop, &answered))
+        });
+        let clients = clients.collect();
+        Self {
+            stop,
+            answered,
+            clients,
+        }
+    }
+
+    /// Waits until this many more requests were answered.
+    fn go_on(&self, requests: usize) {
+        let until = Instant::now() + LIMIT;
+        let goal = self.answered.load(Ordering::Relaxed) + requests;
+        while self.answered.load(Ordering::Relaxed) < goal {
+            assert!(Instant::now() < until, "the load came to a halt");
+            std::thread::yield_now();
+        }
+    }
+
+    /// What failed, a list per client.
+    fn failures(self) -> Vec<Vec<String>> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.clients
+            .into_iter()
+            .map(|client| client.join().expect("a client"))
+            .collect()
+    }
+}
+
+/// A new connection for each request: neither may fail.
+fn ask_anew(address: &str, stop: &AtomicBool, answered: &AtomicUsize) -> Vec<String> {
+    let mut failures = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let outcome = Client::connect(address)
+            .map_err(|error| format!("connect: {error}"))
+            .and_then(|mut client| {
+                client
+                    .ask("/pid", "close")
+                    .and_then(|()| client.answer())
+                    .map_err(|error| format!("request: {error}"))
+            });
+        match outcome {
+            Ok(_) => _ = answered.fetch_add(1, Ordering::Relaxed),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    failures
+}
+
+/// One connection as long as it lasts. A server may close it between two requests, just when the next one is sent: then
+/// that one is sent again on a new connection, once (RFC 9112 section 9.3.1). Anything else is a failure.
+fn ask_on(address: &str, stop: &AtomicBool, answered: &AtomicUsize) -> Vec<String> {
+    let mut failures = Vec::new();
+    let mut kept: Option<Client> = None;
+    while !stop.load(Ordering::Relaxed) {
+        let reused = kept.is_some();
+        let connected = kept.take().map_or_else(|| Client::connect(address), Ok);
+        let outcome = connected.and_then(|mut client| {
+            client.ask("/pid", "keep-alive")?;
+            client.answer().map(|_| client)
+        });
+        match outcome {
+            Ok(client) => {
+                answered.fetch_add(1, Ordering::Relaxed);
+                kept = Some(client);
+            }
+            Err(_) if reused => {}
+            Err(error) => failures.push(error.to_string()),
+        }
+    }
+    failures
+}
+
+#[test]
+fn a_killed_worker_is_back_and_its_queue_is_answered() {
+    let supervised = Supervised::start(2);
+    let pids = supervised.pids(2);
+    let each = |signal| {
+        for &pid in &pids {
+            kill_process(Pid::from_raw(pid).expect("a pid"), signal).expect("a signal");
+        }
+    };
+    // Stopped, they accept nothing: all of these wait in the sockets' queues.
+    each(Signal::STOP);
+    let mut clients: Vec<Client> = (0..100)
+        .map(|_| Client::connect(&supervised.address).expect("not refused"))
+        .collect();
+    for client in &mut clients {
+        client.ask("/pid", "close").expect("not reset");
+    }
+    let killed = Instant::now();
+    each(Signal::KILL);
+    let mut answering = BTreeSet::new();
+    for client in &mut clients {
+        let pid = client.answer().expect("an answer");
+        answering.insert(number(&pid).as_raw_nonzero().get());
+    }
+    let back = killed.elapsed();
+    assert!(back < Duration::from_secs(1), "{back:?}");
+    assert!(
+        answering.is_disjoint(&pids) && answering.len() == 2,
+        "{pids:?} {answering:?}"
+    );
+    supervised.line("ended (signal: 9 (SIGKILL)): started again");
+}
+
+#[test]
+fn killing_a_worker_under_load_costs_no_more_than_what_it_was_doing() {
+    let supervised = Supervised::start(2);
+    supervised.pids(2);
+    let load = Load::on(&supervised);
+    for _ in 0..3 {
+        load.go_on(200);
+        kill_process(supervised.pid().expect("a worker"), Signal::KILL).expect("a signal");
+        supervised.line("ended (signal: 9 (SIGKILL))");
+    }
+    load.go_on(200);
+    for failures in load.failures() {
+        // A client does one thing at a time, so a kill can cut one request of it.
+        assert!(failures.len() <= 3, "{failures:?}");
+        assert!(
+            !failures
+                .iter()
+                .any(|failure| failure.starts_with("connect")),
+            "{failures:?}"
+        );
+    }
+}
+
+#[test]
+fn a_reload_under_load_loses_nothing() {
+    let supervised = Supervised::start(2);
+    let before = supervised.pids(2);
+    let load = Load::on(&supervised);
+    load.go_on(500);
+    supervised.send(Signal::HUP);
+    supervised.line("reloaded: 2 workers");
+    load.go_on(500);
+    assert_eq!(load.failures(), vec![Vec::<String>::new(); 8]);
+    let after = supervised.pids(2);
+    assert!(before.is_disjoint(&after), "{before:?} {after:?}");
+    let resident = supervised.resident_kilobytes();
+    assert!(resident <= 12 * 1024, "{resident} kB");
+}
+
+#[test]
+fn a_signal_loses_none_of_two_thousand_open_requests() {
+    let supervised = Supervised::start(2);
+    supervised.pids(2);
+    let mut clients: Vec<Client> = (0..2_000)
+        .map(|_| Client::connect(&supervised.address).expect("not refused"))
+        .collect();
+    for client in &mut clients {
+        client.ask("/held", "keep-alive").expect("sent");
+    }
+    supervised.send(Signal::TERM);
+    // Both have stopped to accept, and have everything before them that was sent.
+    let until = Instant::now() + LIMIT;
+    while TcpStream::connect(&supervised.address).is_ok() {
+        assert!(Instant::now() < until, "new connections are still let in");
+    }
+    std::fs::write(supervised.folder.path().join("gate"), "").expect("the gate opens");
+    for client in &mut clients {
+        client.answer().expect("an answer");
+    }
+    let address = supervised.address.clone();
+    assert_eq!(supervised.end().code(), Some(0));
+    TcpStream::connect(address).expect_err("nobody listens");
+}
+
+#[test]
+fn a_second_signal_ends_workers_that_are_not_done() {
+    let supervised = Supervised::start(2);
+    let mut client = Client::connect(&supervised.address).expect("a connection");
+    client.ask("/held", "close").expect("sent");
+    supervised.send(Signal::TERM);
+    supervised.line("stopping");
+    supervised.send(Signal::INT);
+    assert_eq!(supervised.end().code(), Some(130));
+}
+
+#[test]
+fn a_reload_to_an_app_that_fails_keeps_the_old_one() {
+    let supervised = Supervised::start(2);
+    let before = supervised.pids(2);
+    program(
+        &supervised.folder.path().join("bin/python"),
+        "echo 'Traceback: SyntaxError' >&2; exit 1",
+    );
+    supervised.send(Signal::HUP);
+    let error = supervised.line("Traceback");
+    assert_eq!(error, "worker 1 | Traceback: SyntaxError");
+    supervised.line("(exit status: 1): reload given up, the old workers serve on");
+    assert_eq!(supervised.pids(2), before);
+}
+
+#[test]
+fn workers_are_added_and_taken_away() {
+    let supervised = Supervised::start(1);
+    supervised.send(Signal::TTIN);
+    let both = supervised.pids(2);
+    supervised.send(Signal::TTOU);
+    supervised.line("spikard: 1 worker");
+    let until = Instant::now() + LIMIT;
+    let alive = |pid: &&i32| std::fs::exists(format!("/proc/{pid}")).unwrap_or(false);
+    while both.iter().filter(alive).count() > 1 {
+        assert!(Instant::now() < until, "both are still there");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn workers_end_with_their_supervisor() {
+    let mut supervised = Supervised::start(2);
+    let pids = supervised.pids(2);
+    supervised
+        .child
+        .take()
+        .expect("it runs")
+        .kill()
+        .expect("killed");
+    let until = Instant::now() + LIMIT;
+    while TcpStream::connect(&supervised.address).is_ok() {
+        assert!(Instant::now() < until, "{pids:?} serve on");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_pid_file_lives_as_long_as_its_supervisor() {
+    let mut supervised = Supervised::start(1);
+    let child = supervised.child.take().expect("it runs");
+    let file = supervised.folder.path().join("app.pid");
+    let text = std::fs::read_to_string(&file).expect("a pid file");
+    assert_eq!(text, format!("{}\n", child.id()));
+    kill_process(fake::pid(&child), Signal::TERM).expect("a signal");
+    assert_eq!(within_limit(child).status.code(), Some(0));
+    assert!(!file.exists());
+}
+
+#[test]
+fn an_app_that_never_starts_is_told_once_by_its_own_error() {
+    let folder = folder("echo 'Traceback: no module named shop' >&2; exit 3");
+    let started = Instant::now();
+    let (code, _, stderr) = output(&mut spikard(
+        &folder,
+        &["run", "--port", "0", "--workers", "4"],
+    ));
+    assert_eq!(
+        (code, stderr.as_str()),
+        (
+            1,
+            "worker 1 | Traceback: no module named shop\nspikard: the app did not start (exit status: 3)\n"
+        )
+    );
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
+fn a_second_supervisor_on_the_port_is_refused() {
+    let supervised = Supervised::start(2);
+    let port = supervised.address.rsplit(':').next().expect("a port");
+    let folder = folder("exit 9");
+    let (code, _, stderr) = output(&mut spikard(
+        &folder,
+        &["run", "--port", port, "--workers", "2"],
+    ));
+    assert_eq!(code, 1);
+    assert!(
+        stderr.contains("is in use by `") && stderr.contains("choose another port"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn the_number_of_workers_is_checked() {
+    for number in ["0", "-1", "many", "99999"] {
+        let argument = format!("--workers={number}");
+        let (code, _, stderr) = output(&mut spikard(&folder("exit 9"), &["run", &argument]));
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stderr.contains("from 1 to 1024"), "{stderr}");
+    }
+}

@@ -1,0 +1,135 @@
+"""`spikard run --workers` with Python workers: killed, reloaded, interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+APP = """
+import os
+from spikard import Spikard
+
+app = Spikard()
+print("loaded")
+
+@app.get("/")
+def answer() -> str:
+    return "VERSION {}".format(os.getpid())
+"""
+
+
+class Supervised:
+    """Two workers and their supervisor, stopped by its pid at the latest when the test ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self.app = folder / "app.py"
+        self.write("1")
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "spikard", "run", "app.py", "--port", "0", "--workers", "2"],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "NO_COLOR": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.heard = threading.Condition()
+        threading.Thread(target=self._listen, daemon=True).start()
+        self.port = int(self.line("http://127.0.0.1:").split("http://127.0.0.1:")[1].split(",")[0])
+
+    def write(self, version: str) -> None:
+        self.app.write_text(APP.replace("VERSION", version))
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self.heard:
+                self.lines.append(line.rstrip("\n"))
+                self.heard.notify_all()
+
+    def line(self, part: str) -> str:
+        """The first line that contains this, once it came."""
+        with self.heard:
+            found = self.heard.wait_for(lambda: [line for line in self.lines if part in line], 20)
+            assert found, self.lines
+            return found[0]
+
+    def ask(self) -> tuple[str, int]:
+        """The version and the process that answer on a new connection."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
+            answer = b""
+            while chunk := client.recv(65536):
+                answer += chunk
+        version, pid = answer.rpartition(b"\r\n\r\n")[2].decode().split()
+        return version, int(pid)
+
+    def workers(self, version: str) -> set[int]:
+        """The two processes that answer with this version, once both do and no other does."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            answers = [self.ask() for _ in range(24)]
+            pids = {pid for _, pid in answers}
+            if {answered for answered, _ in answers} == {version} and len(pids) == 2:
+                return pids
+        raise AssertionError(answers)
+
+
+@pytest.fixture
+def supervised(tmp_path: Path) -> Iterator[Supervised]:
+    supervised = Supervised(tmp_path)
+    yield supervised
+    supervised.process.kill()
+    supervised.process.wait(10)
+
+
+def test_a_killed_worker_is_back_soon_and_nobody_is_refused(supervised: Supervised) -> None:
+    before = supervised.workers("1")
+    victim = before.pop()
+    os.kill(victim, signal.SIGSTOP)  # it accepts nothing more: what comes for it waits in its queue
+    os.kill(victim, signal.SIGKILL)
+    killed = time.monotonic()
+    while (pid := supervised.ask()[1]) in before:
+        assert time.monotonic() - killed < 10
+    assert pid != victim
+    assert time.monotonic() - killed < 2, "starting an interpreter takes a tenth of that"
+    assert "(signal: 9 (SIGKILL)): started again" in supervised.line("ended")
+
+
+def test_a_reload_serves_the_new_code_and_fails_nobody(supervised: Supervised) -> None:
+    before = supervised.workers("1")
+    supervised.write("2")
+    supervised.process.send_signal(signal.SIGHUP)
+    assert before.isdisjoint(supervised.workers("2"))  # asks all the time; each answer counts
+    assert supervised.line("reloaded: 2 workers")
+
+
+def test_a_reload_to_code_that_fails_leaves_the_old_one(supervised: Supervised) -> None:
+    before = supervised.workers("1")
+    supervised.app.write_text("import nothing_like_this")
+    supervised.process.send_signal(signal.SIGHUP)
+    assert "reload given up, the old workers serve on" in supervised.line("given up")
+    assert supervised.line("ModuleNotFoundError").startswith("worker 1 | ")
+    assert supervised.workers("1") == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_all_without_a_traceback(supervised: Supervised, number: signal.Signals) -> None:
+    supervised.process.send_signal(number)
+    assert supervised.process.wait(10) == 0
+    address = f"http://127.0.0.1:{supervised.port}"
+    assert supervised.lines == [
+        "worker 1 | loaded",
+        "worker 2 | loaded",
+        f"spikard: {address}, 2 workers (Ctrl-C stops)",
+        "spikard: stopping: open requests are finished; a second signal ends at once",
+    ]
