@@ -399,17 +399,37 @@ fn a_reload_to_an_app_that_fails_keeps_the_old_one() {
 }
 
 #[test]
-fn workers_are_added_and_taken_away() {
+fn workers_are_added_and_taken_away_under_load_without_loss() {
     let supervised = Supervised::start(1);
+    let load = Load::on(&supervised);
+    load.go_on(200);
     supervised.send(Signal::TTIN);
     let both = supervised.pids(2);
     supervised.send(Signal::TTOU);
     supervised.line("spikard: 1 worker");
-    let until = Instant::now() + LIMIT;
     let alive = |pid: &&i32| std::fs::exists(format!("/proc/{pid}")).unwrap_or(false);
     while both.iter().filter(alive).count() > 1 {
-        assert!(Instant::now() < until, "both are still there");
-        std::thread::yield_now();
+        load.go_on(100);
+    }
+    load.go_on(200);
+    assert_eq!(load.failures(), vec![Vec::<String>::new(); 8]);
+}
+
+#[test]
+fn nobody_waits_for_a_worker_that_is_not_there() {
+    let supervised = Supervised::start(2);
+    let first = supervised.pids(2);
+    // The next one to start hangs before it serves.
+    program(
+        &supervised.folder.path().join("bin/python"),
+        "echo hanging >&2; exec tail -f /dev/null",
+    );
+    let dead = *first.first().expect("a worker");
+    kill_process(Pid::from_raw(dead).expect("a pid"), Signal::KILL).expect("a signal");
+    supervised.line("hanging");
+    for _ in 0..50 {
+        let pid = supervised.pid().expect("an answer").as_raw_nonzero().get();
+        assert!(first.contains(&pid) && pid != dead, "{pid}");
     }
 }
 

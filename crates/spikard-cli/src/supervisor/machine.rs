@@ -10,6 +10,8 @@ const STEADY: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause: connections in the worker's queue wait that long.
 const LONGEST: Duration = Duration::from_secs(5);
+/// From the last new connection of a socket that goes to its closing: what the clients began meanwhile is complete.
+const HANDSHAKE: Duration = Duration::from_secs(1);
 /// Ends in a row before being ready, of every worker, after which there is no use in going on.
 const BRAKE: u32 = 5;
 
@@ -36,6 +38,8 @@ pub(crate) enum Event {
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Order {
+    /// Send new connections to the sockets of these slots only; to any when there are none.
+    Spread(Vec<usize>),
     /// Start a process on the socket of this slot; slots count from 0.
     Start(Id, usize),
     /// Ask it to finish its requests and end.
@@ -69,6 +73,8 @@ struct Slot {
     successor: Option<Id>,
     /// When to start a worker, after a pause.
     again: Option<Instant>,
+    /// When to give it up (fewer workers); no new connections are sent to it until then.
+    going: Option<Instant>,
     /// Ends in a row soon after the start.
     quick: u32,
     /// Ends in a row before being ready.
@@ -107,6 +113,8 @@ pub(crate) struct Machine {
     to_reload: VecDeque<usize>,
     stopping: bool,
     code: i32,
+    /// Where new connections are sent.
+    places: Vec<usize>,
     orders: Vec<Order>,
 }
 
@@ -124,6 +132,7 @@ impl Machine {
             to_reload: VecDeque::new(),
             stopping: false,
             code: 0,
+            places: Vec::new(),
             orders: Vec::new(),
         }
     }
@@ -145,11 +154,12 @@ impl Machine {
             Event::More => self.more(now),
             Event::Fewer => self.fewer(now),
         }
-        std::mem::take(&mut self.orders)
+        self.ordered()
     }
 
     /// Gives the orders that are due by now.
     pub(crate) fn look(&mut self, now: Instant) -> Vec<Order> {
+        self.let_go(now);
         for slot in 0..self.slots.len() {
             if self.slots[slot].again.is_some_and(|again| again <= now) {
                 self.start_in(slot, now);
@@ -176,7 +186,7 @@ impl Machine {
             worker.phase = Phase::Late;
             self.orders.extend([Order::Say(said), Order::Kill(id)]);
         }
-        std::mem::take(&mut self.orders)
+        self.ordered()
     }
 
     /// When to look again.
@@ -190,7 +200,27 @@ impl Machine {
                 Phase::Serving | Phase::Late => None,
             });
         let pauses = self.slots.iter().filter_map(|slot| slot.again);
-        limits.chain(pauses).min()
+        let goings = self.slots.iter().filter_map(|slot| slot.going);
+        limits.chain(pauses).chain(goings).min()
+    }
+
+    /// The orders so far; first of all, that nobody is sent where nobody serves.
+    fn ordered(&mut self) -> Vec<Order> {
+        let serves = |id: Id| {
+            self.workers
+                .get(&id)
+                .is_some_and(|worker| worker.phase == Phase::Serving)
+        };
+        let slots = self.slots.iter().enumerate();
+        let places: Vec<usize> = slots
+            .filter(|(_, slot)| slot.going.is_none() && slot.worker.is_some_and(serves))
+            .map(|(index, _)| index)
+            .collect();
+        if !self.stopping && places != self.places {
+            self.orders.insert(0, Order::Spread(places.clone()));
+            self.places = places;
+        }
+        std::mem::take(&mut self.orders)
     }
 
     fn ready(&mut self, id: Id, now: Instant) {
@@ -291,7 +321,7 @@ impl Machine {
     }
 
     fn reload(&mut self, now: Instant) {
-        self.to_reload = (0..self.slots.len()).collect();
+        self.to_reload = (0..self.staying()).collect();
         if self.reloading.is_none() {
             self.say("reloading, one worker after the other".to_owned());
             self.reload_next(now);
@@ -301,7 +331,7 @@ impl Machine {
     fn reload_next(&mut self, now: Instant) {
         self.reloading = self.to_reload.pop_front();
         let Some(index) = self.reloading else {
-            return self.say(format!("reloaded: {}", workers(self.slots.len())));
+            return self.say(format!("reloaded: {}", workers(self.staying())));
         };
         if self.slots[index].worker.is_none() {
             return self.start_in(index, now);
@@ -341,26 +371,41 @@ impl Machine {
     }
 
     fn more(&mut self, now: Instant) {
-        self.slots.push(Slot::default());
-        self.say(workers(self.slots.len()));
-        self.start_in(self.slots.len() - 1, now);
+        let staying = self.staying();
+        self.say(workers(staying + 1));
+        match self.slots.get_mut(staying) {
+            Some(going) => going.going = None,
+            None => {
+                self.slots.push(Slot::default());
+                self.start_in(staying, now);
+            }
+        }
     }
 
     fn fewer(&mut self, now: Instant) {
-        if self.slots.len() == 1 {
-            return self.say("one worker is the least".to_owned());
+        match self.staying() {
+            0 | 1 => self.say("one worker is the least".to_owned()),
+            staying => {
+                self.slots[staying - 1].going = Some(now + HANDSHAKE);
+                self.say(workers(staying - 1));
+            }
         }
-        let Some(slot) = self.slots.pop() else { return };
-        let index = self.slots.len();
-        self.say(workers(index));
-        // Before its worker ends: that one empties the queue of the socket and is then the last who has it.
-        self.orders.push(Order::Close(index));
-        for id in slot.worker.into_iter().chain(slot.successor) {
-            self.drain(id, now);
-        }
-        self.to_reload.retain(|&slot| slot != index);
-        if self.reloading == Some(index) {
-            self.reload_next(now);
+    }
+
+    /// The slots that go are the last ones, and the last one goes first.
+    fn let_go(&mut self, now: Instant) {
+        let due = |slot: &mut Slot| slot.going.is_some_and(|going| going <= now);
+        while let Some(slot) = self.slots.pop_if(due) {
+            let index = self.slots.len();
+            // Before its worker ends: that one empties the queue of the socket and is then the last who has it.
+            self.orders.push(Order::Close(index));
+            for id in slot.worker.into_iter().chain(slot.successor) {
+                self.drain(id, now);
+            }
+            self.to_reload.retain(|&slot| slot != index);
+            if self.reloading == Some(index) {
+                self.reload_next(now);
+            }
         }
     }
 
@@ -390,6 +435,14 @@ impl Machine {
             (worker.phase, worker.since) = (Phase::Leaving, now);
             self.orders.push(Order::Drain(id));
         }
+    }
+
+    /// Slots that are not about to go.
+    fn staying(&self) -> usize {
+        self.slots
+            .iter()
+            .filter(|slot| slot.going.is_none())
+            .count()
     }
 
     fn serving(&self) -> usize {

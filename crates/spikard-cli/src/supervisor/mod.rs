@@ -16,7 +16,7 @@ use machine::{Event, Id, Limits, Machine, Order, workers};
 use process::Process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signals::Signals;
-use spikard::server::{Listen, share};
+use spikard::server::{Listen, share, spread};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpListener;
@@ -103,6 +103,8 @@ impl Supervisor<'_> {
 
     fn obey(&mut self, order: Order) {
         match order {
+            // Where the kernel cannot, connections wait in the queues of workers that are not there yet.
+            Order::Spread(slots) => _ = self.sockets.first().map(|any| spread(any, &slots)),
             Order::Drain(id) => self
                 .processes
                 .get(&id)

@@ -15,6 +15,8 @@ struct Played {
     machine: Machine,
     now: Instant,
     said: String,
+    /// Where new connections are sent, when that was ordered.
+    places: Vec<usize>,
 }
 
 impl Played {
@@ -23,6 +25,7 @@ impl Played {
             machine: Machine::new(workers, LIMITS),
             now: Instant::now(),
             said: String::new(),
+            places: Vec::new(),
         };
         let orders = played.machine.begin(played.now);
         assert_eq!(played.sort(orders), [Start(1, 0)]);
@@ -58,6 +61,7 @@ impl Played {
         let mut rest = Vec::new();
         for order in orders {
             match order {
+                Order::Spread(places) => self.places = places,
                 Order::Say(text) => self.said.push_str(&text),
                 other => rest.push(other),
             }
@@ -213,9 +217,43 @@ fn workers_come_and_go() {
     let mut played = Played::serving(1);
     assert_eq!(played.hear(Event::More), [Start(2, 1)]);
     assert_eq!(played.hear(Event::Ready(2)), []);
-    assert_eq!(played.hear(Event::Fewer), [Close(1), Drain(2)]);
+    assert_eq!(played.hear(Event::Fewer), []);
+    assert_eq!(played.said, "1 worker");
+    assert_eq!(played.places, [0], "the other gets no more connections");
+    assert_eq!(played.machine.next(), Some(played.now + SECOND));
+    assert_eq!(played.later(SECOND), [Close(1), Drain(2)]);
     assert_eq!(played.ended(2), []);
     assert_eq!(played.hear(Event::Fewer), []);
     assert_eq!(played.said, "one worker is the least");
     assert_eq!(played.hear(Event::More), [Start(3, 1)]);
+}
+
+#[test]
+fn who_is_about_to_go_may_stay() {
+    let mut played = Played::serving(3);
+    played.hear(Event::Fewer);
+    played.hear(Event::Fewer);
+    assert_eq!(played.places, [0]);
+    assert_eq!(played.hear(Event::More), []);
+    assert_eq!(
+        (played.said.as_str(), &played.places[..]),
+        ("2 workers", &[0, 1][..])
+    );
+    assert_eq!(played.later(SECOND), [Close(2), Drain(3)]);
+}
+
+#[test]
+fn connections_are_sent_where_somebody_serves() {
+    let mut played = Played::new(3);
+    for (id, places) in [(1, &[0][..]), (3, &[0, 2]), (2, &[0, 1, 2])] {
+        let orders = played.machine.hear(Event::Ready(id), played.now);
+        assert_eq!(orders[0], Order::Spread(places.to_vec()), "before all else");
+    }
+    played.ended(2);
+    assert_eq!(played.places, [0, 2]);
+    played.hear(Event::Ready(4));
+    assert_eq!(played.places, [0, 1, 2]);
+    played.hear(Event::Reload);
+    played.hear(Event::Ready(5));
+    assert_eq!(played.places, [0, 1, 2], "no gap in a reload");
 }

@@ -15,6 +15,7 @@ mod listen;
 mod run;
 mod service;
 mod share;
+mod spread;
 mod transport;
 mod turn;
 mod wire;
@@ -26,6 +27,7 @@ pub use life::Life;
 pub use listen::{Listen, ListenError, announce_ready};
 pub use run::{RunError, run};
 pub use share::share;
+pub use spread::spread;
 pub use wire::{Answer, request_bytes};
 
 #[cfg(test)]
