@@ -35,8 +35,8 @@ Examples:
   spikard run app.py --workers 4 --pid-file app.pid
 
 Signals of the supervisor:
-  kill -HUP $(cat app.pid)            start each worker anew, one after the other; no request is lost
-  kill -TERM $(cat app.pid)           finish the open requests, then end with exit code 0; twice: end at once
+  kill -HUP $(cat app.pid)            new workers, one by one; nothing is lost
+  kill -TERM $(cat app.pid)           finish open requests and end; twice: now
   kill -TTIN / -TTOU $(cat app.pid)   one worker more / fewer";
 
 /// What a program may take to start when it is compiled first.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -133,3 +134,42 @@ def test_a_signal_ends_all_without_a_traceback(supervised: Supervised, number: s
         f"spikard: {address}, 2 workers (Ctrl-C stops)",
         "spikard: stopping: open requests are finished; a second signal ends at once",
     ]
+
+
+# Becomes the leader of a session with this terminal, then the command.
+ON_TERMINAL = """
+import os, signal, sys
+os.setsid()
+os.dup2(os.open(sys.argv[1], os.O_RDWR), 0)
+if sys.argv[2] == "True":
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, *sys.argv[3:]])
+"""
+
+
+@pytest.mark.parametrize(("outlives", "told"), [(False, "stopping"), (True, "reloaded: 1 worker")])
+def test_closing_the_terminal_ends_it_unless_it_was_told_to_outlive_it(
+    tmp_path: Path, outlives: bool, told: str
+) -> None:
+    (tmp_path / "app.py").write_text(APP.replace("VERSION", "1"))
+    terminal, slave = pty.openpty()
+    command = ["-m", "spikard", "run", "--port", "0", "--workers", "1"]
+    with subprocess.Popen(
+        [sys.executable, "-c", ON_TERMINAL, os.ttyname(slave), str(outlives), *command],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "NO_COLOR": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        limit = threading.Timer(20, process.kill)
+        limit.start()
+        assert process.stderr is not None
+        assert "http://" in process.stderr.readline()
+        os.close(slave)
+        os.close(terminal)
+        assert any(told in line for line in process.stderr)
+        limit.cancel()
+        if outlives:
+            process.terminate()
+        assert process.wait(10) == 0
