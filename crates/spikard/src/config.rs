@@ -8,22 +8,30 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Largest request body in bytes (413). Default 10 MiB.
+    #[schemars(extend("x-unit" = "bytes"))]
     pub body_limit: u64,
     /// Largest header block in bytes (431). Default 64 KiB.
+    #[schemars(extend("x-unit" = "bytes"))]
     pub header_limit: usize,
     /// Most header fields (431). Default 100.
     pub header_count: usize,
     /// Longest request target in bytes (414). Default 8 KiB.
+    #[schemars(extend("x-unit" = "bytes"))]
     pub target_limit: usize,
     /// Time for a complete head in ms (408). Default 15,000.
+    #[schemars(extend("x-unit" = "ms"))]
     pub header_timeout_ms: u64,
     /// Longest pause between two pieces of a body in ms (408). Default 30,000.
+    #[schemars(extend("x-unit" = "ms"))]
     pub body_timeout_ms: u64,
     /// How long an idle kept-alive connection stays open in ms. Default 75,000.
+    #[schemars(extend("x-unit" = "ms"))]
     pub keep_alive_ms: u64,
     /// Time for a handler in ms (504); 0 for none. Default 0.
+    #[schemars(extend("x-unit" = "ms"))]
     pub handler_timeout_ms: u64,
     /// Time for open requests after SIGTERM in ms. Default 30,000.
+    #[schemars(extend("x-unit" = "ms"))]
     pub drain_timeout_ms: u64,
     /// What happens to a response that breaks its schema.
     pub egress: Egress,

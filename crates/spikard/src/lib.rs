@@ -24,6 +24,7 @@ mod request_id;
 pub mod response;
 mod router;
 pub mod server;
+pub mod settings;
 pub mod spec;
 mod template;
 

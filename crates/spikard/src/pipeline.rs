@@ -12,7 +12,7 @@ use crate::spec::AppSpec;
 use crate::{
     Body, Config, DefinitionError, Endpoint, Flow, Head, Problem, Reply, Request, Response,
 };
-use crate::{body, builtin, log, render};
+use crate::{body, builtin, log, render, settings};
 use serde::Serialize;
 use spikard_contract::{Source, Violations};
 use std::cell::Cell;
@@ -95,11 +95,13 @@ pub(crate) struct Finished {
 
 impl Frozen {
     /// Checks `spec` and compiles it; `endpoints` are found by the routes' `handler`. Every mistake is reported.
+    /// What the operator sets in the environment wins over `spec.config` ([`crate::settings`]).
     pub fn new(
         mut spec: AppSpec,
         mut endpoints: Vec<Box<dyn Endpoint>>,
     ) -> Result<Self, DefinitionError> {
         let handlers = endpoints.len();
+        let mut mistakes = settings::obey(&mut spec.config, |name| std::env::var(name).ok());
         // An app's own route takes the place of a built-in one, in whichever group it stands.
         let own = freeze::operations(&spec);
         let built_in = builtin::routes(&spec.config, handlers);
@@ -110,8 +112,13 @@ impl Frozen {
                 .filter(|route| !own.contains(&(route.method.clone(), route.path.clone()))),
         );
         let built_in = first..spec.routes.len();
-        let compiled = freeze::compile(spec, handlers, built_in)
-            .map_err(|mistakes| DefinitionError { mistakes })?;
+        let compiled = match freeze::compile(spec, handlers, built_in) {
+            Ok(compiled) if mistakes.is_empty() => compiled,
+            compiled => {
+                mistakes.extend(compiled.err().unwrap_or_default());
+                return Err(DefinitionError { mistakes });
+            }
+        };
         let Compiled {
             spec,
             routes,
