@@ -79,8 +79,9 @@ impl Schema {
     /// The hot path: is `text` JSON by RFC 8259 and valid? One pass, no tree, no allocation for ordinary schemas.
     /// `false` means "look closer": parse it and call [`Schema::validate`] for the reasons.
     pub fn accepts(&self, text: &[u8]) -> bool {
-        // ASCII is UTF-8, most texts are ASCII, and that is seen in a tenth of the time.
-        if !text.is_ascii() && std::str::from_utf8(text).is_err() {
+        // ASCII is UTF-8, most texts are ASCII, and that is seen in a tenth of the time (`is_ascii` takes half of it).
+        let ascii = text.iter().fold(0, |all, byte| all | byte) < 0x80;
+        if !ascii && std::str::from_utf8(text).is_err() {
             return false;
         }
         match accept::accept(&self.nodes, &self.plan, text) {

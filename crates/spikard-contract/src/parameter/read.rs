@@ -170,11 +170,12 @@ impl Parameter {
                 },
                 _,
             ) => {
-                let items = split(found, *separator, *trim);
-                if *simple && let Some(list) = self.quick_list(item, *node, &items) {
+                let split = separator.map(|separator| split(found, separator, *trim));
+                let items = split.as_deref().unwrap_or(found);
+                if *simple && let Some(list) = self.quick_list(item, *node, items) {
                     return list;
                 }
-                self.list(item, &items, violations)
+                self.list(item, items, violations)
             }
         }
     }
@@ -365,10 +366,7 @@ fn separator(spec: &ParameterSpec) -> (Option<char>, bool) {
 }
 
 /// The items as written; an empty text between separators is an item, an empty text alone is an empty list.
-fn split<'r>(found: &[Cow<'r, str>], separator: Option<char>, trim: bool) -> Vec<Cow<'r, str>> {
-    let Some(separator) = separator else {
-        return found.to_vec();
-    };
+fn split<'r>(found: &[Cow<'r, str>], separator: char, trim: bool) -> Vec<Cow<'r, str>> {
     let blank = |end: char| trim && (end == ' ' || end == '\t');
     let mut items = Vec::new();
     for text in found.iter().filter(|text| !text.is_empty()) {
