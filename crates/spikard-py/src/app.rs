@@ -8,7 +8,7 @@ use crate::reactor;
 use crate::route;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyType};
 use pyo3::{create_exception, intern};
 use spikard::server::Life;
 use spikard::{Frozen, server};
@@ -26,8 +26,8 @@ create_exception!(
 
 /// Classes and functions of the Python package that calls need.
 pub(crate) struct Types {
-    pub(crate) response: Obj,
-    pub(crate) problem: Obj,
+    pub(crate) response: Py<PyType>,
+    pub(crate) problem: Py<PyType>,
     pub(crate) encode: Obj,
     pub(crate) decode_error: Obj,
 }
@@ -56,8 +56,8 @@ impl App {
         py: Python<'_>,
         spec: &str,
         handlers: Vec<Bound<'_, Handler>>,
-        response: Obj,
-        problem: Obj,
+        response: Py<PyType>,
+        problem: Py<PyType>,
         encode: Obj,
     ) -> PyResult<Self> {
         let parsed = spikard_bridge::parse(spec).map_err(definition_error)?;

@@ -1,7 +1,8 @@
 //! The few calls into CPython that PyO3's safe API does not offer, or not at this price. Holds no policy.
 
+use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::{ffi, types::PyTuple};
+use pyo3::types::{PyTuple, PyType};
 use std::ptr::null_mut;
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -194,6 +195,12 @@ pub(crate) fn send(py: Python<'_>, coroutine: &Obj) -> Sent {
             ffi::PySendResult::PYGEN_ERROR => Sent::Finished(Err(PyErr::fetch(py))),
         }
     }
+}
+
+/// Is it of this class or one below? By its type alone: `isinstance` would ask every other object for `__class__`.
+pub(crate) fn is_a(value: &Bound<'_, PyAny>, class: &Py<PyType>) -> bool {
+    // SAFETY: reads a live object and a live type.
+    unsafe { ffi::PyObject_TypeCheck(value.as_ptr(), class.as_ptr().cast()) != 0 }
 }
 
 pub(crate) fn is_coroutine(value: &Bound<'_, PyAny>) -> bool {

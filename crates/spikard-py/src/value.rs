@@ -2,7 +2,7 @@
 
 use crate::app::Types;
 use crate::error::{Failure, problem_of};
-use crate::interpreter::{Obj, call1};
+use crate::interpreter::{call1, is_a};
 use crate::route::Facts;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
@@ -45,7 +45,7 @@ pub(crate) fn response(
     if value.is_none() {
         return Ok(facts.returns.nothing());
     }
-    if is_instance(value, &types.response)? {
+    if is_a(value, &types.response) {
         return explicit(py, types, facts, value);
     }
     if let Ok(text) = value.cast::<PyString>() {
@@ -54,19 +54,10 @@ pub(crate) fn response(
     if let Ok(bytes) = value.cast::<PyBytes>() {
         return Ok(facts.returns.bytes(bytes.as_bytes().to_vec()));
     }
-    if is_instance(value, &types.problem)? {
+    if is_a(value, &types.problem) {
         return Err(problem_of(py, types, value)?.into());
     }
     Ok(facts.returns.json(encode(py, types, value)?))
-}
-
-fn is_instance(value: &Bound<'_, PyAny>, class: &Obj) -> PyResult<bool> {
-    // Nearly all results are one of these, and a subclass check of a foreign class is not free.
-    if value.is_exact_instance_of::<pyo3::types::PyDict>() || value.is_exact_instance_of::<PyList>()
-    {
-        return Ok(false);
-    }
-    value.is_instance(class.bind(value.py()))
 }
 
 /// A response that says itself what it is. Text and bytes go out as they are.

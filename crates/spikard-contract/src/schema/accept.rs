@@ -122,6 +122,11 @@ impl Pass<'_, '_> {
         if shape.rules.is_none() && shape.allowed.is_none() {
             return Ok(());
         }
+        if let (Some(id), None, Some(plain)) = (shape.rules, &shape.allowed, text.plain())
+            && self.nodes[id].string.surely_accepts(plain)
+        {
+            return Ok(());
+        }
         let text = text.decode();
         let fits = shape
             .rules

@@ -41,15 +41,23 @@ impl Pattern {
         })
     }
 
-    pub(crate) fn accepts(&self, text: &str) -> bool {
+    /// The part of [`Self::accepts`] that needs no characters.
+    pub(crate) fn surely_accepts(&self, text: &[u8]) -> bool {
         match &self.engine {
             Engine::Fixed(classes) => {
                 text.len() == classes.len()
                     && text
-                        .bytes()
+                        .iter()
                         .zip(classes)
-                        .all(|(byte, class)| byte < 128 && class >> byte & 1 == 1)
+                        .all(|(&byte, class)| byte < 128 && class >> byte & 1 == 1)
             }
+            Engine::Linear(_) | Engine::Backtracking(_) => false,
+        }
+    }
+
+    pub(crate) fn accepts(&self, text: &str) -> bool {
+        match &self.engine {
+            Engine::Fixed(_) => self.surely_accepts(text.as_bytes()),
             Engine::Linear(regex) => regex.is_match(text),
             Engine::Backtracking(regex) => regex.find(text).is_some(),
         }

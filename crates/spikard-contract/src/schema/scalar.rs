@@ -107,6 +107,19 @@ impl StringRules {
             && self.format.is_none_or(|format| (format.accepts)(text))
     }
 
+    /// Accepts this text, whatever its characters beyond ASCII are: true for most that are fine, without decoding them.
+    #[inline]
+    pub(crate) fn surely_accepts(&self, text: &[u8]) -> bool {
+        let bytes = text.len() as u64;
+        self.min_length.is_none_or(|least| bytes / 4 >= least)
+            && self.max_length.is_none_or(|most| bytes <= most)
+            && self
+                .pattern
+                .as_ref()
+                .is_none_or(|pattern| pattern.surely_accepts(text))
+            && self.format.is_none()
+    }
+
     /// Says nothing, so a string need not be decoded.
     pub(crate) fn is_empty(&self) -> bool {
         self.min_length.is_none()
