@@ -27,17 +27,7 @@ pub fn build<G: Guest>(
         ))
     };
     let endpoints = callables.into_iter().map(endpoint).collect();
-    match read(text) {
-        Ok(spec) => Frozen::new(spec, endpoints).map(Rc::new),
-        Err(Unread {
-            mut mistakes,
-            sound,
-        }) => {
-            let more = sound.and_then(|spec| Frozen::new(*spec, endpoints).err());
-            mistakes.extend(more.into_iter().flat_map(|error| error.mistakes));
-            Err(DefinitionError { mistakes })
-        }
-    }
+    Frozen::new(parse(text)?, endpoints).map(Rc::new)
 }
 
 /// Reads an AppSpec.
@@ -53,18 +43,8 @@ pub fn build<G: Guest>(
 ///
 /// # Errors
 /// Every field that is unknown or has a bad value, with its JSON Pointer (RFC 6901) and, inside a route, the place where
-/// its handler was declared.
+/// its handler was declared. With them come the mistakes that a freeze finds in the rest of the app.
 pub fn parse(text: &str) -> Result<AppSpec, DefinitionError> {
-    read(text).map_err(|Unread { mistakes, .. }| DefinitionError { mistakes })
-}
-
-/// What is wrong with a text, and the app without what is wrong, so that the freeze can look at the rest.
-struct Unread {
-    mistakes: Vec<Mistake>,
-    sound: Option<Box<AppSpec>>,
-}
-
-fn read(text: &str) -> Result<AppSpec, Unread> {
     let mut value = text_json::parse(text.as_bytes()).map_err(|error| {
         let place = format!("line {} column {}", error.line, error.column);
         only(format!(
@@ -78,24 +58,28 @@ fn read(text: &str) -> Result<AppSpec, Unread> {
     );
     let mut violations = Violations::default();
     compiled.validate(&value, Source::Body, "", &mut violations);
-    let mistakes = mistakes(&schema, &value, &violations.list);
+    let mut mistakes = mistakes(&schema, &value, &violations.list);
     if mistakes.is_empty() {
         // What the schema cannot say (a number too large for its type) is found here.
         return serde_json::from_value(value)
             .map_err(|error| only(format!("the AppSpec is wrong: {error}")));
     }
+    // What is left is looked at as an app, so that nobody mends one half and then hears of the other.
     for violation in &violations.list {
         leave_out(&mut value, &violation.pointer);
     }
     drop_nulls(&mut value);
-    let sound = serde_json::from_value(value).ok().map(Box::new);
-    Err(Unread { mistakes, sound })
+    if let Ok(sound) = serde_json::from_value(value)
+        && let Err(more) = Frozen::without_handlers(sound)
+    {
+        mistakes.extend(more.mistakes);
+    }
+    Err(DefinitionError { mistakes })
 }
 
-fn only(message: String) -> Unread {
-    Unread {
+fn only(message: String) -> DefinitionError {
+    DefinitionError {
         mistakes: vec![Mistake::of_app(message)],
-        sound: None,
     }
 }
 
