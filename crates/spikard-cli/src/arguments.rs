@@ -1,9 +1,9 @@
 //! The command line: verbs, flags and the help that teaches them. Does nothing.
 
 use crate::app::App;
-use crate::duration;
 use crate::output::Failure;
-use crate::supervisor::Plan;
+use crate::quantity;
+use crate::supervisor::{Limits, Plan};
 use clap::{Args, Parser, Subcommand};
 use spikard::server::Listen;
 use std::num::NonZeroUsize;
@@ -43,6 +43,7 @@ Signals of the supervisor:
 const COMPILED: Duration = Duration::from_secs(1800);
 /// More is a typing error.
 const MOST_WORKERS: usize = 1024;
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(60);
 
@@ -135,11 +136,17 @@ pub(crate) struct SuperviseArguments {
     #[arg(long, value_name = "FILE")]
     pid_file: Option<PathBuf>,
     /// How long a worker may take from its start to being ready [default: 60s; 30m for a Cargo project]
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = quantity::duration)]
     start_timeout: Option<Duration>,
     /// How long a worker may take to finish its requests; the rest is cut [default: 60s]
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = quantity::duration)]
     stop_timeout: Option<Duration>,
+    /// Replaces a worker that has served this long, ±10 % so that not all go at once; no request is lost [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = quantity::duration)]
+    max_lifetime: Option<Duration>,
+    /// Replaces a worker that holds more resident memory than this, looked at every second [default: never]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
+    max_memory: Option<u64>,
 }
 
 impl SuperviseArguments {
@@ -151,10 +158,14 @@ impl SuperviseArguments {
             (None, count) => ("SPIKARD_WORKERS", count),
         };
         let count = count.map(|text| workers(name, &text)).transpose()?;
-        let others =
-            self.pid_file.is_some() || self.start_timeout.is_some() || self.stop_timeout.is_some();
-        if count.is_none() && !others {
+        let others = self.pid_file.is_some() || self.max_memory.is_some();
+        let times = [self.start_timeout, self.stop_timeout, self.max_lifetime];
+        if count.is_none() && !others && times == [None; 3] {
             return Ok(None);
+        }
+        if self.max_lifetime.is_some_and(|life| life < SHORTEST_LIFE) {
+            return Err(Failure::usage("--max-lifetime is less than a second")
+                .advice("it is meant for hours: --max-lifetime 12h"));
         }
         let start = match app {
             App::Python(_) => START,
@@ -162,8 +173,12 @@ impl SuperviseArguments {
         };
         Ok(Some(Plan {
             workers: count.unwrap_or(1),
-            start: self.start_timeout.unwrap_or(start),
-            stop: self.stop_timeout.unwrap_or(STOP),
+            limits: Limits {
+                start: self.start_timeout.unwrap_or(start),
+                stop: self.stop_timeout.unwrap_or(STOP),
+                life: self.max_lifetime,
+            },
+            max_memory: self.max_memory,
             pid_file: self.pid_file,
         }))
     }

@@ -5,9 +5,9 @@
 mod app;
 mod arguments;
 mod describe;
-mod duration;
 mod launch;
 mod output;
+mod quantity;
 mod run;
 mod supervisor;
 

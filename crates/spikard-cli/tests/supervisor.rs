@@ -30,6 +30,10 @@ struct Supervised {
 
 impl Supervised {
     fn start(workers: usize) -> Self {
+        Self::with(workers, &[])
+    }
+
+    fn with(workers: usize, options: &[&str]) -> Self {
         let worker = PathBuf::from(env!("CARGO_BIN_EXE_spikard"))
             .with_file_name("examples")
             .join("worker");
@@ -40,15 +44,9 @@ impl Supervised {
         );
         let folder = folder(&format!("exec {}", worker.display()));
         let count = workers.to_string();
-        let arguments = [
-            "run",
-            "--port",
-            "0",
-            "--workers",
-            &count,
-            "--pid-file",
-            "app.pid",
-        ];
+        let mut arguments = vec!["run", "--port", "0", "--pid-file", "app.pid"];
+        arguments.extend(["--workers", &count]);
+        arguments.extend(options);
         let mut command = spikard(&folder, &arguments);
         let mut child = command
             .env("GATE", folder.path().join("gate"))
@@ -416,6 +414,19 @@ fn workers_are_added_and_taken_away_under_load_without_loss() {
 }
 
 #[test]
+fn a_worker_that_holds_too_much_is_replaced_without_loss() {
+    let supervised = Supervised::with(1, &["--max-memory", "1MB"]);
+    let load = Load::on(&supervised);
+    let first = supervised.pid().expect("an answer");
+    supervised.line(" MB of memory: replaced");
+    while supervised.pid().expect("an answer") == first {
+        load.go_on(1);
+    }
+    load.go_on(200);
+    assert_eq!(load.failures(), vec![Vec::<String>::new(); 8]);
+}
+
+#[test]
 fn nobody_waits_for_a_worker_that_is_not_there() {
     let supervised = Supervised::start(2);
     let first = supervised.pids(2);
@@ -501,11 +512,15 @@ fn a_second_supervisor_on_the_port_is_refused() {
 }
 
 #[test]
-fn the_number_of_workers_is_checked() {
+fn wrong_numbers_are_usage_errors() {
     for number in ["0", "-1", "many", "99999"] {
         let argument = format!("--workers={number}");
         let (code, _, stderr) = output(&mut spikard(&folder("exit 9"), &["run", &argument]));
         assert_eq!(code, 2, "{stderr}");
         assert!(stderr.contains("from 1 to 1024"), "{stderr}");
+    }
+    for option in ["--max-lifetime=0s", "--max-memory=1", "--stop-timeout=soon"] {
+        let (code, _, stderr) = output(&mut spikard(&folder("exit 9"), &["run", option]));
+        assert_eq!(code, 2, "{stderr}");
     }
 }

@@ -1,6 +1,10 @@
 //! What the supervisor does next: hears what happened, gives orders. Starts, signals and reads nothing itself, and takes
 //! the time from its caller.
 
+mod reload;
+
+use super::orders::{Event, Id, Limits, Order};
+use reload::spread_out;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -14,56 +18,6 @@ const LONGEST: Duration = Duration::from_secs(5);
 const HANDSHAKE: Duration = Duration::from_secs(1);
 /// Ends in a row before being ready, of every worker, after which there is no use in going on.
 const BRAKE: u32 = 5;
-
-/// One process; never used twice.
-pub(crate) type Id = u64;
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// It says that it serves.
-    Ready(Id),
-    /// It is gone; how, in words.
-    Ended(Id, String),
-    /// SIGHUP.
-    Reload,
-    /// SIGINT or SIGTERM, by number.
-    Stop(i32),
-    /// SIGTTIN.
-    More,
-    /// SIGTTOU.
-    Fewer,
-}
-
-/// What to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Send new connections to the sockets of these slots only; to any when there are none.
-    Spread(Vec<usize>),
-    /// Start a process on the socket of this slot; slots count from 0.
-    Start(Id, usize),
-    /// Ask it to finish its requests and end.
-    Drain(Id),
-    /// End it at once.
-    Kill(Id),
-    /// Let go of the sockets from this slot on.
-    Close(usize),
-    /// All workers serve for the first time.
-    Announce,
-    /// Tell the person who watches.
-    Say(String),
-    /// End with this code, and with every process that is left.
-    Finish(i32),
-}
-
-/// How long a worker may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limits {
-    /// From its start to being ready.
-    pub(crate) start: Duration,
-    /// From being asked to end to its end.
-    pub(crate) stop: Duration,
-}
 
 /// The place of one worker: a socket, and the process that serves it.
 #[derive(Debug, Default)]
@@ -87,6 +41,8 @@ struct Worker {
     phase: Phase,
     /// Since when it is in this phase.
     since: Instant,
+    /// When to replace it.
+    until: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +67,8 @@ pub(crate) struct Machine {
     /// The slot whose new process the reload waits for, and those still to come.
     reloading: Option<usize>,
     to_reload: VecDeque<usize>,
+    /// The reload was asked for, so its end is told.
+    reload_asked: bool,
     stopping: bool,
     code: i32,
     /// Where new connections are sent.
@@ -130,6 +88,7 @@ impl Machine {
             announced: false,
             reloading: None,
             to_reload: VecDeque::new(),
+            reload_asked: false,
             stopping: false,
             code: 0,
             places: Vec::new(),
@@ -150,6 +109,7 @@ impl Machine {
             Event::Ended(id, how) => self.ended(id, &how, now),
             Event::Stop(signal) => self.stop(signal, now),
             _ if self.stopping || !self.proven => {}
+            Event::Heavy(id, how) => self.heavy(id, &how, now),
             Event::Reload => self.reload(now),
             Event::More => self.more(now),
             Event::Fewer => self.fewer(now),
@@ -160,6 +120,7 @@ impl Machine {
     /// Gives the orders that are due by now.
     pub(crate) fn look(&mut self, now: Instant) -> Vec<Order> {
         self.let_go(now);
+        self.replace_old(now);
         for slot in 0..self.slots.len() {
             if self.slots[slot].again.is_some_and(|again| again <= now) {
                 self.start_in(slot, now);
@@ -197,7 +158,8 @@ impl Machine {
             .filter_map(|worker| match worker.phase {
                 Phase::Starting => Some(worker.since + self.limits.start),
                 Phase::Leaving => Some(worker.since + self.limits.stop),
-                Phase::Serving | Phase::Late => None,
+                Phase::Serving => worker.until,
+                Phase::Late => None,
             });
         let pauses = self.slots.iter().filter_map(|slot| slot.again);
         let goings = self.slots.iter().filter_map(|slot| slot.going);
@@ -231,6 +193,7 @@ impl Machine {
             return;
         }
         (worker.phase, worker.since) = (Phase::Serving, now);
+        worker.until = self.limits.life.map(|life| now + spread_out(life, id));
         let index = worker.slot;
         let slot = &mut self.slots[index];
         slot.unready = 0;
@@ -320,36 +283,6 @@ impl Machine {
         }
     }
 
-    fn reload(&mut self, now: Instant) {
-        self.to_reload = (0..self.staying()).collect();
-        if self.reloading.is_none() {
-            self.say("reloading, one worker after the other".to_owned());
-            self.reload_next(now);
-        }
-    }
-
-    fn reload_next(&mut self, now: Instant) {
-        self.reloading = self.to_reload.pop_front();
-        let Some(index) = self.reloading else {
-            return self.say(format!("reloaded: {}", workers(self.staying())));
-        };
-        if self.slots[index].worker.is_none() {
-            return self.start_in(index, now);
-        }
-        // While the old one serves on, whatever happens to the new one.
-        let id = self.start(index, now);
-        self.slots[index].successor = Some(id);
-    }
-
-    fn give_up_reload(&mut self, slot: usize, how: &str) {
-        self.reloading = None;
-        self.to_reload.clear();
-        self.say(format!(
-            "the new worker {} ended before it was ready ({how}): reload given up, the old workers serve on",
-            slot + 1
-        ));
-    }
-
     fn stop(&mut self, signal: i32, now: Instant) {
         if self.stopping {
             return self.orders.push(Order::Finish(128 + signal));
@@ -421,6 +354,7 @@ impl Machine {
             slot,
             phase: Phase::Starting,
             since: now,
+            until: None,
         };
         self.workers.insert(self.last, worker);
         self.orders.push(Order::Start(self.last, slot));

@@ -2,6 +2,8 @@
 //! changes of their number. Serves nothing itself and holds no interpreter; what to do next is `machine`'s to decide.
 
 mod machine;
+mod memory;
+mod orders;
 mod process;
 mod signals;
 mod streams;
@@ -12,7 +14,10 @@ use crate::app::App;
 use crate::launch;
 use crate::output::{self, Failure};
 use crate::run::{no_socket, url};
-use machine::{Event, Id, Limits, Machine, Order, workers};
+use machine::{Machine, workers};
+use memory::Memory;
+pub(crate) use orders::Limits;
+use orders::{Event, Id, Order};
 use process::Process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signals::Signals;
@@ -30,10 +35,10 @@ use std::time::{Duration, Instant};
 pub(crate) struct Plan {
     /// How many workers, at least one.
     pub(crate) workers: usize,
-    /// From a worker's start to being ready.
-    pub(crate) start: Duration,
-    /// From asking a worker to end to its end.
-    pub(crate) stop: Duration,
+    /// What a worker may take.
+    pub(crate) limits: Limits,
+    /// Resident bytes above which a worker is replaced.
+    pub(crate) max_memory: Option<u64>,
     /// Where to write our process id.
     pub(crate) pid_file: Option<PathBuf>,
 }
@@ -49,18 +54,15 @@ pub(crate) fn supervise(
         .open_shared()
         .map_err(|error| no_socket(&error, app, listen))?;
     let _pid_file = plan.pid_file.map(PidFile::write).transpose()?;
-    let limits = Limits {
-        start: plan.start,
-        stop: plan.stop,
-    };
     let mut supervisor = Supervisor {
         app,
         interpreter,
         // Before the first worker exists, so that no signal is lost between.
         signals: Signals::hear().map_err(broken)?,
-        machine: Machine::new(plan.workers, limits),
+        machine: Machine::new(plan.workers, plan.limits),
         sockets: vec![first],
         processes: BTreeMap::new(),
+        memory: plan.max_memory.map(Memory::watch),
         labelled: Arc::new(AtomicBool::new(plan.workers > 1)),
     };
     supervisor.run()
@@ -74,6 +76,7 @@ struct Supervisor<'a> {
     /// One per slot.
     sockets: Vec<TcpListener>,
     processes: BTreeMap<Id, Process>,
+    memory: Option<Memory>,
     labelled: Arc<AtomicBool>,
 }
 
@@ -159,7 +162,8 @@ impl Supervisor<'_> {
 
     /// Sleeps until something happens or is due.
     fn wait(&mut self) -> io::Result<Vec<Event>> {
-        let due = self.machine.next();
+        let look = self.memory.as_ref().map(Memory::next);
+        let due = self.machine.next().into_iter().chain(look).min();
         let left = due.map(|due| due.saturating_duration_since(Instant::now()));
         let asked: Vec<Id> = {
             let tellers = self
@@ -192,6 +196,13 @@ impl Supervisor<'_> {
             {
                 events.push(Event::Ready(id));
             }
+        }
+        if let Some(memory) = &mut self.memory {
+            let workers = self
+                .processes
+                .iter()
+                .map(|(&id, process)| (id, process.id()));
+            events.extend(memory.look(Instant::now(), workers));
         }
         // SIGCHLD only wakes: how many ended is not in it.
         events.extend(self.signals.events());

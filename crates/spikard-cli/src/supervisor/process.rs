@@ -48,6 +48,11 @@ impl Process {
         })
     }
 
+    /// Its number.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What to poll for its word, while that is awaited.
     pub(super) fn teller(&self) -> Option<&PipeReader> {
         self.ready.as_ref()

@@ -1,6 +1,6 @@
 //! The signals that a supervisor heeds, as events. Decides nothing.
 
-use super::machine::Event;
+use super::orders::Event;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGTTIN, SIGTTOU};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;

@@ -1,6 +1,7 @@
 #![allow(clippy::panic, reason = "a failed test")]
 
-use super::machine::{Event, Limits, Machine, Order};
+use super::machine::Machine;
+use super::orders::{Event, Limits, Order};
 use Order::{Announce, Close, Drain, Finish, Kill, Start};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const LIMITS: Limits = Limits {
     start: Duration::from_secs(60),
     stop: Duration::from_secs(30),
+    life: None,
 };
 
 /// A machine with its clock; what it says is kept apart from what it orders.
@@ -21,8 +23,12 @@ struct Played {
 
 impl Played {
     fn new(workers: usize) -> Self {
+        Self::within(workers, LIMITS)
+    }
+
+    fn within(workers: usize, limits: Limits) -> Self {
         let mut played = Self {
-            machine: Machine::new(workers, LIMITS),
+            machine: Machine::new(workers, limits),
             now: Instant::now(),
             said: String::new(),
             places: Vec::new(),
@@ -256,4 +262,50 @@ fn connections_are_sent_where_somebody_serves() {
     played.hear(Event::Reload);
     played.hear(Event::Ready(5));
     assert_eq!(played.places, [0, 1, 2], "no gap in a reload");
+}
+
+#[test]
+fn workers_are_replaced_when_they_are_old_at_different_times() {
+    let life = Some(100 * SECOND);
+    let mut played = Played::within(2, Limits { life, ..LIMITS });
+    let start = played.now;
+    played.hear(Event::Ready(1));
+    played.hear(Event::Ready(2));
+    let mut replaced = Vec::new();
+    for next in [3, 4] {
+        let due = played.machine.next().expect("the end of a life");
+        let age = due - start;
+        assert!((90 * SECOND..=110 * SECOND).contains(&age), "{age:?}");
+        let [Start(id, slot)] = played.later(due - played.now)[..] else {
+            panic!("a successor")
+        };
+        assert_eq!(id, next);
+        assert!(
+            played.said.contains("has served for about 100s: replaced"),
+            "{}",
+            played.said
+        );
+        assert!(matches!(played.hear(Event::Ready(id))[..], [Drain(_)]));
+        assert_eq!(played.said, "", "nobody asked for a reload");
+        replaced.push((slot, age));
+        let old = if slot == 0 { 1 } else { 2 };
+        assert_eq!(played.ended(old), []);
+    }
+    assert!(
+        replaced[0].0 != replaced[1].0 && replaced[0].1 < replaced[1].1,
+        "{replaced:?}"
+    );
+}
+
+#[test]
+fn a_heavy_worker_is_replaced_once() {
+    let mut played = Played::serving(2);
+    let heavy = |id| Event::Heavy(id, "holds 9 MB of memory".to_owned());
+    assert_eq!(played.hear(heavy(2)), [Start(3, 1)]);
+    assert_eq!(played.said, "worker 2 holds 9 MB of memory: replaced");
+    assert_eq!(played.hear(heavy(2)), []);
+    assert_eq!(played.hear(heavy(1)), [], "one after the other");
+    assert_eq!(played.hear(Event::Ready(3)), [Drain(2), Start(4, 0)]);
+    assert_eq!(played.hear(heavy(2)), [], "it is leaving");
+    assert_eq!(played.hear(Event::Ready(4)), [Drain(1)]);
 }
