@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
@@ -34,6 +35,10 @@ impl Supervised {
     }
 
     fn with(workers: usize, options: &[&str]) -> Self {
+        Self::in_environment(workers, options, &[])
+    }
+
+    fn in_environment(workers: usize, options: &[&str], variables: &[(&str, &str)]) -> Self {
         let worker = PathBuf::from(env!("CARGO_BIN_EXE_spikard"))
             .with_file_name("examples")
             .join("worker");
@@ -50,6 +55,7 @@ impl Supervised {
         let mut command = spikard(&folder, &arguments);
         let mut child = command
             .env("GATE", folder.path().join("gate"))
+            .envs(variables.iter().copied())
             .spawn()
             .expect("the command");
         let stderr = BufReader::new(child.stderr.take().expect("standard error"));
@@ -424,6 +430,38 @@ fn a_worker_that_holds_too_much_is_replaced_without_loss() {
     }
     load.go_on(200);
     assert_eq!(load.failures(), vec![Vec::<String>::new(); 8]);
+}
+
+#[test]
+fn a_service_manager_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&path).expect("a socket");
+    manager.set_read_timeout(Some(LIMIT)).expect("a limit");
+    let next = |beginning: &str| {
+        let mut message = [0; 256];
+        loop {
+            let length = manager.recv(&mut message).expect("a message");
+            let text = String::from_utf8_lossy(&message[..length]);
+            if text.starts_with(beginning) {
+                return text.into_owned();
+            }
+            assert_eq!(text, "WATCHDOG=1", "{beginning} wanted");
+        }
+    };
+    let path = path.to_str().expect("text");
+    let variables = [("NOTIFY_SOCKET", path), ("WATCHDOG_USEC", "100000")];
+    let supervised = Supervised::in_environment(1, &[], &variables);
+    next("READY=1");
+    next("WATCHDOG=1");
+    supervised.send(Signal::HUP);
+    assert!(next("RELOADING=1").contains("\nMONOTONIC_USEC="));
+    next("READY=1");
+    let worker = supervised.pid().expect("an answer").as_raw_nonzero();
+    let environment = std::fs::read(format!("/proc/{worker}/environ")).expect("an environment");
+    assert!(!String::from_utf8_lossy(&environment).contains("NOTIFY_SOCKET"));
+    supervised.send(Signal::TERM);
+    next("STOPPING=1");
 }
 
 #[test]

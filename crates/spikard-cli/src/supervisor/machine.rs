@@ -3,7 +3,7 @@
 
 mod reload;
 
-use super::orders::{Event, Id, Limits, Order};
+use super::orders::{Event, Id, Limits, Order, State};
 use reload::spread_out;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -214,7 +214,8 @@ impl Machine {
         }
         if !self.announced && self.serving() == self.slots.len() {
             self.announced = true;
-            self.orders.push(Order::Announce);
+            self.orders
+                .extend([Order::Announce, Order::Tell(State::Ready)]);
         }
     }
 
@@ -288,6 +289,7 @@ impl Machine {
             return self.orders.push(Order::Finish(128 + signal));
         }
         self.stopping = true;
+        self.orders.push(Order::Tell(State::Stopping));
         for slot in &mut self.slots {
             slot.again = None;
         }

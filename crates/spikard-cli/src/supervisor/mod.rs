@@ -3,6 +3,7 @@
 
 mod machine;
 mod memory;
+mod notify;
 mod orders;
 mod process;
 mod signals;
@@ -16,6 +17,7 @@ use crate::output::{self, Failure};
 use crate::run::{no_socket, url};
 use machine::{Machine, workers};
 use memory::Memory;
+use notify::Notify;
 pub(crate) use orders::Limits;
 use orders::{Event, Id, Order};
 use process::Process;
@@ -62,6 +64,7 @@ pub(crate) fn supervise(
         machine: Machine::new(plan.workers, plan.limits),
         sockets: vec![first],
         processes: BTreeMap::new(),
+        notify: Notify::from_env().map_err(broken)?,
         memory: plan.max_memory.map(Memory::watch),
         labelled: Arc::new(AtomicBool::new(plan.workers > 1)),
     };
@@ -76,6 +79,7 @@ struct Supervisor<'a> {
     /// One per slot.
     sockets: Vec<TcpListener>,
     processes: BTreeMap<Id, Process>,
+    notify: Notify,
     memory: Option<Memory>,
     labelled: Arc<AtomicBool>,
 }
@@ -121,6 +125,7 @@ impl Supervisor<'_> {
             Order::Close(slot) => self.sockets.truncate(slot),
             Order::Say(text) => output::note(&text),
             Order::Announce => self.announce(),
+            Order::Tell(state) => self.notify.tell(state),
             Order::Start(..) | Order::Finish(_) => {}
         }
     }
@@ -163,7 +168,13 @@ impl Supervisor<'_> {
     /// Sleeps until something happens or is due.
     fn wait(&mut self) -> io::Result<Vec<Event>> {
         let look = self.memory.as_ref().map(Memory::next);
-        let due = self.machine.next().into_iter().chain(look).min();
+        let due = self
+            .machine
+            .next()
+            .into_iter()
+            .chain(look)
+            .chain(self.notify.next())
+            .min();
         let left = due.map(|due| due.saturating_duration_since(Instant::now()));
         let asked: Vec<Id> = {
             let tellers = self
@@ -197,6 +208,7 @@ impl Supervisor<'_> {
                 events.push(Event::Ready(id));
             }
         }
+        self.notify.look(Instant::now());
         if let Some(memory) = &mut self.memory {
             let workers = self
                 .processes

@@ -39,10 +39,23 @@ pub(crate) enum Order {
     Close(usize),
     /// All workers serve for the first time.
     Announce,
+    /// Tell the service manager.
+    Tell(State),
     /// Tell the person who watches.
     Say(String),
     /// End with this code, and with every process that is left.
     Finish(i32),
+}
+
+/// What a service manager wants to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// All workers serve; also at the end of a reload, however it went.
+    Ready,
+    /// A reload was asked for.
+    Reloading,
+    /// The end was asked for.
+    Stopping,
 }
 
 /// How long a worker may take, and last.

@@ -1,5 +1,6 @@
 //! One worker process: its start on a socket, its word that it serves, its signals, its end. Decides nothing.
 
+use super::notify;
 use super::streams::Streams;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
@@ -38,6 +39,9 @@ impl Process {
             .stderr(Stdio::piped())
             // Ctrl-C of a terminal is the supervisor's to pass on: a worker that hears it twice ends at once.
             .process_group(0);
+        for variable in notify::VARIABLES {
+            command.env_remove(variable);
+        }
         inherit(&mut command, [socket.as_raw_fd(), teller.as_raw_fd()]);
         let mut child = command.spawn()?;
         let streams = Streams::pass_on(&mut child, number, labelled);

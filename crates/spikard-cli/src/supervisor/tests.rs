@@ -1,7 +1,7 @@
 #![allow(clippy::panic, reason = "a failed test")]
 
 use super::machine::Machine;
-use super::orders::{Event, Limits, Order};
+use super::orders::{Event, Limits, Order, State};
 use Order::{Announce, Close, Drain, Finish, Kill, Start};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ struct Played {
     machine: Machine,
     now: Instant,
     said: String,
+    /// What the service manager was told.
+    told: Vec<State>,
     /// Where new connections are sent, when that was ordered.
     places: Vec<usize>,
 }
@@ -31,6 +33,7 @@ impl Played {
             machine: Machine::new(workers, limits),
             now: Instant::now(),
             said: String::new(),
+            told: Vec::new(),
             places: Vec::new(),
         };
         let orders = played.machine.begin(played.now);
@@ -67,6 +70,7 @@ impl Played {
         let mut rest = Vec::new();
         for order in orders {
             match order {
+                Order::Tell(state) => self.told.push(state),
                 Order::Spread(places) => self.places = places,
                 Order::Say(text) => self.said.push_str(&text),
                 other => rest.push(other),
@@ -308,4 +312,28 @@ fn a_heavy_worker_is_replaced_once() {
     assert_eq!(played.hear(Event::Ready(3)), [Drain(2), Start(4, 0)]);
     assert_eq!(played.hear(heavy(2)), [], "it is leaving");
     assert_eq!(played.hear(Event::Ready(4)), [Drain(1)]);
+}
+
+#[test]
+fn the_service_manager_hears_of_reloads_that_were_asked_for() {
+    let mut played = Played::serving(1);
+    assert_eq!(played.told, [State::Ready]);
+    played.hear(Event::Reload);
+    played.hear(Event::Ready(2));
+    played.hear(Event::Reload);
+    played.ended(3);
+    assert_eq!(
+        played.told[1..],
+        [
+            State::Reloading,
+            State::Ready,
+            State::Reloading,
+            State::Ready
+        ]
+    );
+    played.hear(Event::Heavy(2, String::new()));
+    played.hear(Event::Ready(4));
+    assert_eq!(played.told.len(), 5);
+    played.hear(Event::Stop(15));
+    assert_eq!(played.told[5..], [State::Stopping]);
 }

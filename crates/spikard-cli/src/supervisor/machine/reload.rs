@@ -2,12 +2,13 @@
 //! One at a time; starts none itself.
 
 use super::{Machine, Phase, workers};
-use crate::supervisor::orders::Id;
+use crate::supervisor::orders::{Id, Order, State};
 use std::time::{Duration, Instant};
 
 impl Machine {
     pub(super) fn reload(&mut self, now: Instant) {
         self.reload_asked = true;
+        self.orders.push(Order::Tell(State::Reloading));
         self.to_reload = (0..self.staying()).collect();
         if self.reloading.is_none() {
             self.say("reloading, one worker after the other".to_owned());
@@ -59,6 +60,7 @@ impl Machine {
         self.reloading = self.to_reload.pop_front();
         let Some(index) = self.reloading else {
             if std::mem::take(&mut self.reload_asked) {
+                self.orders.push(Order::Tell(State::Ready));
                 self.say(format!("reloaded: {}", workers(self.staying())));
             }
             return;
@@ -74,7 +76,9 @@ impl Machine {
     pub(super) fn give_up_reload(&mut self, slot: usize, how: &str) {
         self.reloading = None;
         self.to_reload.clear();
-        self.reload_asked = false;
+        if std::mem::take(&mut self.reload_asked) {
+            self.orders.push(Order::Tell(State::Ready));
+        }
         self.say(format!(
             "the new worker {} ended before it was ready ({how}): reload given up, the old workers serve on",
             slot + 1
