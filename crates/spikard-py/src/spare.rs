@@ -1,5 +1,5 @@
-//! CPython 3.11, where no Task can be started eagerly: a *spare* `asyncio.Task` is current while a handler runs, and is
-//! used up only by a handler that suspends or leaves a trace on it. Newer versions do not come here (see `task`).
+//! A *spare* `asyncio.Task` is current while an async handler runs, and is used up only by a handler that suspends or
+//! leaves a trace on it. CPython from 3.14 on, and loops that are not ours, do not come here (see `task`).
 
 use crate::interpreter::{
     Gil, Obj, Sent, call_named, call0, call2, in_context, length, new_context, references, send,
