@@ -26,6 +26,21 @@ impl App {
             },
         }
     }
+
+    /// The folder that its files are in; of a module, the current one.
+    pub(crate) fn folder(&self) -> PathBuf {
+        let file = match self {
+            Self::Cargo(manifest) => manifest.as_path(),
+            Self::Python(text) => match text.split(':').next() {
+                Some(place) if place.ends_with(".py") => Path::new(place),
+                _ => Path::new(""),
+            },
+        };
+        match file.parent() {
+            Some(folder) if folder != Path::new("") => folder.to_owned(),
+            _ => PathBuf::from("."),
+        }
+    }
 }
 
 /// The app that `text` names; without it, the one of the current folder.

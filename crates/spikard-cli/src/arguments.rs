@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::output::Failure;
 use crate::quantity;
+use crate::settings::Settings;
 use crate::supervisor::{Limits, Plan};
 use clap::{Args, Parser, Subcommand};
 use spikard::server::Listen;
@@ -16,9 +17,11 @@ Examples:
   spikard run                     serve the app.py, main.py or Cargo project of this folder
   spikard run app.py --port 9000  serve app.py on http://127.0.0.1:9000
   spikard run app.py --workers 4  serve it by four processes; kill -HUP reloads them one by one
+  spikard dev app.py              serve it while it is written, and again after each save
   spikard run shop.web:api        serve the attribute `api` of the Python module shop.web
   spikard routes app.py           list method, path, handler and source line of each route
   spikard openapi app.py -o openapi.json
+  spikard config app.py           list the settings, their values, and who set them
   spikard check app.py            report every mistake of the app's definition, serve nothing
 
 Exit codes: 0 done; 1 the app failed or is wrong; 2 the command line is wrong.";
@@ -26,6 +29,26 @@ Exit codes: 0 done; 1 the app failed or is wrong; 2 the command line is wrong.";
 const APP: &str = "\
 What to serve: a Python file (`app.py`), one of its attributes (`app.py:api`), a module (`shop.web:api`), or the folder of \
 a Cargo project. Without it: app.py, main.py or Cargo.toml of this folder";
+
+const SET: &str = "\
+Sets an option of the app, over what its environment, spikard.toml and code say; may be repeated. `spikard config` lists \
+the options";
+
+const DEV: &str = "\
+Examples:
+  spikard dev                     serve the app of this folder, and again after each save
+  spikard dev app.py --port 9000
+  spikard dev app.py --set egress=warn
+
+Looks at the files in the app's folder and below, but not at what git ignores. While the app does not start, its error is
+shown and requests are answered with 503.";
+
+const CONFIG: &str = "\
+Examples:
+  spikard config app.py
+  SPIKARD_BODY_LIMIT=20MiB spikard config app.py --json
+
+A flag goes before the environment, that before spikard.toml beside the app, that before the app's code.";
 
 const RUN: &str = "\
 Examples:
@@ -70,6 +93,29 @@ pub(crate) enum Verb {
         listen: ListenArguments,
         #[command(flatten)]
         supervise: SuperviseArguments,
+        #[arg(long, value_name = "NAME=VALUE", help = SET)]
+        set: Vec<String>,
+    },
+    /// Serves an app while it is written: on this machine only, started anew when a file is saved, failures in full
+    #[command(after_help = DEV)]
+    Dev {
+        #[arg(help = APP)]
+        app: Option<String>,
+        #[command(flatten)]
+        listen: ListenArguments,
+        #[arg(long, value_name = "NAME=VALUE", help = SET)]
+        set: Vec<String>,
+    },
+    /// Shows every setting, its value, and who set it
+    #[command(after_help = CONFIG)]
+    Config {
+        #[arg(help = APP)]
+        app: Option<String>,
+        #[arg(long, value_name = "NAME=VALUE", help = SET)]
+        set: Vec<String>,
+        /// Prints a JSON array for programs instead of a table
+        #[arg(long)]
+        json: bool,
     },
     /// Lists the routes: method, path, handler, source line
     Routes {
@@ -102,10 +148,10 @@ pub(crate) enum Verb {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListenArguments {
-    /// Name or address to listen on; 0.0.0.0 for every IPv4 one [default: $SPIKARD_HOST or 127.0.0.1]
+    /// Name or address to listen on; 0.0.0.0 for every IPv4 one [default: $SPIKARD_HOST, `host` in spikard.toml, or 127.0.0.1]
     #[arg(long, conflicts_with = "fd")]
     host: Option<String>,
-    /// Port to listen on; 0 for a free one [default: $SPIKARD_PORT or 8000]
+    /// Port to listen on; 0 for a free one [default: $SPIKARD_PORT, `port` in spikard.toml, or 8000]
     #[arg(short, long, conflicts_with = "fd")]
     port: Option<u16>,
     /// Descriptor of a listening socket that this process inherited, instead of host and port
@@ -114,14 +160,23 @@ pub(crate) struct ListenArguments {
 }
 
 impl ListenArguments {
-    /// Flags over environment over defaults.
-    pub(crate) fn listen(self) -> Result<Listen, Failure> {
+    /// On this machine only, unless the flag says otherwise: what is shown to one who writes the app is not for others.
+    pub(crate) fn at_home(self, settings: &Settings) -> Result<Listen, Failure> {
+        let host = self.host.clone().unwrap_or_else(|| Listen::default().host);
+        Ok(Listen {
+            host,
+            ..self.listen(settings)?
+        })
+    }
+
+    /// Flags over environment over file over defaults.
+    pub(crate) fn listen(self, settings: &Settings) -> Result<Listen, Failure> {
         let environment = Listen::from_env().map_err(|error| Failure::usage(error.to_string()))?;
         let address_given = self.host.is_some() || self.port.is_some();
         Ok(Listen {
             fd: self.fd.or(environment.fd.filter(|_| !address_given)),
-            host: self.host.unwrap_or(environment.host),
-            port: self.port.unwrap_or(environment.port),
+            host: self.host.unwrap_or_else(|| settings.host(environment.host)),
+            port: self.port.unwrap_or_else(|| settings.port(environment.port)),
         })
     }
 }
@@ -151,11 +206,12 @@ pub(crate) struct SuperviseArguments {
 
 impl SuperviseArguments {
     /// None when nothing asks for a supervisor.
-    pub(crate) fn plan(self, app: &App) -> Result<Option<Plan>, Failure> {
+    pub(crate) fn plan(self, app: &App, settings: &Settings) -> Result<Option<Plan>, Failure> {
         let environment = std::env::var("SPIKARD_WORKERS").ok();
         let (name, count) = match (self.workers, environment) {
             (Some(count), _) => ("--workers", Some(count)),
-            (None, count) => ("SPIKARD_WORKERS", count),
+            (None, Some(count)) => ("SPIKARD_WORKERS", Some(count)),
+            (None, None) => ("workers", settings.workers.clone()),
         };
         let count = count.map(|text| workers(name, &text)).transpose()?;
         let others = self.pid_file.is_some() || self.max_memory.is_some();

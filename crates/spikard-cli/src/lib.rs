@@ -4,11 +4,14 @@
 
 mod app;
 mod arguments;
+mod config;
 mod describe;
+mod dev;
 mod launch;
 mod output;
 mod quantity;
 mod run;
+mod settings;
 mod supervisor;
 
 use arguments::{Arguments, Verb};
@@ -50,12 +53,25 @@ fn perform(verb: Verb, host: Option<&Host<'_>>) -> Result<i32, Failure> {
             app,
             listen,
             supervise,
+            set,
         } => {
-            let (app, listen) = (app::find(app)?, listen.listen()?);
-            match supervise.plan(&app)? {
-                Some(plan) => supervisor::supervise(&app, &listen, plan, interpreter),
-                None => run::run(&app, &listen, host),
+            let app = app::find(app)?;
+            let settings = settings::gather(&app, &set, &[])?;
+            let listen = listen.listen(&settings)?;
+            match supervise.plan(&app, &settings)? {
+                Some(plan) => supervisor::supervise(&app, &listen, plan, &settings, interpreter),
+                None => run::run(&app, &listen, &settings, host),
             }
+        }
+        Verb::Dev { app, listen, set } => {
+            let app = app::find(app)?;
+            let settings = settings::gather(&app, &set, &dev::BASE)?;
+            dev::dev(&app, &listen.at_home(&settings)?, &settings, interpreter)
+        }
+        Verb::Config { app, set, json } => {
+            let app = app::find(app)?;
+            let settings = settings::gather(&app, &set, &[])?;
+            config::show(&app, &settings, json, interpreter)
         }
         Verb::Routes { app, json } => describe::routes(&app::find(app)?, json, interpreter),
         Verb::Openapi {

@@ -115,7 +115,7 @@ fn draw<const N: usize>(terminal: bool, header: [&str; N], rows: &[[String; N]])
 }
 
 /// Coloured for a terminal unless `NO_COLOR` is set and not empty (no-color.org).
-fn paint(terminal: bool, code: &str, text: &str) -> String {
+pub(crate) fn paint(terminal: bool, code: &str, text: &str) -> String {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     if terminal && !refused {
         format!("\x1b[{code}m{text}\x1b[0m")

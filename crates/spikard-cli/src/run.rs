@@ -3,6 +3,7 @@
 
 use crate::app::App;
 use crate::output::{self, Failure};
+use crate::settings::Settings;
 use crate::{Host, launch};
 use rustix::io::FdFlags;
 use spikard::server::{Listen, ListenError};
@@ -12,7 +13,12 @@ use std::os::fd::{AsFd as _, AsRawFd as _, IntoRawFd as _};
 use std::os::unix::process::CommandExt as _;
 
 /// Serves `app`, in the host's process where it can, else as another program that takes the place of this one.
-pub(crate) fn run(app: &App, listen: &Listen, host: Option<&Host<'_>>) -> Result<i32, Failure> {
+pub(crate) fn run(
+    app: &App,
+    listen: &Listen,
+    settings: &Settings,
+    host: Option<&Host<'_>>,
+) -> Result<i32, Failure> {
     let broken = |error: io::Error| Failure::app(format!("cannot start: {error}"));
     let listener = listen
         .open()
@@ -20,14 +26,15 @@ pub(crate) fn run(app: &App, listen: &Listen, host: Option<&Host<'_>>) -> Result
     let address = listener.local_addr().map_err(broken)?;
     // A copy, because who says that it is ready closes what it said it to.
     let stderr = io::stderr().as_fd().try_clone_to_owned().map_err(broken)?;
-    let variables = [
+    let mut variables = settings.variables();
+    variables.extend([
         ("SPIKARD_FD", listener.as_raw_fd().to_string()),
         ("SPIKARD_READY_FD", stderr.as_raw_fd().to_string()),
         (
             "SPIKARD_READY_LINE",
             output::noted(&format!("{} (Ctrl-C stops it)", url(address))),
         ),
-    ];
+    ]);
     if let (App::Python(name), Some(host)) = (app, host) {
         // The variables hand both over.
         let _ = (listener.into_raw_fd(), stderr.into_raw_fd());

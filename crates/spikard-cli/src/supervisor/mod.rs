@@ -15,14 +15,16 @@ use crate::app::App;
 use crate::launch;
 use crate::output::{self, Failure};
 use crate::run::{no_socket, url};
+use crate::settings::Settings;
 use machine::{Machine, workers};
 use memory::Memory;
 use notify::Notify;
-pub(crate) use orders::Limits;
-use orders::{Event, Id, Order};
+pub(crate) use orders::{Event, Limits};
+use orders::{Id, Order};
 use process::Process;
+pub(crate) use process::inherit;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signals::Signals;
+pub(crate) use signals::Signals;
 use spikard::server::{Listen, share, spread};
 use std::collections::BTreeMap;
 use std::io;
@@ -50,6 +52,7 @@ pub(crate) fn supervise(
     app: &App,
     listen: &Listen,
     plan: Plan,
+    settings: &Settings,
     interpreter: Option<PathBuf>,
 ) -> Result<i32, Failure> {
     let first = listen
@@ -58,6 +61,7 @@ pub(crate) fn supervise(
     let _pid_file = plan.pid_file.map(PidFile::write).transpose()?;
     let mut supervisor = Supervisor {
         app,
+        settings,
         interpreter,
         // Before the first worker exists, so that no signal is lost between.
         signals: Signals::hear().map_err(broken)?,
@@ -73,6 +77,7 @@ pub(crate) fn supervise(
 
 struct Supervisor<'a> {
     app: &'a App,
+    settings: &'a Settings,
     interpreter: Option<PathBuf>,
     signals: Signals,
     machine: Machine,
@@ -132,7 +137,8 @@ impl Supervisor<'_> {
 
     /// Starts a worker; an event when that failed later than at the very first time.
     fn start(&mut self, id: Id, slot: usize) -> Result<Option<Event>, Failure> {
-        let command = launch::supervised(self.app, self.interpreter.clone());
+        let mut command = launch::supervised(self.app, self.interpreter.clone());
+        command.envs(self.settings.variables());
         let program = command.get_program().to_owned();
         let labelled = Arc::clone(&self.labelled);
         let started = self
@@ -251,7 +257,7 @@ impl Drop for PidFile {
     }
 }
 
-fn timespec(duration: Duration) -> Timespec {
+pub(crate) fn timespec(duration: Duration) -> Timespec {
     // Rounded up: waking before the time would turn in circles until it has come.
     let duration = duration + Duration::from_millis(1);
     Timespec {

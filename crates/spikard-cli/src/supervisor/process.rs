@@ -102,7 +102,7 @@ impl Drop for Process {
     unsafe_code,
     reason = "the only place between fork and exec, where neither other children nor other threads of this process see it"
 )]
-fn inherit(command: &mut Command, descriptors: [i32; 2]) {
+pub(crate) fn inherit(command: &mut Command, descriptors: [i32; 2]) {
     let prepare = move || {
         for descriptor in descriptors {
             // SAFETY: both are open in the parent while it spawns: `Process::start` borrows the one and owns the other.

@@ -9,14 +9,14 @@ use std::io;
 use std::os::unix::net::UnixStream;
 
 /// Heard from its making on.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     delivery: SignalDelivery<UnixStream, SignalOnly>,
     /// We were started on a terminal and not told to outlive it (`nohup`).
     of_terminal: bool,
 }
 
 impl Signals {
-    pub(super) fn hear() -> io::Result<Self> {
+    pub(crate) fn hear() -> io::Result<Self> {
         let (read, write) = UnixStream::pair()?;
         let heeded = [SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGTTIN, SIGTTOU];
         // Asked before the handler of SIGHUP is there.
@@ -28,12 +28,12 @@ impl Signals {
     }
 
     /// What to poll for the next one.
-    pub(super) fn pipe(&self) -> &UnixStream {
+    pub(crate) fn pipe(&self) -> &UnixStream {
         self.delivery.get_read()
     }
 
     /// Those that came since the last time.
-    pub(super) fn events(&mut self) -> impl Iterator<Item = Event> {
+    pub(crate) fn events(&mut self) -> impl Iterator<Item = Event> {
         let of_terminal = self.of_terminal;
         self.delivery
             .pending()
