@@ -65,8 +65,11 @@ def python_side(python: list[str], folder: Path) -> str:
     run([*inside, "-m", "pip", "install", "--quiet", "--upgrade", "maturin", *PEERS])
     wheels = folder / "wheels"
     shutil.rmtree(wheels, ignore_errors=True)
-    build = ["-m", "maturin", "build", "--release", "--interpreter", inside[-1], "--out", str(wheels)]
-    run([*inside, *build, "--manifest-path", str(ROOT / "crates/spikard-py/Cargo.toml")])
+    build = ["maturin", "build", "--release", "--interpreter", inside[-1], "--out", str(wheels)]
+    # In the package's folder, because the root's pyproject.toml builds nothing. A chroot starts in its root.
+    here = f"os.chdir({str(ROOT / 'packages/python')!r})"
+    start = f"import os, runpy, sys; {here}; sys.argv = {build!r}; runpy.run_module('maturin', run_name='__main__')"
+    run([*inside, "-c", start])
     wheel = next(wheels.glob("*.whl"))
     run([*inside, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", str(wheel)])
     return " ".join(inside)
