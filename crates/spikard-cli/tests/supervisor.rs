@@ -454,12 +454,12 @@ fn a_service_manager_is_told() {
     let supervised = Supervised::in_environment(1, &[], &variables);
     next("READY=1");
     next("WATCHDOG=1");
-    supervised.send(Signal::HUP);
-    assert!(next("RELOADING=1").contains("\nMONOTONIC_USEC="));
-    next("READY=1");
     let worker = supervised.pid().expect("an answer").as_raw_nonzero();
     let environment = std::fs::read(format!("/proc/{worker}/environ")).expect("an environment");
     assert!(!String::from_utf8_lossy(&environment).contains("NOTIFY_SOCKET"));
+    supervised.send(Signal::HUP);
+    assert!(next("RELOADING=1").contains("\nMONOTONIC_USEC="));
+    next("READY=1");
     supervised.send(Signal::TERM);
     next("STOPPING=1");
 }
