@@ -1,6 +1,10 @@
 //! The command line: verbs, flags and the help that teaches them. Does nothing.
 
 use crate::app::App;
+use crate::completions::CompletionsArguments;
+use crate::doctor::DoctorArguments;
+use crate::document::DocumentArguments;
+use crate::new::NewArguments;
 use crate::output::Failure;
 use crate::quantity;
 use crate::settings::Settings;
@@ -22,11 +26,12 @@ Examples:
   spikard routes app.py           list method, path, handler and source line of each route
   spikard openapi app.py -o openapi.json
   spikard config app.py           list the settings, their values, and who set them
+  spikard new shop --lang python  make a small tested project in the folder shop
   spikard check app.py            report every mistake of the app's definition, serve nothing
 
 Exit codes: 0 done; 1 the app failed or is wrong; 2 the command line is wrong.";
 
-const APP: &str = "\
+pub(crate) const APP: &str = "\
 What to serve: a Python file (`app.py`), one of its attributes (`app.py:api`), a module (`shop.web:api`), or the folder of \
 a Cargo project. Without it: app.py, main.py or Cargo.toml of this folder";
 
@@ -69,6 +74,18 @@ const MOST_WORKERS: usize = 1024;
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(60);
+const ROUTES: &str = "\
+Examples:
+  spikard routes                              a table of the routes of this folder's app
+  spikard routes app.py --json                also tags, and the limits and timeouts in force, for programs
+  spikard routes app.py --json | jq -r '.[] | select(.handler_timeout_ms == 0) | .path'";
+
+const CHECK: &str = "\
+Examples:
+  spikard check           the app of this folder
+  spikard check app.py    before a commit or a deployment: everything that start-up would refuse
+
+Exit codes: 0 no mistakes; 1 mistakes, or the app was not loaded; 2 the command line is wrong.";
 
 #[derive(Debug, Parser)]
 #[command(name = "spikard", version, about = "Runs and describes Spikard apps", after_help = EXAMPLES)]
@@ -118,6 +135,7 @@ pub(crate) enum Verb {
         json: bool,
     },
     /// Lists the routes: method, path, handler, source line
+    #[command(after_help = ROUTES)]
     Routes {
         #[arg(help = APP)]
         app: Option<String>,
@@ -125,22 +143,20 @@ pub(crate) enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Prints the OpenAPI 3.1 document
-    Openapi {
-        #[arg(help = APP)]
-        app: Option<String>,
-        /// Writes it to this file instead of standard output
-        #[arg(short, long, value_name = "FILE")]
-        output: Option<PathBuf>,
-        /// Indents it for reading; without, it is byte for byte what the app serves
-        #[arg(long)]
-        indent: bool,
-    },
+    /// Prints the OpenAPI 3.1 document, or compares a file with it
+    Openapi(DocumentArguments),
     /// Checks the app's definition and reports every mistake at once
+    #[command(after_help = CHECK)]
     Check {
         #[arg(help = APP)]
         app: Option<String>,
     },
+    /// Makes a small tested project that runs at once
+    New(NewArguments),
+    /// Says which interpreters and packages of Spikard are here, and whether their versions agree
+    Doctor(DoctorArguments),
+    /// Prints what makes a shell complete this command
+    Completions(CompletionsArguments),
     /// Prints the error table and the options of an app as JSON, from which languages generate their classes
     #[command(hide = true)]
     Tables,
@@ -261,5 +277,19 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_each_verb_has_an_example() {
+        let command = Arguments::command();
+        for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            let help = verb.get_after_help().map(ToString::to_string);
+            let example = format!("  spikard {} ", verb.get_name());
+            assert!(
+                help.is_some_and(|help| help.contains(&example)),
+                "{}",
+                verb.get_name()
+            );
+        }
     }
 }

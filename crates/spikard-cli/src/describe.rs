@@ -1,10 +1,9 @@
-//! `spikard routes`, `openapi` and `check`: the app's program prints its AppSpec and ends; the core checks and describes
+//! `spikard routes` and `check`: the app's program prints its AppSpec and ends; the core checks and describes
 //! it here. Serves nothing.
 
 use crate::app::App;
 use crate::launch;
 use crate::output::{self, Failure};
-use serde_json::Value;
 use spikard::{Frozen, RouteLine};
 use std::path::PathBuf;
 
@@ -37,28 +36,6 @@ fn cells(route: &RouteLine) -> [String; 4] {
     ]
 }
 
-/// Prints the document, or writes it to a file.
-pub(crate) fn openapi(
-    app: &App,
-    file: Option<PathBuf>,
-    indent: bool,
-    interpreter: Option<PathBuf>,
-) -> Result<i32, Failure> {
-    let frozen = freeze(app, interpreter)?;
-    let mut text = String::from_utf8_lossy(frozen.openapi()).into_owned();
-    if indent {
-        let document: Value = serde_json::from_str(&text).expect("invariant: the core writes JSON");
-        text = format!("{document:#}");
-    }
-    let Some(file) = file else {
-        return output::print(&text);
-    };
-    let written = std::fs::write(&file, text + "\n");
-    written
-        .map(|()| 0)
-        .map_err(|error| Failure::app(format!("cannot write {}: {error}", file.display())))
-}
-
 /// Says how many routes there are, or every mistake.
 pub(crate) fn check(app: &App, interpreter: Option<PathBuf>) -> Result<i32, Failure> {
     let count = freeze(app, interpreter)?.routes().len();
@@ -66,7 +43,8 @@ pub(crate) fn check(app: &App, interpreter: Option<PathBuf>) -> Result<i32, Fail
     output::print(&format!("{}: {count} {noun}, no mistakes", app.name()))
 }
 
-fn freeze(app: &App, interpreter: Option<PathBuf>) -> Result<Frozen, Failure> {
+/// The app after everything was checked.
+pub(crate) fn freeze(app: &App, interpreter: Option<PathBuf>) -> Result<Frozen, Failure> {
     let spec = launch::spec(app, interpreter)?;
     Frozen::without_handlers(spec).map_err(|error| launch::wrong(app, &error))
 }

@@ -38,7 +38,8 @@ pub(crate) fn supervised(app: &App, interpreter: Option<PathBuf>) -> Command {
     command
 }
 
-fn python() -> PathBuf {
+/// The active environment's Python, then `python3`.
+pub(crate) fn python() -> PathBuf {
     let active =
         std::env::var_os("VIRTUAL_ENV").map(|folder| PathBuf::from(folder).join("bin/python"));
     active

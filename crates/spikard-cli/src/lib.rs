@@ -4,10 +4,15 @@
 
 mod app;
 mod arguments;
+mod completions;
 mod config;
 mod describe;
 mod dev;
+mod differ;
+mod doctor;
+mod document;
 mod launch;
+mod new;
 mod output;
 mod quantity;
 mod run;
@@ -74,12 +79,11 @@ fn perform(verb: Verb, host: Option<&Host<'_>>) -> Result<i32, Failure> {
             config::show(&app, &settings, json, interpreter)
         }
         Verb::Routes { app, json } => describe::routes(&app::find(app)?, json, interpreter),
-        Verb::Openapi {
-            app,
-            output,
-            indent,
-        } => describe::openapi(&app::find(app)?, output, indent, interpreter),
+        Verb::Openapi(arguments) => document::openapi(arguments, interpreter),
         Verb::Check { app } => describe::check(&app::find(app)?, interpreter),
+        Verb::New(arguments) => new::new(&arguments),
+        Verb::Doctor(arguments) => doctor::doctor(&arguments, interpreter),
+        Verb::Completions(arguments) => completions::completions(&arguments),
         Verb::Tables => output::print(&spikard_bridge::tables()),
     }
 }

@@ -51,6 +51,36 @@ fn routes_are_json_for_programs() {
 }
 
 #[test]
+fn each_route_has_the_policies_in_force() {
+    let mut spec = inventory();
+    spec["config"] = json!({"body_limit": 1000, "egress": "warn"});
+    spec["groups"][0]["policy"] = json!({"handler_timeout_ms": 500, "body_limit": 20});
+    spec["groups"][0]["routes"][1]["policy"] =
+        json!({"body_limit": 3, "egress": "off", "additional_query": "reject"});
+    let (_, stdout, stderr) = output(&mut spikard(&app(&spec), &["routes", "--json"]));
+    let routes: Vec<Value> = serde_json::from_str(&stdout).expect(&stderr);
+    let policies: Vec<Value> = routes
+        .iter()
+        .map(|route| {
+            [
+                "body_limit",
+                "handler_timeout_ms",
+                "egress",
+                "additional_query",
+            ]
+            .map(|policy| route[policy].clone())
+            .into()
+        })
+        .collect();
+    let expected = [
+        json!([1000, 0, "warn", "ignore"]),
+        json!([20, 500, "warn", "ignore"]),
+        json!([3, 500, "off", "reject"]),
+    ];
+    assert_eq!(policies, expected);
+}
+
+#[test]
 fn openapi_is_printed_compact_indented_or_to_a_file() {
     let folder = app(&inventory());
     let (code, compact, _) = output(&mut spikard(&folder, &["openapi"]));

@@ -1,6 +1,6 @@
 //! The order of one request, as one list. Serves any codec: head in, response out.
 
-use crate::config::Egress;
+use crate::config::{AdditionalQuery, Egress};
 use crate::defects::defect;
 use crate::freeze::{self, Compiled};
 use crate::media::{self, Kind};
@@ -52,6 +52,14 @@ pub struct RouteLine {
     pub tags: Vec<String>,
     /// One line for the documents.
     pub summary: Option<String>,
+    /// Largest request body in bytes: the nearest of route, groups and app, as the other policies.
+    pub body_limit: u64,
+    /// Time for the handler in ms; 0 for none.
+    pub handler_timeout_ms: u64,
+    /// What happens to a response that breaks its schema.
+    pub egress: Egress,
+    /// What happens to undeclared query parameters.
+    pub additional_query: AdditionalQuery,
 }
 
 /// A request whose head was accepted: it waits for its body. Owns nothing borrowed.
@@ -131,7 +139,7 @@ impl Frozen {
         let listing = routes
             .into_iter()
             .filter(|route| route.handler < handlers)
-            .map(RouteLine::from)
+            .map(|route| RouteLine::new(route, &spec.config))
             .collect();
         Ok(Self {
             spec,
@@ -376,9 +384,16 @@ impl std::fmt::Debug for Frozen {
     }
 }
 
-impl From<crate::spec::RouteSpec> for RouteLine {
-    fn from(route: crate::spec::RouteSpec) -> Self {
+impl RouteLine {
+    fn new(route: crate::spec::RouteSpec, config: &Config) -> Self {
+        let policy = route.policy;
         Self {
+            body_limit: policy.body_limit.unwrap_or(config.body_limit),
+            handler_timeout_ms: policy
+                .handler_timeout_ms
+                .unwrap_or(config.handler_timeout_ms),
+            egress: policy.egress.unwrap_or(config.egress),
+            additional_query: policy.additional_query.unwrap_or(config.additional_query),
             method: route.method,
             path: route.path,
             operation_id: route.operation_id.unwrap_or_default(),

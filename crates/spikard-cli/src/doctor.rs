@@ -1,0 +1,257 @@
+//! `spikard doctor`: which interpreters and which packages of Spikard are here, and whether their versions agree. Repairs
+//! nothing.
+
+use crate::launch;
+use crate::output::{self, Failure};
+use clap::Args;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const EXAMPLES: &str = "\
+Examples:
+  spikard doctor           a table of languages, interpreters and packages
+  spikard doctor --json    the same for programs
+
+Exit codes: 0 apps can be run; 1 a package is broken or of another version, or no language is ready.";
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Prints the interpreter's version, its path, and the version of the package or why it is not to be had.
+const PROBE: &str = "\
+import json, platform, sys
+found = {'version': platform.python_version(), 'path': sys.executable, 'package': None, 'error': None}
+try:
+    from importlib.metadata import PackageNotFoundError, version
+    import spikard, spikard._native
+    found['package'] = version('spikard')
+except PackageNotFoundError:
+    found['package'] = 'unknown'
+except ModuleNotFoundError as error:
+    if error.name != 'spikard':
+        found['error'] = f'{type(error).__name__}: {error}'
+except Exception as error:
+    found['error'] = f'{type(error).__name__}: {error}'
+print(json.dumps(found))";
+
+/// `spikard doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct DoctorArguments {
+    /// Prints a JSON object for programs instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    /// Of the command.
+    version: &'static str,
+    /// The command's file.
+    command: Option<PathBuf>,
+    /// One for each language that Spikard speaks or will.
+    languages: Vec<Language>,
+}
+
+/// One row.
+#[derive(Debug, Default, Serialize)]
+struct Language {
+    language: &'static str,
+    /// Apps in it can be run.
+    ready: bool,
+    /// Something is wrong, which is more than absent.
+    wrong: bool,
+    /// Version of the interpreter or compiler.
+    version: Option<String>,
+    /// Its file.
+    path: Option<String>,
+    /// Version of its package of Spikard.
+    package: Option<String>,
+    /// What is missing, and what to do.
+    advice: Option<String>,
+}
+
+/// Says what is here; 1 when nothing can be run or versions disagree.
+pub(crate) fn doctor(
+    arguments: &DoctorArguments,
+    interpreter: Option<PathBuf>,
+) -> Result<i32, Failure> {
+    let report = Report {
+        version: VERSION,
+        command: std::env::current_exe().ok(),
+        languages: vec![
+            python(interpreter.unwrap_or_else(launch::python)),
+            rust(Path::new("Cargo.lock")),
+            later("typescript", "node"),
+            later("ruby", "ruby"),
+            later("php", "php"),
+        ],
+    };
+    output::print(&if arguments.json {
+        serde_json::to_string(&report).expect("invariant: a report has only texts and flags")
+    } else {
+        table(&report)
+    })?;
+    let languages = &report.languages;
+    let well = languages.iter().any(|language| language.ready)
+        && !languages.iter().any(|language| language.wrong);
+    Ok(i32::from(!well))
+}
+
+fn table(report: &Report) -> String {
+    let rows: Vec<[String; 5]> = report.languages.iter().map(cells).collect();
+    let command = report
+        .command
+        .as_deref()
+        .map_or_else(String::new, |path| format!(" ({})", path.display()));
+    let header = ["LANGUAGE", "", "VERSION", "PACKAGE", "NOTE"];
+    format!(
+        "spikard {VERSION}{command}\n\n{}",
+        output::table(header, &rows)
+    )
+}
+
+fn cells(language: &Language) -> [String; 5] {
+    let state = match (language.wrong, language.ready) {
+        (true, _) => "WRONG",
+        (false, true) => "ready",
+        (false, false) => "-",
+    };
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+    let note = language.advice.clone().or(language.path.clone());
+    [
+        language.language.to_owned(),
+        state.to_owned(),
+        text(&language.version),
+        text(&language.package),
+        note.unwrap_or_default(),
+    ]
+}
+
+fn python(interpreter: PathBuf) -> Language {
+    let mut row = Language {
+        language: "python",
+        ..Language::default()
+    };
+    let found = said(Command::new(&interpreter).args(["-c", PROBE]));
+    let Some(found) = found.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
+    else {
+        row.advice = Some(format!(
+            "{} does not run; install Python 3.11 or newer, or activate an environment",
+            interpreter.display()
+        ));
+        return row;
+    };
+    let text = |key: &str| found[key].as_str().map(str::to_owned);
+    row.version = text("version");
+    row.path = text("path");
+    row.package = text("package");
+    if let Some(error) = text("error") {
+        row.wrong = true;
+        row.advice = Some(format!(
+            "import spikard fails: {error}; install its wheel anew"
+        ));
+    } else if row.package.is_none() {
+        row.advice = Some(
+            "spikard is not installed in it; activate another, or install its wheel".to_owned(),
+        );
+    } else {
+        agree(&mut row);
+    }
+    row
+}
+
+fn rust(lock: &Path) -> Language {
+    let mut row = Language {
+        language: "rust",
+        version: said(Command::new("cargo").arg("--version")).and_then(|text| second_word(&text)),
+        package: std::fs::read_to_string(lock)
+            .ok()
+            .and_then(|text| locked(&text)),
+        ..Language::default()
+    };
+    match (&row.version, &row.package) {
+        (None, _) => row.advice = Some("cargo does not run; install Rust (rustup.rs)".to_owned()),
+        (Some(_), None) => row.ready = true,
+        (Some(_), Some(_)) => agree(&mut row),
+    }
+    row
+}
+
+/// A package and the command are one release.
+fn agree(row: &mut Language) {
+    let package = row.package.as_deref().unwrap_or_default();
+    row.ready = package == VERSION;
+    row.wrong = !row.ready;
+    if row.wrong {
+        row.advice = Some(format!(
+            "its package is {package}, this command is {VERSION}: install the same release of both"
+        ));
+    }
+}
+
+fn later(language: &'static str, program: &str) -> Language {
+    Language {
+        language,
+        version: said(Command::new(program).arg("--version")).and_then(|text| number(&text)),
+        advice: Some("Spikard does not speak it yet".to_owned()),
+        ..Language::default()
+    }
+}
+
+/// The version of `spikard` in a Cargo.lock.
+fn locked(text: &str) -> Option<String> {
+    let mut lines = text
+        .lines()
+        .skip_while(|line| *line != "name = \"spikard\"");
+    let version = lines.nth(1)?.strip_prefix("version = \"")?;
+    Some(version.trim_end_matches('"').to_owned())
+}
+
+/// Of `cargo 1.95.0 (…)`.
+fn second_word(text: &str) -> Option<String> {
+    text.split_whitespace().nth(1).map(str::to_owned)
+}
+
+/// The first word that begins with a digit, without a `v` before it.
+fn number(text: &str) -> Option<String> {
+    let words = text.split_whitespace();
+    words
+        .map(|word| word.trim_start_matches('v'))
+        .find(|word| word.starts_with(|first: char| first.is_ascii_digit()))
+        .map(str::to_owned)
+}
+
+/// What a program prints that ends well.
+fn said(command: &mut Command) -> Option<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{locked, number};
+
+    #[test]
+    fn versions_are_found_in_what_programs_say() {
+        for (text, version) in [
+            ("v22.1.0\n", Some("22.1.0")),
+            ("ruby 3.3.0 (2026-01-01)", Some("3.3.0")),
+            ("PHP 8.4.1 (cli)", Some("8.4.1")),
+            ("nothing", None),
+        ] {
+            assert_eq!(number(text).as_deref(), version);
+        }
+        let lock = "[[package]]\nname = \"spikard-contract\"\nversion = \"0.1.0\"\n\n[[package]]\nname = \"spikard\"\nversion = \"0.2.0\"\n";
+        assert_eq!(locked(lock).as_deref(), Some("0.2.0"));
+        assert_eq!(locked(""), None);
+    }
+}

@@ -1,0 +1,154 @@
+//! `spikard openapi`: prints the document as JSON or YAML, writes it, or compares a file with it. Judges no document.
+
+use crate::app::{self, App};
+use crate::describe;
+use crate::differ;
+use crate::output::{self, Failure};
+use clap::Args;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+const EXAMPLES: &str = "\
+Examples:
+  spikard openapi app.py                         compact JSON, byte for byte what the app serves
+  spikard openapi app.py --indent                JSON for reading
+  spikard openapi app.py --yaml                  YAML
+  spikard openapi app.py -o openapi.yaml         to a file; its ending decides
+  spikard openapi app.py --check openapi.yaml    exit code 1, and what differs, when the file is not as the app says
+
+Exit codes: 0 done, or the same; 1 the app is wrong, or the file differs; 2 the command line is wrong.";
+
+/// More differences are counted, not shown.
+const MOST_SHOWN: usize = 40;
+
+/// `spikard openapi`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct DocumentArguments {
+    #[arg(help = crate::arguments::APP)]
+    app: Option<String>,
+    /// Writes it to this file instead of standard output; as YAML when its name ends with .yaml or .yml
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Indents the JSON for reading; without, it is byte for byte what the app serves
+    #[arg(long, conflicts_with = "yaml")]
+    indent: bool,
+    /// Writes YAML instead of JSON
+    #[arg(long)]
+    yaml: bool,
+    /// Compares this file, JSON or YAML, with the app; prints and writes nothing else
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "indent", "yaml"])]
+    check: Option<PathBuf>,
+}
+
+/// Prints, writes or compares the document.
+pub(crate) fn openapi(
+    arguments: DocumentArguments,
+    interpreter: Option<PathBuf>,
+) -> Result<i32, Failure> {
+    let app = app::find(arguments.app)?;
+    let frozen = describe::freeze(&app, interpreter)?;
+    let text = String::from_utf8_lossy(frozen.openapi()).into_owned();
+    if let Some(file) = arguments.check {
+        return compare(&file, &app, &read_json(&text));
+    }
+    let yaml = arguments.yaml || arguments.output.as_deref().is_some_and(is_yaml);
+    let text = match (yaml, arguments.indent) {
+        (true, _) => to_yaml(&read_json(&text))?,
+        (false, true) => format!("{:#}\n", read_json(&text)),
+        (false, false) => text + "\n",
+    };
+    let Some(file) = arguments.output else {
+        return output::print(&text);
+    };
+    std::fs::write(&file, text)
+        .map(|()| 0)
+        .map_err(|error| Failure::app(format!("cannot write {}: {error}", file.display())))
+}
+
+fn read_json(text: &str) -> Value {
+    serde_json::from_str(text).expect("invariant: the core writes JSON")
+}
+
+fn to_yaml(document: &Value) -> Result<String, Failure> {
+    serde_saphyr::to_string(document)
+        .map_err(|error| Failure::app(format!("the document cannot be written as YAML: {error}")))
+}
+
+fn is_yaml(file: &Path) -> bool {
+    file.extension()
+        .is_some_and(|ending| ending == "yaml" || ending == "yml")
+}
+
+fn compare(file: &Path, app: &App, wanted: &Value) -> Result<i32, Failure> {
+    let shown = file.display();
+    let again = format!("write it anew: spikard openapi {} -o {shown}", app.name());
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::app(format!("cannot read {shown}: {error}")).advice(&*again))?;
+    let found = read(file, &text)?;
+    let differences = differ::differences(&found, wanted);
+    if differences.is_empty() {
+        return output::print(&format!("{shown}: as {} says", app.name()));
+    }
+    let mut lines: Vec<String> = differences
+        .iter()
+        .take(MOST_SHOWN)
+        .map(ToString::to_string)
+        .collect();
+    if differences.len() > MOST_SHOWN {
+        lines.push(format!("… and {} more", differences.len() - MOST_SHOWN));
+    }
+    lines.push(again);
+    Err(Failure::app(format!("{shown} is not as {} says:", app.name())).advice(lines.join("\n")))
+}
+
+/// JSON or YAML, by the file's name; other names by what the text begins with.
+fn read(file: &Path, text: &str) -> Result<Value, Failure> {
+    let json = !is_yaml(file) && text.trim_start().starts_with('{');
+    let read = if json {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    } else {
+        serde_saphyr::from_str(text).map_err(|error| error.to_string())
+    };
+    read.map_err(|error| {
+        let format = if json { "JSON" } else { "YAML" };
+        Failure::app(format!("{} is no {format}: {error}", file.display()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{read, to_yaml};
+    use serde_json::json;
+    use std::path::Path;
+
+    /// Texts that YAML 1.1 or 1.2 would read as something else without quotes.
+    #[test]
+    fn yaml_brings_every_text_back() {
+        let document = json!({
+            "openapi": "3.1.0", "version": "1.0", "null": null, "~": "~", "": "",
+            "responses": {"200": {"description": "yes"}, "4XX": {"description": "no"}},
+            "texts": ["true", "Null", "0755", "0x10", "1e3", ".inf", "12:30:45", "2026-01-01", "- a", "a: b", "# c", " d ",
+                      "é\n\ttwo\n\nlines\n", "{x}", "[y]", "&z", "*z", "!t", "%", "@", "`", "\"'", "\u{7f}\u{85}\u{2028}", "=", "<<"],
+            "numbers": [0, -1, 1.5, 1e300, 18_446_744_073_709_551_615_u64, 0.1], "flags": [true, false], "none": [], "nothing": {},
+            "pattern": "^[A-Z]{3}-\\d+$", "long": "word ".repeat(60),
+        });
+        let text = to_yaml(&document).expect("YAML");
+        assert_eq!(read(Path::new("a.yaml"), &text), Ok(document), "{text}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_file_and_place() {
+        for (file, text, part) in [
+            (
+                "a.json",
+                "{\"a\": }",
+                "a.json is no JSON: expected value at line 1",
+            ),
+            ("a.yaml", "a: [1", "a.yaml is no YAML: "),
+        ] {
+            let failure = read(Path::new(file), text).expect_err(file);
+            assert!(failure.message.contains(part), "{failure:?}");
+        }
+    }
+}

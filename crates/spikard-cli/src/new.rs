@@ -1,0 +1,238 @@
+//! `spikard new`: writes a small tested project into a folder of its own. Installs nothing, runs nothing.
+
+use crate::output::{self, Failure};
+use clap::{Args, ValueEnum};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+const EXAMPLES: &str = "\
+Examples:
+  spikard new shop --lang python      an app, its tests, README, container file and CI in the folder shop
+  spikard new work/shop --lang rust   the same in Rust, in the folder work/shop";
+
+/// `spikard new`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct NewArguments {
+    /// Folder to make; its last part is the project's name
+    name: PathBuf,
+    /// Language of the project; typescript, ruby and php are not there yet
+    #[arg(short, long)]
+    lang: Language,
+}
+
+/// What `--lang` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Language {
+    Python,
+    Rust,
+    #[value(hide = true)]
+    Typescript,
+    #[value(hide = true)]
+    Ruby,
+    #[value(hide = true)]
+    Php,
+}
+
+/// What a language's project is made of.
+struct Template {
+    /// Path and text; `{{name}}` is the project's name.
+    files: &'static [(&'static str, &'static str)],
+    /// Names, with spaces between, that its dependencies, its build or the language have.
+    taken: &'static str,
+    /// Commands that come next, in the project's folder.
+    next: &'static [&'static str],
+}
+
+macro_rules! files {
+    ($folder:literal: $($path:literal from $file:literal),+ $(,)?) => {
+        &[$(($path, include_str!(concat!("../templates/", $folder, "/", $file)))),+]
+    };
+}
+
+const PYTHON: Template = Template {
+    files: files!("python":
+        "app.py" from "app.py",
+        "tests/test_app.py" from "tests/test_app.py",
+        "README.md" from "README.md",
+        "pyproject.toml" from "pyproject.toml",
+        ".gitignore" from "gitignore",
+        "Containerfile" from "Containerfile",
+        ".github/workflows/test.yml" from "test.yml",
+        "wheels/README.md" from "wheels.md",
+    ),
+    taken: "app msgspec pytest spikard tests",
+    next: &[
+        "cp PATH/TO/SPIKARD/dist/spikard-*.whl wheels/",
+        "python3 -m venv .venv && . .venv/bin/activate",
+        "pip install wheels/spikard-*.whl pytest",
+        "pytest",
+        "spikard run app.py",
+    ],
+};
+
+const RUST: Template = Template {
+    files: files!("rust":
+        "src/main.rs" from "src/main.rs",
+        "src/orders.rs" from "src/orders.rs",
+        "README.md" from "README.md",
+        "Cargo.toml" from "Cargo.toml.txt",
+        ".gitignore" from "gitignore",
+        "Containerfile" from "Containerfile",
+        ".github/workflows/test.yml" from "test.yml",
+        "vendor/README.md" from "vendor.md",
+    ),
+    taken: "abstract alloc as async await become box break build const continue core crate deps do dyn else \
+            enum examples extern false final fn for gen if impl in incremental let loop macro match mod \
+            move mut override priv proc-macro proc_macro pub ref return schemars self serde serde_json \
+            spikard static std struct super test trait true try type typeof unsafe unsized use virtual \
+            where while yield",
+    next: &[
+        "ln -s \"$(realpath PATH/TO/SPIKARD)\" vendor/spikard",
+        "cargo test",
+        "spikard run",
+    ],
+};
+
+/// Writes the project and says what comes next.
+pub(crate) fn new(arguments: &NewArguments) -> Result<i32, Failure> {
+    let template = arguments.lang.template()?;
+    let name = name_of(&arguments.name)?;
+    if template.taken.split(' ').any(|taken| taken == name) {
+        return Err(Failure::usage(format!(
+            "the name {name} is taken by the language or by what the project depends on"
+        ))
+        .advice("choose another: spikard new shop"));
+    }
+    must_be_free(&arguments.name)?;
+    for (file, text) in template.files {
+        let path = arguments.name.join(file);
+        write(&path, &text.replace("{{name}}", name))
+            .map_err(|error| Failure::app(format!("cannot write {}: {error}", path.display())))?;
+    }
+    output::print(&next(&arguments.name, template))
+}
+
+impl Language {
+    fn template(self) -> Result<&'static Template, Failure> {
+        match self {
+            Self::Python => Ok(&PYTHON),
+            Self::Rust => Ok(&RUST),
+            Self::Typescript | Self::Ruby | Self::Php => {
+                let value = self.to_possible_value();
+                let name = value
+                    .as_ref()
+                    .map_or("this language", |value| value.get_name());
+                Err(Failure::usage(format!(
+                    "not yet: {name}; Spikard speaks Python and Rust today"
+                ))
+                .advice("write --lang python or --lang rust"))
+            }
+        }
+    }
+}
+
+/// The last part of the path. Letters that every registry, container tag and file system takes.
+fn name_of(folder: &Path) -> Result<&str, Failure> {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    let name = name.filter(|name| {
+        name.len() <= 64
+            && name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.ends_with(|last: char| last.is_ascii_lowercase() || last.is_ascii_digit())
+            && !name.contains("--")
+            && !name.contains("__")
+            && name.chars().all(|letter| {
+                letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-_".contains(letter)
+            })
+    });
+    name.ok_or_else(|| {
+        Failure::usage(format!("{} is no name for a project", folder.display())).advice(
+            "a name is lower-case letters and digits, with single - or _ between them, a letter first: spikard new web-shop",
+        )
+    })
+}
+
+/// Nothing that exists is written over.
+fn must_be_free(folder: &Path) -> Result<(), Failure> {
+    let shown = folder.display();
+    match fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::app(format!("{shown} exists and is not empty"))
+            .advice("choose another name, or empty the folder first")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            Err(Failure::app(format!("{shown} exists and is no folder"))
+                .advice("choose another name"))
+        }
+        Err(error) => Err(Failure::app(format!("cannot read {shown}: {error}"))),
+    }
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, text)
+}
+
+fn next(folder: &Path, template: &Template) -> String {
+    let mut text = format!("{} is made:\n", folder.display());
+    for (file, _) in template.files {
+        text.push_str(&format!("  {file}\n"));
+    }
+    text.push_str(&format!(
+        "\nNext (README.md says more):\n  cd {}\n",
+        folder.display()
+    ));
+    for command in template.next {
+        text.push_str(&format!("  {command}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PYTHON, RUST, name_of};
+    use std::path::Path;
+
+    #[test]
+    fn a_project_has_the_name_of_its_folder() {
+        for (folder, name) in [
+            ("shop", "shop"),
+            ("work/web-shop", "web-shop"),
+            ("a2/", "a2"),
+        ] {
+            assert_eq!(name_of(Path::new(folder)), Ok(name));
+        }
+        for folder in [
+            "",
+            ".",
+            "..",
+            "Shop",
+            "2shop",
+            "shop-",
+            "web shop",
+            "web--shop",
+            "a/ä",
+        ] {
+            let failure = name_of(Path::new(folder)).expect_err(folder);
+            assert_eq!(failure.code, 2, "{folder}");
+        }
+    }
+
+    #[test]
+    fn every_language_has_what_a_project_needs() {
+        for template in [&PYTHON, &RUST] {
+            let files: Vec<&str> = template.files.iter().map(|(file, _)| *file).collect();
+            for needed in [
+                "README.md",
+                ".gitignore",
+                "Containerfile",
+                ".github/workflows/test.yml",
+            ] {
+                assert!(files.contains(&needed), "{needed}");
+            }
+        }
+    }
+}
