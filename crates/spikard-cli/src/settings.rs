@@ -147,13 +147,22 @@ impl Settings {
                 return wrong.push(format!("{place}: {}", error.message()));
             }
         };
-        for (key, value) in &table {
+        // The table is in alphabetical order.
+        let mut members: Vec<_> = table.iter().collect();
+        members.sort_by_key(|(key, _)| key.span().start);
+        for (key, value) in members {
             let (name, place) = (key.get_ref().as_ref(), place(key.span().start));
             let read = plain(value).and_then(|value| match OF_SERVER.contains(&name) {
                 true => self.serve(name, &value),
                 false => self.choose(name, &value, &place),
             });
+            // `keep_alive` and `keep_alive_ms` are one.
+            let name = settings::find(&self.table, name).map_or(name, |setting| &setting.name);
             match read {
+                Ok(()) if self.lines.contains_key(name) => wrong.push(format!(
+                    "{place}: {} sets this already; leave one of them",
+                    self.lines[name]
+                )),
                 Ok(()) => _ = self.lines.insert(name.to_owned(), place),
                 Err(message) => wrong.push(format!("{place}: {message}")),
             }

@@ -26,7 +26,7 @@ fn request(event: &Value, terminal: bool) -> String {
     };
     let status = paint(terminal, colour, &status.to_string());
     let milliseconds = event["ms"].as_f64().unwrap_or_default();
-    let took = paint(terminal, "2", &format!("{milliseconds:.1} ms"));
+    let took = paint(terminal, "2", &format!("{milliseconds:.2} ms"));
     let (method, path) = (plain(&event["method"]), plain(&event["path"]));
     format!("{method:6} {path} {status} {took}")
 }
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn a_request_is_one_short_line() {
         let line = r#"{"time":1.5,"level":"info","event":"request","method":"GET","path":"/items/1","operation":"show","status":200,"ms":1.23,"request_id":"a"}"#;
-        assert_eq!(shown(line), "GET    /items/1 200 1.2 ms");
+        assert_eq!(shown(line), "GET    /items/1 200 1.23 ms");
         let ours = line.replace("\"a\"", "\"spikard-dev\"");
         assert_eq!(readable(&ours, false), None);
     }

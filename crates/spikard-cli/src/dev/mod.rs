@@ -26,8 +26,11 @@ use worker::Worker;
 
 /// What holds while an app is written, unless its operator says otherwise.
 pub(crate) const BASE: [(&str, bool); 2] = [("debug", true), ("access_log", true)];
-/// The pause between two looks at the files.
-const TICK: Duration = Duration::from_millis(100);
+/// The pause between two looks at the files is this, or longer where a look takes long: at most a twentieth of the time
+/// of one processor.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const PART: u32 = 20;
 /// How long nothing may change before what was saved is taken as complete.
 const SETTLED: Duration = Duration::from_millis(40);
 /// What the old worker may take to finish its requests before the new one starts.
@@ -54,6 +57,7 @@ pub(crate) fn dev(
         signals: Signals::hear().map_err(broken)?,
         // Before the first worker reads them, so that no change is lost between.
         watch: Watch::new(app.folder()),
+        pause: SHORTEST_PAUSE,
         announced: false,
     };
     output::note(&format!("{} (Ctrl-C stops it)", url(address)));
@@ -68,6 +72,7 @@ struct Desk<'a> {
     address: SocketAddr,
     signals: Signals,
     watch: Watch,
+    pause: Duration,
     /// It has served.
     announced: bool,
 }
@@ -122,7 +127,9 @@ impl Desk<'_> {
 
     /// Files that were saved, once the last of them is complete.
     fn saved(&mut self) -> Vec<PathBuf> {
+        let began = Instant::now();
         let mut changed = self.watch.changes();
+        self.pause = (began.elapsed() * PART).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         let mut more = !changed.is_empty();
         while more {
             std::thread::sleep(SETTLED);
@@ -130,6 +137,8 @@ impl Desk<'_> {
             more = !others.is_empty();
             changed.extend(others);
         }
+        changed.sort();
+        changed.dedup();
         changed
     }
 
@@ -177,7 +186,7 @@ impl Desk<'_> {
                 State::Broken(_) => polled.push(PollFd::new(&self.socket, PollFlags::IN)),
                 State::Serving(_) => {}
             }
-            sleep(&mut polled, TICK)?;
+            sleep(&mut polled, self.pause)?;
         }
         Ok(self.wish())
     }

@@ -44,6 +44,8 @@ pub(crate) fn spikard(folder: &TempDir, arguments: &[&str]) -> Command {
         "SPIKARD_FD",
         "SPIKARD_HOST",
         "SPIKARD_PORT",
+        "SPIKARD_CONFIG",
+        "SPIKARD_DEBUG",
         "SPIKARD_EMIT",
         "SPIKARD_READY_FD",
         "SPIKARD_READY_LINE",
