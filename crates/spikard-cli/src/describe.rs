@@ -4,6 +4,7 @@
 use crate::app::App;
 use crate::launch;
 use crate::output::{self, Failure};
+use crate::settings;
 use spikard::{Frozen, RouteLine};
 use std::path::PathBuf;
 
@@ -43,8 +44,10 @@ pub(crate) fn check(app: &App, interpreter: Option<PathBuf>) -> Result<i32, Fail
     output::print(&format!("{}: {count} {noun}, no mistakes", app.name()))
 }
 
-/// The app after everything was checked.
+/// The app after everything was checked, with the operator's settings in force as when it is served.
 pub(crate) fn freeze(app: &App, interpreter: Option<PathBuf>) -> Result<Frozen, Failure> {
-    let spec = launch::spec(app, interpreter)?;
+    let settings = settings::gather(app, &[], &[])?;
+    let mut spec = launch::spec(app, interpreter)?;
+    spec.config = settings.applied(&spec.config);
     Frozen::without_handlers(spec).map_err(|error| launch::wrong(app, &error))
 }

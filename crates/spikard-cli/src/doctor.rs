@@ -48,8 +48,8 @@ pub(crate) struct DoctorArguments {
 struct Report {
     /// Of the command.
     version: &'static str,
-    /// The command's file.
-    command: Option<PathBuf>,
+    /// The running file: the command's own, or the interpreter whose package carries it.
+    program: Option<PathBuf>,
     /// One for each language that Spikard speaks or will.
     languages: Vec<Language>,
 }
@@ -79,7 +79,7 @@ pub(crate) fn doctor(
 ) -> Result<i32, Failure> {
     let report = Report {
         version: VERSION,
-        command: std::env::current_exe().ok(),
+        program: std::env::current_exe().ok(),
         languages: vec![
             python(interpreter.unwrap_or_else(launch::python)),
             rust(Path::new("Cargo.lock")),
@@ -101,13 +101,11 @@ pub(crate) fn doctor(
 
 fn table(report: &Report) -> String {
     let rows: Vec<[String; 5]> = report.languages.iter().map(cells).collect();
-    let command = report
-        .command
-        .as_deref()
-        .map_or_else(String::new, |path| format!(" ({})", path.display()));
+    let program = report.program.as_deref();
+    let program = program.map_or_else(String::new, |path| format!(", run by {}", path.display()));
     let header = ["LANGUAGE", "", "VERSION", "PACKAGE", "NOTE"];
     format!(
-        "spikard {VERSION}{command}\n\n{}",
+        "spikard {VERSION}{program}\n\n{}",
         output::table(header, &rows)
     )
 }
@@ -127,6 +125,13 @@ fn cells(language: &Language) -> [String; 5] {
         text(&language.package),
         note.unwrap_or_default(),
     ]
+}
+
+/// Of the Python at hand, as `3.13`.
+pub(crate) fn python_version(interpreter: Option<PathBuf>) -> Option<String> {
+    let version = python(interpreter.unwrap_or_else(launch::python)).version?;
+    let (major_minor, _) = version.rsplit_once('.')?;
+    Some(major_minor.to_owned())
 }
 
 fn python(interpreter: PathBuf) -> Language {

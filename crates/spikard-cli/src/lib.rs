@@ -81,7 +81,7 @@ fn perform(verb: Verb, host: Option<&Host<'_>>) -> Result<i32, Failure> {
         Verb::Routes { app, json } => describe::routes(&app::find(app)?, json, interpreter),
         Verb::Openapi(arguments) => document::openapi(arguments, interpreter),
         Verb::Check { app } => describe::check(&app::find(app)?, interpreter),
-        Verb::New(arguments) => new::new(&arguments),
+        Verb::New(arguments) => new::new(&arguments, interpreter),
         Verb::Doctor(arguments) => doctor::doctor(&arguments, interpreter),
         Verb::Completions(arguments) => completions::completions(&arguments),
         Verb::Tables => output::print(&spikard_bridge::tables()),

@@ -1,5 +1,6 @@
 //! `spikard new`: writes a small tested project into a folder of its own. Installs nothing, runs nothing.
 
+use crate::doctor;
 use crate::output::{self, Failure};
 use clap::{Args, ValueEnum};
 use std::fs;
@@ -37,7 +38,7 @@ enum Language {
 
 /// What a language's project is made of.
 struct Template {
-    /// Path and text; `{{name}}` is the project's name.
+    /// Path and text; `{{name}}` is the project's name, `{{python}}` the version of the Python at hand.
     files: &'static [(&'static str, &'static str)],
     /// Names, with spaces between, that its dependencies, its build or the language have.
     taken: &'static str,
@@ -68,7 +69,7 @@ const PYTHON: Template = Template {
         "python3 -m venv .venv && . .venv/bin/activate",
         "pip install wheels/spikard-*.whl pytest",
         "pytest",
-        "spikard run app.py",
+        "spikard dev app.py",
     ],
 };
 
@@ -91,12 +92,15 @@ const RUST: Template = Template {
     next: &[
         "ln -s \"$(realpath PATH/TO/SPIKARD)\" vendor/spikard",
         "cargo test",
-        "spikard run",
+        "spikard dev",
     ],
 };
 
+/// What a project is told when no Python is at hand.
+const OLDEST_PYTHON: &str = "3.11";
+
 /// Writes the project and says what comes next.
-pub(crate) fn new(arguments: &NewArguments) -> Result<i32, Failure> {
+pub(crate) fn new(arguments: &NewArguments, interpreter: Option<PathBuf>) -> Result<i32, Failure> {
     let template = arguments.lang.template()?;
     let name = name_of(&arguments.name)?;
     if template.taken.split(' ').any(|taken| taken == name) {
@@ -106,9 +110,13 @@ pub(crate) fn new(arguments: &NewArguments) -> Result<i32, Failure> {
         .advice("choose another: spikard new shop"));
     }
     must_be_free(&arguments.name)?;
+    let python = doctor::python_version(interpreter).unwrap_or_else(|| OLDEST_PYTHON.to_owned());
     for (file, text) in template.files {
         let path = arguments.name.join(file);
-        write(&path, &text.replace("{{name}}", name))
+        let text = text
+            .replace("{{name}}", name)
+            .replace("{{python}}", &python);
+        write(&path, &text)
             .map_err(|error| Failure::app(format!("cannot write {}: {error}", path.display())))?;
     }
     output::print(&next(&arguments.name, template))
@@ -194,6 +202,8 @@ fn next(folder: &Path, template: &Template) -> String {
 #[cfg(test)]
 mod tests {
     use super::{PYTHON, RUST, name_of};
+    use crate::arguments::Arguments;
+    use clap::Parser as _;
     use std::path::Path;
 
     #[test]
@@ -218,6 +228,28 @@ mod tests {
         ] {
             let failure = name_of(Path::new(folder)).expect_err(folder);
             assert_eq!(failure.code, 2, "{folder}");
+        }
+    }
+
+    /// What the pages and the last lines tell people to type is understood.
+    #[test]
+    fn every_command_that_is_told_is_one() {
+        for template in [&PYTHON, &RUST] {
+            let lines = template.files.iter().flat_map(|(_, text)| text.lines());
+            let told: Vec<&str> = lines
+                .chain(template.next.iter().copied())
+                .map(|line| line.trim_start_matches("      - run: "))
+                .filter(|line| line.starts_with("spikard ") && !line.contains(" = "))
+                .collect();
+            assert!(told.len() >= 4, "{told:?}");
+            for line in told {
+                let words = line
+                    .split('#')
+                    .next()
+                    .unwrap_or_default()
+                    .split_whitespace();
+                assert!(Arguments::try_parse_from(words).is_ok(), "{line}");
+            }
         }
     }
 

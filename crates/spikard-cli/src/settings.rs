@@ -5,6 +5,7 @@ use crate::Variable;
 use crate::app::App;
 use crate::output::Failure;
 use serde_json::{Map, Value};
+use spikard::Config;
 use spikard::settings::{self, Setting};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -84,6 +85,16 @@ impl Settings {
             .map(|(name, chosen)| (name.clone(), chosen.value.clone()))
             .collect();
         vec![(settings::VARIABLE, Value::Object(object).to_string())]
+    }
+
+    /// The options of an app's code, with those in their place that were chosen.
+    pub(crate) fn applied(&self, code: &Config) -> Config {
+        let invariant = "invariant: settings have the names and types of the options";
+        let mut options = serde_json::to_value(code).expect(invariant);
+        for (name, chosen) in &self.chosen {
+            options[name] = chosen.value.clone();
+        }
+        serde_json::from_value(options).expect(invariant)
     }
 
     /// Where the app's documents are, as far as one can know without asking its code.

@@ -53,11 +53,14 @@ fn routes_are_json_for_programs() {
 #[test]
 fn each_route_has_the_policies_in_force() {
     let mut spec = inventory();
-    spec["config"] = json!({"body_limit": 1000, "egress": "warn"});
+    spec["config"] = json!({"body_limit": 1000, "egress": "enforce"});
     spec["groups"][0]["policy"] = json!({"handler_timeout_ms": 500, "body_limit": 20});
     spec["groups"][0]["routes"][1]["policy"] =
         json!({"body_limit": 3, "egress": "off", "additional_query": "reject"});
-    let (_, stdout, stderr) = output(&mut spikard(&app(&spec), &["routes", "--json"]));
+    let folder = app(&spec);
+    // Settings win over the code's options, as when the app is served, but not over a route's own.
+    std::fs::write(folder.path().join("spikard.toml"), "egress = \"warn\"").expect("a file");
+    let (_, stdout, stderr) = output(&mut spikard(&folder, &["routes", "--json"]));
     let routes: Vec<Value> = serde_json::from_str(&stdout).expect(&stderr);
     let policies: Vec<Value> = routes
         .iter()
@@ -78,6 +81,22 @@ fn each_route_has_the_policies_in_force() {
         json!([3, 500, "off", "reject"]),
     ];
     assert_eq!(policies, expected);
+}
+
+#[test]
+fn check_refuses_the_settings_that_start_up_would_refuse() {
+    let folder = app(&inventory());
+    std::fs::write(
+        folder.path().join("spikard.toml"),
+        "\nbody_limit = \"much\"",
+    )
+    .expect("a file");
+    let (code, stdout, stderr) = output(&mut spikard(&folder, &["check"]));
+    assert_eq!((code, stdout.as_str()), (2, ""));
+    assert!(
+        stderr.starts_with("error: spikard.toml:2: body_limit: "),
+        "{stderr}"
+    );
 }
 
 #[test]

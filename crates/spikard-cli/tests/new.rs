@@ -18,6 +18,9 @@ fn nothing_that_exists_is_written_over() {
         stdout.contains("\n  cd empty\n") && stdout.contains("\n  pytest\n"),
         "{stdout}"
     );
+    let container = std::fs::read_to_string(folder.path().join("empty/Containerfile"));
+    let container = container.expect("a container file");
+    assert!(container.contains("/python:3.11-slim\n"), "{container}");
     let app = folder.path().join("empty/app.py");
     std::fs::write(&app, "mine").expect("a file");
     for lang in ["python", "rust"] {

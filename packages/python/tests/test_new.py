@@ -49,7 +49,9 @@ def test_its_document_can_be_kept_in_yaml(project: Path) -> None:
 
 def test_its_name_is_everywhere(project: Path) -> None:
     files = [path for path in project.rglob("*") if path.is_file() and path.suffix != ".pyc"]
-    assert not [path for path in files if "{{name}}" in path.read_text()]
+    assert not [path for path in files if "{{" in path.read_text().replace("${{", "")]
+    container = (project / "Containerfile").read_text()
+    assert f"/python:{sys.version_info.major}.{sys.version_info.minor}-slim\n" in container
     assert tomllib.loads((project / "pyproject.toml").read_text())["project"]["name"] == "web-shop"
 
 
