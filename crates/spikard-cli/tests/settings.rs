@@ -83,6 +83,14 @@ fn a_file_that_is_no_toml_is_refused_with_its_line() {
 }
 
 #[test]
+fn check_looks_at_the_settings_too() {
+    let folder = told(Some("debg = true"));
+    let (code, _, stderr) = output(&mut spikard(&folder, &["check"]));
+    let expected = "error: spikard.toml:1: unknown setting \"debg\"; did you mean \"debug\"?\n";
+    assert_eq!((code, stderr.as_str()), (2, expected));
+}
+
+#[test]
 fn the_file_says_where_to_listen_unless_a_flag_or_variable_does() {
     let folder = folder(READY);
     let file = folder.path().join("spikard.toml");

@@ -26,6 +26,18 @@ class B(msgspec.Struct):
     c: int
 """
 
+# Asks itself and ends.
+FAILING = """
+import sys
+from spikard import Spikard, TestClient
+app = Spikard(title="Found", debug=False)
+@app.get("/")
+def fail() -> None:
+    raise ValueError("secret reason")
+print(TestClient(app).get("/").text)
+sys.exit(1)
+"""
+
 
 def worker(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -97,6 +109,16 @@ def test_the_environment_says_where_to_listen(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text(APP.format(name="app"))
     done = worker("main.py", cwd=tmp_path, SPIKARD_PORT="many")
     assert (done.returncode, done.stderr) == (1, "spikard: SPIKARD_PORT='many' is not a port from 0 to 65535\n")
+
+
+def test_the_environment_wins_over_the_options_of_the_code(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("from spikard import Spikard\nSpikard(title='Found', debug=True).freeze()\n")
+    done = worker("main.py", cwd=tmp_path, SPIKARD_DEBUG="maybe")
+    assert 'SPIKARD_DEBUG: "maybe" is wrong; write true or false' in done.stderr
+    (tmp_path / "main.py").write_text(FAILING)
+    for value, shown in (("1", True), ("0", False)):
+        done = worker("main.py", cwd=tmp_path, SPIKARD_DEBUG=value)
+        assert (done.returncode, "secret reason" in done.stdout) == (1, shown)
 
 
 def test_the_extension_is_imported_by_two_files_only() -> None:
