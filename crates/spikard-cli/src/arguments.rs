@@ -29,7 +29,7 @@ Examples:
   spikard new shop --lang python  make a small tested project in the folder shop
   spikard check app.py            report every mistake of the app's definition, serve nothing
 
-Exit codes: 0 done; 1 the app failed or is wrong; 2 the command line is wrong.";
+Exit codes: 0 done; 1 the app failed or is wrong; 2 the command line or a setting is wrong.";
 
 pub(crate) const APP: &str = "\
 What to serve: a Python file (`app.py`), one of its attributes (`app.py:api`), a module (`shop.web:api`), or the folder of \
@@ -85,7 +85,7 @@ Examples:
   spikard check           the app of this folder
   spikard check app.py    before a commit or a deployment: everything that start-up would refuse
 
-Exit codes: 0 no mistakes; 1 mistakes, or the app was not loaded; 2 the command line is wrong.";
+Exit codes: 0 no mistakes; 1 mistakes, or the app was not loaded; 2 the command line or a setting is wrong.";
 
 #[derive(Debug, Parser)]
 #[command(name = "spikard", version, about = "Runs and describes Spikard apps", after_help = EXAMPLES)]

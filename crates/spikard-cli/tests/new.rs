@@ -121,4 +121,18 @@ fn the_rust_project_passes_its_own_tests() {
     assert!(text.contains("test result: ok. 3 passed"), "{text}");
     assert!(!text.contains("warning"), "{text}");
     cargo(&["fmt", "--check"]);
+    cargo(&["build"]);
+    let mut check = spikard(&folder, &["check"]);
+    let (code, stdout, stderr) = output(
+        check
+            .current_dir(&project)
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only"),
+    );
+    assert_eq!(
+        (code, stdout.as_str()),
+        (0, ".: 2 routes, no mistakes\n"),
+        "{stderr}"
+    );
 }

@@ -4,6 +4,7 @@ mod fake;
 
 use fake::{folder, output, program, spikard};
 use serde_json::{Value, json};
+use std::process::Command;
 
 /// An interpreter that answers the probe.
 fn python(package: Value, error: Value) -> String {
@@ -106,6 +107,15 @@ fn a_shell_completes_verbs_and_flags() {
             assert!(stdout.contains(part), "{shell}: {part}");
         }
     }
+    let (_, script, _) = output(&mut spikard(&folder, &["completions", "bash"]));
+    std::fs::write(folder.path().join("completions"), script).expect("a file");
+    let asked = "source ./completions; COMP_WORDS=(spikard op); COMP_CWORD=1; _spikard spikard op spikard; echo ${COMPREPLY[@]}";
+    let mut bash = Command::new("timeout");
+    let bash = bash
+        .args(["10", "bash", "-c", asked])
+        .current_dir(folder.path());
+    let done = bash.output().expect("bash");
+    assert_eq!(String::from_utf8_lossy(&done.stdout), "openapi\n");
     let (code, _, stderr) = output(&mut spikard(&folder, &["completions", "tcsh"]));
     assert!(code == 2 && stderr.contains("bash, zsh, fish"), "{stderr}");
 }
