@@ -46,6 +46,8 @@ const SIZES: [(&str, u64); 7] = [
     ("gib", 1 << 30),
 ];
 const TIMES: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+const A_SIZE: &str = "write a whole number and B, kB, MB, GB, KiB, MiB or GiB: 512MB, 10 MiB";
+const A_DURATION: &str = "write a whole number and ms, s, m or h: 500ms, 30s";
 const SWITCHES: [(&str, bool); 8] = [
     ("true", true),
     ("1", true),
@@ -155,11 +157,13 @@ impl Setting {
             (Kind::Text, _) => wrong("write a text in quotes"),
             (Kind::OneOf(words), Value::String(text)) if words.contains(text) => Ok(value.clone()),
             (Kind::OneOf(words), _) => wrong(&format!("write one of: {}", words.join(", "))),
-            (Kind::Count, _) => whole(value, &[], true).or(wrong("write a whole number: 100")),
-            (Kind::Bytes, _) => whole(value, &SIZES, true)
-                .or(wrong("write a whole number of bytes, or its unit: 10 MiB")),
-            (Kind::Milliseconds, _) => whole(value, &TIMES, written == self.name)
-                .or(wrong("write a whole number and ms, s, m or h: 500ms, 30s")),
+            (Kind::Count, _) => {
+                whole(value, &[], true).map_or_else(|| wrong("write a whole number: 100"), Ok)
+            }
+            (Kind::Bytes, _) => whole(value, &SIZES, true).map_or_else(|| wrong(A_SIZE), Ok),
+            (Kind::Milliseconds, _) => {
+                whole(value, &TIMES, written == self.name).map_or_else(|| wrong(A_DURATION), Ok)
+            }
         }
     }
 
@@ -189,32 +193,45 @@ impl Setting {
     }
 }
 
-/// A whole number, alone where `bare` allows it, or with one of `units`, a space between or none.
-fn whole(value: &Value, units: &[(&str, u64)], bare: bool) -> Result<Value, String> {
+/// Milliseconds of a duration as people write it: `500ms`, `30s`, `2m`, `1h`; a space may stand before the unit.
+///
+/// # Errors
+/// What is right, with examples.
+pub fn milliseconds(text: &str) -> Result<u64, String> {
+    quantity(text, &TIMES, false).ok_or_else(|| A_DURATION.to_owned())
+}
+
+/// Bytes of a size as people write it: `500B`, `64KiB`, `10 MiB`; `kB`, `MB` and `GB` count in thousands.
+///
+/// # Errors
+/// What is right, with examples.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    quantity(text, &SIZES, false).ok_or_else(|| A_SIZE.to_owned())
+}
+
+/// A whole number, without a unit where `bare` allows it.
+fn whole(value: &Value, units: &[(&str, u64)], bare: bool) -> Option<Value> {
     let number = match value {
         // Nothing is nothing in every unit.
         Value::Number(number) => number.as_u64().filter(|number| bare || *number == 0),
-        Value::String(text) => {
-            let text = text.trim();
-            let end = text
-                .find(|letter: char| !letter.is_ascii_digit())
-                .unwrap_or(text.len());
-            let (digits, unit) = (&text[..end], text[end..].trim_start().to_lowercase());
-            let size = match unit.as_str() {
-                "" if bare || digits == "0" => Some(1),
-                unit => units
-                    .iter()
-                    .find(|(name, _)| *name == unit)
-                    .map(|(_, size)| *size),
-            };
-            let digits = digits.parse::<u64>().ok();
-            digits
-                .zip(size)
-                .and_then(|(number, size)| number.checked_mul(size))
-        }
+        Value::String(text) => quantity(text, units, bare),
         _ => None,
     };
-    number.map(Value::from).ok_or_else(String::new)
+    number.map(Value::from)
+}
+
+fn quantity(text: &str, units: &[(&str, u64)], bare: bool) -> Option<u64> {
+    let text = text.trim();
+    let end = text
+        .find(|letter: char| !letter.is_ascii_digit())
+        .unwrap_or(text.len());
+    let number: u64 = text[..end].parse().ok()?;
+    let unit = text[end..].trim_start().to_lowercase();
+    if unit.is_empty() {
+        return (bare || number == 0).then_some(number);
+    }
+    let (_, size) = units.iter().find(|(name, _)| *name == unit)?;
+    number.checked_mul(*size)
 }
 
 /// Options that single variables set, in the order of [`Config`]: setting, variable, value for [`Config`].
