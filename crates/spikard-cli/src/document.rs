@@ -6,6 +6,7 @@ use crate::differ;
 use crate::output::{self, Failure};
 use clap::Args;
 use serde_json::Value;
+use serde_saphyr::UserMessageFormatter;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -16,7 +17,7 @@ Examples:
   spikard openapi app.py -o openapi.yaml         to a file; its ending decides
   spikard openapi app.py --check openapi.yaml    exit code 1, and what differs, when the file is not as the app says
 
-Exit codes: 0 done, or the same; 1 the app is wrong, or the file differs; 2 the command line is wrong.";
+Exit codes: 0 done, or the same; 1 the app is wrong, or the file differs; 2 the command line or a setting is wrong.";
 
 /// More differences are counted, not shown.
 const MOST_SHOWN: usize = 40;
@@ -108,7 +109,11 @@ fn read(file: &Path, text: &str) -> Result<Value, Failure> {
     let read = if json {
         serde_json::from_str(text).map_err(|error| error.to_string())
     } else {
-        serde_saphyr::from_str(text).map_err(|error| error.to_string())
+        serde_saphyr::from_str(text).map_err(|error| {
+            error
+                .without_snippet()
+                .render_with_formatter(&UserMessageFormatter)
+        })
     };
     read.map_err(|error| {
         let format = if json { "JSON" } else { "YAML" };
@@ -138,6 +143,18 @@ mod tests {
     }
 
     #[test]
+    fn the_ending_decides_and_else_the_first_letter() {
+        for (file, text) in [
+            ("a.yaml", "{a: 1}"),
+            ("a.json", "{\"a\":\n\t1}"),
+            ("a", "{\"a\":\n\t1}"),
+            ("a", "a: 1"),
+        ] {
+            assert_eq!(read(Path::new(file), text), Ok(json!({"a": 1})), "{file}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_read_names_file_and_place() {
         for (file, text, part) in [
             (
@@ -145,7 +162,16 @@ mod tests {
                 "{\"a\": }",
                 "a.json is no JSON: expected value at line 1",
             ),
-            ("a.yaml", "a: [1", "a.yaml is no YAML: "),
+            (
+                "a.yaml",
+                "a: [1\nb: }",
+                "a.yaml is no YAML: illegal placement of ':' indicator at line 2",
+            ),
+            (
+                "a.yaml",
+                "a: 1\na: 2",
+                "a.yaml is no YAML: duplicate mapping key `a` is not allowed here at line 2",
+            ),
         ] {
             let failure = read(Path::new(file), text).expect_err(file);
             assert!(failure.message.contains(part), "{failure:?}");

@@ -36,7 +36,7 @@ pub struct Host<'h> {
 /// Name and value of a variable of the environment.
 pub type Variable = (&'static str, String);
 
-/// Runs the command and returns its exit code: 0 done, 1 the app failed or is wrong, 2 the command line is wrong;
+/// Runs the command and returns its exit code: 0 done, 1 the app failed or is wrong, 2 the command line or a setting is;
 /// `run` returns its worker's code, or does not return because this process becomes the worker. `args` starts with the
 /// program's name.
 pub fn main(args: Vec<OsString>, host: Option<&Host<'_>>) -> i32 {
