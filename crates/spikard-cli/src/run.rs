@@ -22,7 +22,7 @@ pub(crate) fn run(
     let broken = |error: io::Error| Failure::app(format!("cannot start: {error}"));
     let listener = listen
         .open()
-        .map_err(|error| no_socket(&error, app, listen))?;
+        .map_err(|error| no_socket(&error, "run", app, listen))?;
     let address = listener.local_addr().map_err(broken)?;
     // A copy, because who says that it is ready closes what it said it to.
     let stderr = io::stderr().as_fd().try_clone_to_owned().map_err(broken)?;
@@ -60,13 +60,14 @@ pub(crate) fn url(address: SocketAddr) -> String {
     }
 }
 
-pub(crate) fn no_socket(error: &ListenError, app: &App, listen: &Listen) -> Failure {
+/// Why there is no socket for `spikard verb app`.
+pub(crate) fn no_socket(error: &ListenError, verb: &str, app: &App, listen: &Listen) -> Failure {
     let failure = Failure::app(error.to_string());
     match error {
         ListenError::Busy { .. } => {
             let free = listen.port.checked_add(1).unwrap_or(0);
             failure.advice(format!(
-                "stop it, or choose another port: spikard run {} --port {free}",
+                "stop it, or choose another port: spikard {verb} {} --port {free}",
                 app.name()
             ))
         }

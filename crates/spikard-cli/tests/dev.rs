@@ -4,10 +4,10 @@
 
 mod fake;
 
-use fake::{folder, spikard, within_limit};
+use fake::{folder, output, spikard, within_limit};
 use rustix::process::{Signal, kill_process};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Child;
 use std::sync::mpsc::{self, Receiver};
@@ -185,6 +185,28 @@ fn the_worker_is_told_to_show_failures_unless_its_operator_says_otherwise() {
         dev.line("config "),
         r#"config {"access_log":true,"debug":true}"#
     );
+}
+
+#[test]
+fn a_busy_port_names_the_flag() {
+    let holder = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = holder.local_addr().expect("an address").port().to_string();
+    let folder = folder(&sound());
+    let (code, _, stderr) = output(&mut spikard(&folder, &["dev", "--port", &port]));
+    assert_eq!(code, 1);
+    assert!(
+        stderr.contains("choose another port: spikard dev app.py --port "),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn sighup_starts_the_app_anew() {
+    let dev = Dev::start(&sound());
+    let answer = dev.get("/pid");
+    let child = dev.child.as_ref().expect("it runs");
+    kill_process(fake::pid(child), Signal::HUP).expect("a signal");
+    assert_eq!(dev.until_other(&answer).0, 200);
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub(crate) fn dev(
 ) -> Result<i32, Failure> {
     let socket = listen
         .open()
-        .map_err(|error| no_socket(&error, app, listen))?;
+        .map_err(|error| no_socket(&error, "dev", app, listen))?;
     let address = socket.local_addr().map_err(broken)?;
     let mut desk = Desk {
         app,

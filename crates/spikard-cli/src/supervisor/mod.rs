@@ -57,7 +57,7 @@ pub(crate) fn supervise(
 ) -> Result<i32, Failure> {
     let first = listen
         .open_shared()
-        .map_err(|error| no_socket(&error, app, listen))?;
+        .map_err(|error| no_socket(&error, "run", app, listen))?;
     let _pid_file = plan.pid_file.map(PidFile::write).transpose()?;
     let mut supervisor = Supervisor {
         app,
