@@ -278,3 +278,24 @@ fn sleep(polled: &mut [PollFd<'_>], limit: Duration) -> io::Result<()> {
 fn broken(error: io::Error) -> Failure {
     Failure::app(format!("cannot watch the app: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::forget_compiled;
+    use std::fs;
+
+    #[test]
+    fn what_python_compiled_of_a_saved_file_is_forgotten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = folder.path().join("__pycache__");
+        fs::create_dir(&cache).expect("a folder");
+        for name in ["app.cpython-311.pyc", "application.cpython-311.pyc"] {
+            fs::write(cache.join(name), "").expect("a file");
+        }
+        forget_compiled(&folder.path().join("app.html"));
+        assert_eq!(fs::read_dir(&cache).expect("a folder").count(), 2);
+        forget_compiled(&folder.path().join("app.py"));
+        assert!(!cache.join("app.cpython-311.pyc").exists());
+        assert!(cache.join("application.cpython-311.pyc").exists());
+    }
+}
