@@ -6,6 +6,7 @@ holds it, and the Python servers run in there (root needed). Usage: `prepare.py 
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -20,8 +21,10 @@ MIRROR = "SPIKARD_DEBIAN_MIRROR"
 
 def main() -> int:
     """Prepares in the given folder and measures."""
-    folder = Path(sys.argv[1]).resolve()
-    options = sys.argv[2:]
+    parser = argparse.ArgumentParser(description=__doc__, epilog="Further options go to run.py; see its --help.")
+    parser.add_argument("folder", type=Path, help="where environments and wheels are kept")
+    known, options = parser.parse_known_args()
+    folder = known.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     python = interpreter()
     place = [python] if python else trixie(folder / "trixie")

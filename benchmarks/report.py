@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import platform
+import statistics
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-Results = dict[str, dict[str, dict[str, dict[str, float]]]]
+Row = dict[str, Any]
+Cases = dict[str, dict[str, Row]]
+Results = dict[str, Cases]
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
@@ -55,14 +59,20 @@ def verdicts(results: Results) -> list[Verdict]:
         rows = results.get(language, {}).get(case, {})
         if "spikard" not in rows or (peer is not None and peer not in rows):
             continue
-        own = rows["spikard"][figure]
-        value = own if peer is None else own / rows[peer][figure]
+        own = rows["spikard"]
+        value = own[figure] if peer is None else paired(own, rows[peer])
         found.append(Verdict(f"{language}: {case}: {figure}" + (f" / {peer}" if peer else ""), value, bound))
     python = results.get("Python", {})
     if "spikard" in python.get("json", {}) and "spikard" in python.get("json async", {}):
-        ratio = python["json async"]["spikard"]["cpu_us"] / python["json"]["spikard"]["cpu_us"]
+        ratio = paired(python["json async"]["spikard"], python["json"]["spikard"])
         found.append(Verdict("Python: json async / json: cpu_us", ratio, 1.1))
     return found
+
+
+def paired(own: Row, peer: Row) -> float:
+    """The median of the rounds' ratios: what slows a whole round down falls out."""
+    ratios: list[float] = [a / b for a, b in zip(own["rounds_us"], peer["rounds_us"], strict=True)]
+    return statistics.median(ratios)
 
 
 def lines(results: Results) -> list[list[str]]:

@@ -39,7 +39,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog="All servers run at the same time and are loaded in turn, forwards then backwards, so that noise falls "
-        "on all of them; a figure is the median of the rounds. Every answer is checked before it is timed.",
+        "on all of them; "
+        "a figure is the median of the rounds, a ratio that of the rounds' ratios. Every answer is checked first.",
     )
     parser.add_argument(
         "--python", metavar="INTERPRETER", help="interpreter with spikard and its Python peers installed"
@@ -53,56 +54,51 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def compare(
-    name: str, group: list[servers.Server], options: argparse.Namespace
-) -> dict[str, dict[str, dict[str, float]]]:
+def compare(name: str, group: list[servers.Server], options: argparse.Namespace) -> report.Cases:
     """Figures by case and server."""
-    figures: dict[str, dict[str, dict[str, float]]] = {}
     group = [server for server in group if not options.server or server.name in options.server]
+    cases = [case for case in servers.CASES if not options.case or case.name in options.case]
     with ExitStack() as stack:
         started = {server.name: stack.enter_context(servers.running(server)) for server in group}
         for server in group:
             servers.check(server, started[server.name][1])
-        idle = {server: measure.resident_mb(process.pid) for server, (process, _, _) in started.items()}
-        figures["start"] = {s: {"seconds": seconds, "idle_mb": idle[s]} for s, (_, _, seconds) in started.items()}
-        for case in servers.CASES:
-            if not options.case or case.name in options.case:
-                figures[case.name] = rounds(name, case, started, options.rounds)
-    return figures
+        figures: report.Cases = {"start": {}}
+        for server_name, (process, _, seconds) in started.items():
+            figures["start"][server_name] = {"seconds": seconds, "idle_mb": measure.resident_mb(process.pid)}
+        return figures | rounds(name, cases, started, options.rounds)
 
 
-def rounds(
-    name: str, case: servers.Case, started: dict[str, servers.Started], count: int
-) -> dict[str, dict[str, float]]:
-    """One case on all servers, interleaved."""
-    costs: dict[str, list[measure.Cost]] = {server: [] for server in started}
+def rounds(name: str, cases: list[servers.Case], started: dict[str, servers.Started], count: int) -> report.Cases:
+    """All cases on all servers in each round, so that a slow minute falls on all of them alike."""
+    costs: dict[str, dict[str, list[measure.Cost]]] = {case.name: {server: [] for server in started} for case in cases}
     order = list(started)
     for turn in range(count + 1):
-        for server in order if turn % 2 else reversed(order):
-            process, port, _ = started[server]
-            url = f"http://127.0.0.1:{port}{case.target}"
-            seconds = SECONDS if turn else 1  # turn 0 warms up
-            pid = process.pid
-            cost = measure.cost(pid, url, connections=case.connections, seconds=seconds, script=case.script)
-            if turn:
-                costs[server].append(cost)
-        print(f"{name}: {case.name}: round {turn} of {count}", file=sys.stderr)
-    found = {}
-    for server, list_ in costs.items():
-        process, port, _ = started[server]
-        calls = measure.system_calls(
-            process.pid,
-            f"http://127.0.0.1:{port}{case.target}",
-            connections=case.connections,
-            script=case.script,
-        )
-        found[server] = {
-            "cpu_us": statistics.median(cost.cpu_us for cost in list_),
-            "lowest_us": min(cost.cpu_us for cost in list_),
-            "switches": statistics.median(cost.switches for cost in list_),
-            "system_calls": calls,
-        }
-    return found
+        for case in cases:
+            for server in order if turn % 2 else reversed(order):
+                process, port, _ = started[server]
+                url = f"http://127.0.0.1:{port}{case.target}"
+                seconds = SECONDS if turn else 1  # turn 0 warms up
+                cost = measure.cost(process.pid, url, connections=case.connections, seconds=seconds, script=case.script)
+                if turn:
+                    costs[case.name][server].append(cost)
+        print(f"{name}: round {turn} of {count}", file=sys.stderr)
+    return {
+        case.name: {server: figure(case, started[server], costs[case.name][server]) for server in started}
+        for case in cases
+    }
+
+
+def figure(case: servers.Case, started: servers.Started, costs: list[measure.Cost]) -> report.Row:
+    """What the rounds of one case on one server come to; its system calls are counted now."""
+    process, port, _ = started
+    url = f"http://127.0.0.1:{port}{case.target}"
+    return {
+        "cpu_us": statistics.median(cost.cpu_us for cost in costs),
+        "lowest_us": min(cost.cpu_us for cost in costs),
+        "switches": statistics.median(cost.switches for cost in costs),
+        "system_calls": measure.system_calls(process.pid, url, connections=case.connections, script=case.script),
+        "rounds_us": [cost.cpu_us for cost in costs],
+    }
 
 
 if __name__ == "__main__":

@@ -150,6 +150,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[3:]])
 """
 
 
+@pytest.mark.skipif(not os.path.ismount("/dev/pts"), reason="no terminals here: mount /dev/pts")
 @pytest.mark.parametrize(("outlives", "told"), [(False, "stopping"), (True, "reloaded: 1 worker")])
 def test_closing_the_terminal_ends_it_unless_it_was_told_to_outlive_it(
     tmp_path: Path, outlives: bool, told: str
