@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import nox
 
+ROOT = Path(__file__).parent
+sys.path.append(str(ROOT / "scripts"))
+from house import pythons  # noqa: E402
+
 nox.needs_version = ">=2026.10.20"
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "build", "test-all"]
+nox.options.download_python = "never"
+os.environ["PATH"] = pythons.search_path()  # where nox looks for the interpreters of `python=`
 
-ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 GUEST_CRATES = ["--exclude", "spikard-py"]  # tested through their packages
@@ -89,7 +95,7 @@ def test_python(session: nox.Session) -> None:
 
 @nox.session(name="test-pythons", python=PYTHONS, default=False)
 def test_pythons(session: nox.Session) -> None:
-    """The same on every Python that is installed; `-p 3.13` for one."""
+    """The same on every Python that PATH, pyenv or uv has; `-p 3.13` for one."""
     program(session, "build", "python", "--python", str(session.python))
     install(session, "test")
     install_wheel(session)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-from .places import ROOT
 
 FAST, RELEASE = "fast", "release"
 TAKES_PROFILE = {"build", "check", "clippy", "test", "run", "doc", "bench"}
@@ -56,15 +53,3 @@ def signature(python: Path) -> str:
 
 
 SIGNATURE = "cpython-{version.major}.{version.minor}-{bits}bit"
-
-
-def find_python(wanted: str) -> Path | None:
-    """An installed interpreter by version (`3.12`) or path; never downloads one."""
-    if (named := Path(wanted)).is_file():
-        return named.resolve()
-    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-    if uv is None:
-        return None
-    asked = [uv, "python", "find", "--no-project", "--no-python-downloads", "--system", wanted]
-    found = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)
-    return Path(found.stdout.strip()).resolve() if found.returncode == 0 else None

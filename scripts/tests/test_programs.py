@@ -128,3 +128,26 @@ def test_bootstrap_check_reports_and_installs_nothing(checkout: Path) -> None:
     )
     assert (done.returncode, "in .nox/bootstrap: maturin" in done.stdout) == (1, True)
     assert not (checkout / ".nox").exists()
+
+
+def test_pythons_are_found_on_path_and_where_pyenv_and_uv_keep_them(checkout: Path, tmp_path: Path) -> None:
+    """Newest first; one that does not start, as pyenv's stand-ins, is passed over."""
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    homes = {"PYENV_ROOT": str(tmp_path / "pyenv"), "UV_PYTHON_INSTALL_DIR": str(tmp_path / "uv")}
+    stand_in = tmp_path / "shims" / f"python{version}"
+    stand_in.parent.mkdir()
+    stand_in.write_text("#!/bin/sh\nexit 127\n")
+    stand_in.chmod(0o755)
+    ask = f"import sys; sys.path.append('scripts'); from house import pythons; print(pythons.find({version!r}))"
+
+    def found() -> str:
+        return run(checkout, "-c", ask, PATH=str(stand_in.parent), **homes).stdout.strip()
+
+    assert found() == "None"
+    for kept in (tmp_path / "uv" / f"cpython-{version}.9-linux", tmp_path / "pyenv/versions" / f"{version}.10"):
+        (kept / "bin").mkdir(parents=True)
+        starts = kept / "bin" / f"python{version}"
+        starts.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        starts.chmod(0o755)
+        assert found() == str(Path(sys.executable).resolve())
+        starts.write_text("#!/bin/sh\nexit 127\n")
