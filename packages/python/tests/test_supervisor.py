@@ -139,13 +139,12 @@ def test_a_signal_ends_all_without_a_traceback(supervised: Supervised, number: s
     ]
 
 
-# Becomes the leader of a session with this terminal, then the command.
+# Becomes the leader of a session with this terminal, then the command. The tests themselves may run under nohup.
 ON_TERMINAL = """
 import os, signal, sys
 os.setsid()
 os.dup2(os.open(sys.argv[1], os.O_RDWR), 0)
-if sys.argv[2] == "True":
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN if sys.argv[2] == "True" else signal.SIG_DFL)
 os.execv(sys.executable, [sys.executable, *sys.argv[3:]])
 """
 
