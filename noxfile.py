@@ -159,7 +159,7 @@ def doctor(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", default=False)
 def bench(session: nox.Session) -> None:
-    """Compare with peers as CPU time per request; writes docs/performance.md."""
+    """Compare with peers; writes docs/performance.md. `-- --rounds 1 --seconds 1`, `--json`, `--no-write`, `--help`."""
     program(session, "../benchmarks/prepare.py", ".nox/benchmark", *session.posargs)
 
 

@@ -60,9 +60,9 @@ def resident_mb(pid: int) -> float:
     return pages * 4096 / 1e6
 
 
-def wrk(url: str, *, connections: int, seconds: float, script: Path | None) -> int:
+def wrk(url: str, *, connections: int, seconds: int, script: Path | None) -> int:
     """Loads `url` and returns how many answers came; raises when one of them was an error."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
     if script is not None:
         command += ["-s", str(script)]
     done = subprocess.run([*command, url], capture_output=True, text=True, timeout=seconds + 30, check=True)
@@ -74,7 +74,7 @@ def wrk(url: str, *, connections: int, seconds: float, script: Path | None) -> i
     return int(match.group(1))
 
 
-def cost(pid: int, url: str, *, connections: int, seconds: float, script: Path | None) -> Cost:
+def cost(pid: int, url: str, *, connections: int, seconds: int, script: Path | None) -> Cost:
     """One timed round."""
     before = usage(pid)
     requests = wrk(url, connections=connections, seconds=seconds, script=script)

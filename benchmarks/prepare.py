@@ -1,13 +1,14 @@
 """Everything the comparison needs: an interpreter that all peers support, the peers, Spikard as released, axum.
 
-django-bolt needs Python 3.12. Where no such interpreter is found, a Debian trixie folder made by debootstrap
-holds it, and the Python servers run in there (root needed). Usage: `prepare.py FOLDER`; then runs `run.py`.
+django-bolt needs Python 3.12. Where no such interpreter is found, a Debian 13 in a folder holds one, and the Python
+servers run in there (root needed). Then run.py measures, and the figures go into docs/performance.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,81 +16,98 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+sys.path.append(str(ROOT / "scripts"))
+
+import debian  # noqa: E402
+import run  # noqa: E402
+from house import pythons  # noqa: E402
+
 PEERS = ["django-bolt", "granian", "fastapi", "uvicorn[standard]", "msgspec"]
-MIRROR = "SPIKARD_DEBIAN_MIRROR"
+PYTHONS = ("3.14", "3.13", "3.12")
+DOCUMENT = ROOT / "docs/performance.md"
 
 
 def main() -> int:
     """Prepares in the given folder and measures."""
-    parser = argparse.ArgumentParser(description=__doc__, epilog="Further options go to run.py; see its --help.")
-    parser.add_argument("folder", type=Path, help="where environments and wheels are kept")
-    known, options = parser.parse_known_args()
-    folder = known.folder.resolve()
+    options, further = arguments()
+    run.arguments(further)  # a slip is told now, not after the builds
+    folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    python = interpreter()
-    place = [python] if python else trixie(folder / "trixie")
-    venv = python_side(place, folder)
-    rust = rust_side()
-    command = [sys.executable, str(HERE / "run.py"), "--python", venv, "--rust", str(rust)]
-    return subprocess.run([*command, "--write", str(ROOT / "docs/performance.md"), *options]).returncode
+    python = None if options.debian else interpreter(options.python)
+    install_tools(["wrk", "strace", *([] if python else ["debootstrap"])])
+    place = [python] if python else debian.interpreter(folder / "trixie", ROOT, step)
+    inside = python_side(place, folder / ("python" if python else "python-trixie"))
+    command = [sys.executable, str(HERE / "run.py"), "--python", shlex.join(inside), "--rust", str(rust_side())]
+    write = [] if options.no_write else ["--write", str(DOCUMENT)]
+    return subprocess.run([*command, *write, *further]).returncode
 
 
-def interpreter() -> str | None:
-    """The newest CPython from 3.12 on that can make virtual environments."""
-    names = [f"python3.{minor}" for minor in (14, 13, 12)]
-    pyenv = sorted(Path.home().glob(".pyenv/versions/3.1[234]*/bin/python"), reverse=True)
-    for candidate in [*filter(None, map(shutil.which, names)), *map(str, pyenv)]:
-        test = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))"
-        if subprocess.run([candidate, "-c", test], capture_output=True).returncode == 0:
-            return candidate
-    return None
+def arguments() -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Further options go to run.py: --rounds, --seconds, --case, --server, --json; see its --help.",
+    )
+    parser.add_argument("folder", type=Path, help="where environments and wheels are kept")
+    parser.add_argument("--python", metavar="X", help="interpreter of the Python servers: 3.13 or a path")
+    parser.add_argument("--debian", action="store_true", help="the way of a machine whose Pythons are too old")
+    parser.add_argument("--no-write", action="store_true", help=f"leave {DOCUMENT.relative_to(ROOT)} as it is")
+    return parser.parse_known_args()
 
 
-def trixie(folder: Path) -> list[str]:
-    """A Debian 13 with Python 3.13 and what the wheel needs to be built; returns the command of its interpreter."""
-    if not (folder / "usr/bin/python3").exists():
-        packages = "python3,python3-venv,python3-dev,gcc,libc6-dev,ca-certificates"
-        mirror = [os.environ[MIRROR]] if MIRROR in os.environ else []
-        run(["debootstrap", "--variant=minbase", f"--include={packages}", "trixie", str(folder), *mirror])
-    for shared in (Path("/proc"), ROOT, Path.home() / ".cargo", Path.home() / ".rustup", Path("/etc/ssl/certs")):
-        target = folder / str(shared).lstrip("/")
-        target.mkdir(parents=True, exist_ok=True)
-        if not target.is_mount():
-            run(["mount", "--bind", str(shared), str(target)])
-    return ["chroot", str(folder), "/usr/bin/python3"]
+def interpreter(wanted: str | None) -> str | None:
+    """The named interpreter, else the newest CPython from 3.12 on that can make virtual environments."""
+    found = next(filter(None, map(pythons.find, [wanted] if wanted else PYTHONS)), None)
+    if found is None and wanted:
+        sys.exit(f"bench: no Python {wanted} here; leave --python out to take the newest, or --debian for Debian's")
+    return str(found) if found else None
 
 
-def python_side(python: list[str], folder: Path) -> str:
+def install_tools(needed: list[str]) -> None:
+    """What Debian packages under the name of its command."""
+    absent = [name for name in needed if shutil.which(name) is None]
+    if not absent:
+        return
+    line = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *absent]
+    as_root = [] if os.geteuid() == 0 else ["sudo"]
+    if any(shutil.which(name) is None for name in [*as_root, "apt-get"]):
+        sys.exit(f"bench: {', '.join(absent)} is missing; install it: {shlex.join(line)}")
+    step([*as_root, "apt-get", "update", "--quiet"])
+    step([*as_root, *line])
+
+
+def python_side(python: list[str], venv: Path) -> list[str]:
     """A virtual environment with the peers and the released wheel; returns the command of its interpreter."""
-    venv = folder / "python"
     inside = [*python[:-1], str(venv / "bin/python")]
-    if not (venv / "bin/python").exists():
-        run([*python, "-m", "venv", str(venv)])
-    run([*inside, "-m", "pip", "install", "--quiet", "--upgrade", "maturin", *PEERS])
-    wheels = folder / "wheels"
+    if not (venv / "bin/python").is_symlink():
+        step([*python, "-m", "venv", str(venv)])
+    step([*inside, "-m", "pip", "install", "--quiet", "--upgrade", "maturin", *PEERS])
+    wheels = venv / "wheels"
     shutil.rmtree(wheels, ignore_errors=True)
-    build = ["maturin", "build", "--release", "--interpreter", inside[-1], "--out", str(wheels)]
+    build = ["maturin", "build", "--release", "--locked", "--interpreter", inside[-1], "--out", str(wheels)]
     # In the package's folder, because the root's pyproject.toml builds nothing. A chroot starts in its root.
     here = f"os.chdir({str(ROOT / 'packages/python')!r})"
     start = f"import os, runpy, sys; {here}; sys.argv = {build!r}; runpy.run_module('maturin', run_name='__main__')"
-    run([*inside, "-c", start])
+    step([*inside, "-c", start])
     wheel = next(wheels.glob("*.whl"))
-    run([*inside, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", str(wheel)])
-    return " ".join(inside)
+    step([*inside, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", str(wheel)])
+    return inside
 
 
 def rust_side() -> Path:
     """The two native servers, built as released; returns their folder."""
     target = ROOT / "target/benchmark"
     manifest = HERE / "rust/Cargo.toml"
-    run(["cargo", "build", "--release", "--manifest-path", str(manifest), "--target-dir", str(target)])
+    step(["cargo", "build", "--release", "--locked", "--manifest-path", str(manifest), "--target-dir", str(target)])
     return target / "release"
 
 
-def run(command: list[str], folder: Path = ROOT) -> None:
-    """Runs a step and says which."""
-    print("$ " + " ".join(command), file=sys.stderr)
-    subprocess.run(command, cwd=folder, check=True)
+def step(command: list[str]) -> None:
+    """Runs a step and says which; standard output is for the figures."""
+    print("$ " + shlex.join(command), file=sys.stderr, flush=True)
+    done = subprocess.run(command, cwd=ROOT, stdout=sys.stderr)
+    if done.returncode != 0:
+        sys.exit(f"bench: that step ended with code {done.returncode}; repeat it by the line above")
 
 
 if __name__ == "__main__":

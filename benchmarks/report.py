@@ -104,9 +104,9 @@ def show(results: Results, found: list[Verdict]) -> None:
     console.print(table)
 
 
-def write(document: Path, results: Results, found: list[Verdict], rounds: int) -> None:
+def write(document: Path, results: Results, found: list[Verdict], load: str, versions: list[str]) -> None:
     """Replaces what stands between the markers of `document`."""
-    text = [f"Linux {platform.release().split('-')[0]}, {rounds} rounds of 2 s, median (lowest).", ""]
+    text = [f"Linux {platform.release().split('-')[0]}, {load}, median (lowest); {', '.join(versions)}.", ""]
     text += ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
     text += ["| " + " | ".join(row) + " |" for row in lines(results)]
     text += ["", "| bound | measured | at most | |", "|---|---|---|---|"]

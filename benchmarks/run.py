@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import statistics
 import sys
 from contextlib import ExitStack
@@ -13,29 +14,33 @@ import measure
 import report
 import servers
 
-SECONDS = 2
-
 
 def main() -> int:
     """The whole run."""
-    options = arguments()
-    groups = {}
+    options = arguments(sys.argv[1:])
+    announce(options)
+    groups, versions = {}, []
     if options.python:
-        groups["Python"] = servers.python_servers(options.python.split())
+        python = shlex.split(options.python)
+        groups["Python"] = servers.python_servers(python)
+        versions += servers.python_versions(python)
     if options.rust:
         groups["Rust"] = servers.rust_servers(Path(options.rust))
+        versions += servers.rust_versions()
     results = {name: compare(name, group, options) for name, group in groups.items()}
     verdicts = report.verdicts(results)
     if options.json:
-        print(json.dumps({"results": results, "verdicts": [verdict.as_dict() for verdict in verdicts]}, indent=2))
+        told = {"versions": versions, "results": results, "verdicts": [verdict.as_dict() for verdict in verdicts]}
+        print(json.dumps(told, indent=2))
     else:
         report.show(results, verdicts)
     if options.write:
-        report.write(Path(options.write), results, verdicts, options.rounds)
+        load = f"{options.rounds} rounds of {options.seconds} s"
+        report.write(Path(options.write), results, verdicts, load, versions)
     return 0
 
 
-def arguments() -> argparse.Namespace:
+def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog="All servers run at the same time and are loaded in turn, forwards then backwards, so that noise falls "
@@ -46,12 +51,32 @@ def arguments() -> argparse.Namespace:
         "--python", metavar="INTERPRETER", help="interpreter with spikard and its Python peers installed"
     )
     parser.add_argument("--rust", metavar="FOLDER", help="folder with the release binaries `spikard` and `axum`")
-    parser.add_argument("--rounds", type=int, default=5, help=f"timed rounds per case of {SECONDS} s (default 5)")
-    parser.add_argument("--case", action="append", help="only this case (repeatable)")
-    parser.add_argument("--server", action="append", help="only this server (repeatable)")
-    parser.add_argument("--json", action="store_true", help="print figures for machines")
+    cases = [case.name for case in servers.CASES]
+    parser.add_argument("--rounds", type=positive, default=5, help="timed rounds per case (default 5)")
+    parser.add_argument("--seconds", type=positive, default=2, help="how long each round loads, whole (default 2)")
+    parser.add_argument("--case", action="append", choices=cases, help="only this case (repeatable)")
+    parser.add_argument("--server", action="append", metavar="NAME", help="only this server (repeatable)")
+    parser.add_argument("--json", action="store_true", help="print figures for machines on standard output")
     parser.add_argument("--write", metavar="FILE", help="put the tables into this document, between its markers")
-    return parser.parse_args()
+    options = parser.parse_args(given)
+    if options.case or options.server:
+        options.write = None  # a document with half of the rows would pass for the whole
+    return options
+
+
+def positive(given: str) -> int:
+    number = int(given)
+    if number < 1:
+        raise argparse.ArgumentTypeError("write 1 or more")
+    return number
+
+
+def announce(options: argparse.Namespace) -> None:
+    """What comes, how long it takes, and what is written at the end."""
+    cases = len(options.case or servers.CASES)
+    rounds = f"{options.rounds} rounds of {options.seconds} s over {cases} cases"
+    goes = f"the tables replace those of {options.write}" if options.write else "no document is written"
+    print(f"bench: {rounds}; {goes}", file=sys.stderr, flush=True)
 
 
 def compare(name: str, group: list[servers.Server], options: argparse.Namespace) -> report.Cases:
@@ -65,23 +90,25 @@ def compare(name: str, group: list[servers.Server], options: argparse.Namespace)
         figures: report.Cases = {"start": {}}
         for server_name, (process, _, seconds) in started.items():
             figures["start"][server_name] = {"seconds": seconds, "idle_mb": measure.resident_mb(process.pid)}
-        return figures | rounds(name, cases, started, options.rounds)
+        return figures | rounds(name, cases, started, options)
 
 
-def rounds(name: str, cases: list[servers.Case], started: dict[str, servers.Started], count: int) -> report.Cases:
+def rounds(
+    name: str, cases: list[servers.Case], started: dict[str, servers.Started], options: argparse.Namespace
+) -> report.Cases:
     """All cases on all servers in each round, so that a slow minute falls on all of them alike."""
     costs: dict[str, dict[str, list[measure.Cost]]] = {case.name: {server: [] for server in started} for case in cases}
     order = list(started)
-    for turn in range(count + 1):
+    for turn in range(options.rounds + 1):
         for case in cases:
             for server in order if turn % 2 else reversed(order):
                 process, port, _ = started[server]
                 url = f"http://127.0.0.1:{port}{case.target}"
-                seconds = SECONDS if turn else 1  # turn 0 warms up
+                seconds = options.seconds if turn else 1  # turn 0 warms up
                 cost = measure.cost(process.pid, url, connections=case.connections, seconds=seconds, script=case.script)
                 if turn:
                     costs[case.name][server].append(cost)
-        print(f"{name}: round {turn} of {count}", file=sys.stderr)
+        print(f"{name}: round {turn} of {options.rounds}", file=sys.stderr, flush=True)
     return {
         case.name: {server: figure(case, started[server], costs[case.name][server]) for server in started}
         for case in cases

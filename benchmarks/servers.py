@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -100,6 +101,22 @@ def rust_servers(folder: Path) -> list[Server]:
         Server("spikard", [str(folder / "spikard")], {"SPIKARD_PORT": "{port}"}),
         Server("axum", [str(folder / "axum"), "{port}"], validates=False),
     ]
+
+
+def python_versions(python: list[str]) -> list[str]:
+    """The interpreter and the peers in it, as `name version`."""
+    names = ["django-bolt", "granian", "fastapi", "uvicorn"]
+    ask = (
+        "import platform, sys; from importlib.metadata import version; print('CPython', platform.python_version());"
+        "[print(name, version(name)) for name in sys.argv[1:]]"
+    )
+    return subprocess.run([*python, "-c", ask, *names], capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def rust_versions() -> list[str]:
+    """axum as the lock file has it."""
+    packages = tomllib.loads((HERE / "rust/Cargo.lock").read_text())["package"]
+    return [f"axum {package['version']}" for package in packages if package["name"] == "axum"]
 
 
 Started = tuple[subprocess.Popen[bytes], int, float]
