@@ -93,6 +93,8 @@ HEAD = ["language", "case", "server", "µs CPU/request", "lowest", "system calls
 def show(results: Results, found: list[Verdict]) -> None:
     """Tables for a person."""
     console = Console()
+    if not console.is_terminal:
+        console.width = 160  # a log has no edge
     table = Table(*HEAD, title="CPU time of the process tree per request")
     for row in lines(results):
         table.add_row(*row)

@@ -35,8 +35,7 @@ def main() -> int:
     else:
         report.show(results, verdicts)
     if options.write:
-        load = f"{options.rounds} rounds of {options.seconds} s"
-        report.write(Path(options.write), results, verdicts, load, versions)
+        report.write(Path(options.write), results, verdicts, load(options), versions)
     return 0
 
 
@@ -72,11 +71,14 @@ def positive(given: str) -> int:
 
 
 def announce(options: argparse.Namespace) -> None:
-    """What comes, how long it takes, and what is written at the end."""
+    """What comes and what is written at the end."""
     cases = len(options.case or servers.CASES)
-    rounds = f"{options.rounds} rounds of {options.seconds} s over {cases} cases"
     goes = f"the tables replace those of {options.write}" if options.write else "no document is written"
-    print(f"bench: {rounds}; {goes}", file=sys.stderr, flush=True)
+    print(f"bench: {load(options)} over {cases} cases; {goes}", file=sys.stderr, flush=True)
+
+
+def load(options: argparse.Namespace) -> str:
+    return f"{options.rounds} round{'s' if options.rounds > 1 else ''} of {options.seconds} s"
 
 
 def compare(name: str, group: list[servers.Server], options: argparse.Namespace) -> report.Cases:
