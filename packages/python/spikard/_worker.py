@@ -14,8 +14,9 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import CodeType, ModuleType, TracebackType
 from typing import Any, TypeVar
 
 from spikard import _bridge
@@ -75,13 +76,25 @@ def _load(place: str) -> ModuleType:
     if not path.is_file():
         raise NoApp(f"there is no file {place}")
     sys.path.insert(0, str(path.resolve().parent))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec = importlib.util.spec_from_file_location(path.stem, path, loader=_Source(path.stem, str(path)))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module  # so that annotations, pickles and dataclasses of the app find their module
     loader = spec.loader
     _shown(lambda: loader.exec_module(module), place)
     return module
+
+
+class _Source(SourceFileLoader):
+    """
+    Compiles the app at every start, as Python does with a program. Compiled files are told by seconds and size, so
+    after a quick save a reload would serve the old app.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
 
 
 def _shown(run_user_code: Callable[[], T], place: str) -> T:

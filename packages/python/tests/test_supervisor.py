@@ -38,7 +38,12 @@ class Supervised:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "spikard", "run", "app.py", "--port", "0", "--workers", "2"],
             cwd=folder,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "NO_COLOR": "1"},
+            env=os.environ
+            | {
+                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                "PYTHONDONTWRITEBYTECODE": "",
+                "NO_COLOR": "1",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -49,7 +54,9 @@ class Supervised:
         self.port = int(self.line("http://127.0.0.1:").split("http://127.0.0.1:")[1].split(",")[0])
 
     def write(self, version: str) -> None:
+        """Always of the same second and size, which is how Python tells whether its compiled file is of this source."""
         self.app.write_text(APP.replace("VERSION", version))
+        os.utime(self.app, (1_700_000_000, 1_700_000_000))
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
