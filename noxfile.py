@@ -25,8 +25,8 @@ GUEST_CRATES = ["--exclude", "spikard-py"]  # tested through their packages
 
 
 def program(session: nox.Session, name: str, *arguments: str, python: str = sys.executable) -> None:
-    """Run a program of scripts/, by default with the Python that runs nox."""
-    session.run(python, str(ROOT / "scripts" / name), *arguments, external=True)
+    """Run a program of scripts/, by default with the Python that runs nox. Its two outputs stay apart."""
+    session.run(python, str(ROOT / "scripts" / name), *arguments, external=True, stderr=None)
 
 
 def install(session: nox.Session, *groups: str) -> None:

@@ -12,7 +12,7 @@ from runner.cases import Case, load
 from runner.rules import broken_rules
 from runner.run import Result, known_failing, run
 
-LANGUAGES = ("rust", "echo", "python")
+LANGUAGES = ("rust", "echo", "python", "python-def", "python-blocking")
 
 
 def main(arguments: list[str]) -> int:
@@ -29,7 +29,8 @@ def main(arguments: list[str]) -> int:
     if options.command == "mutate":
         return _mutate(cases, options.recorder)
     if options.command == "all":
-        recorders = {name: getattr(options, name) for name in LANGUAGES if getattr(options, name)}
+        given = {name: getattr(options, name.replace("-", "_")) for name in LANGUAGES}
+        recorders = {name: command for name, command in given.items() if command}
         good = [_report("rules", broken_rules()), _oracle(cases), _languages(cases, recorders)]
         if options.defects:
             good.append(_mutate(cases, options.defects))

@@ -52,6 +52,8 @@ class Case:
     """What a platform may lack; the recorder says so."""
     wire: bool
     """Needs a socket: pauses or several writes."""
+    draining: bool
+    """The end of the request arrives after the program was told to stop."""
     request: dict[str, Any]
     sends: list[bytes]
     """What to write; before each but the first an interim response is awaited."""
@@ -69,8 +71,8 @@ class Case:
 
     @property
     def group(self) -> str:
-        """Cases with the same value share a recorder."""
-        return json.dumps([self.contract, self.config], sort_keys=True)
+        """Cases with the same value share a recorder; one that ends its recorder has it alone."""
+        return json.dumps([self.contract, self.config, self.id if self.draining else ""], sort_keys=True)
 
     def method(self, index: int) -> str:
         """Method that response `index` answers: a response to HEAD has no body."""
@@ -161,6 +163,7 @@ def build(source: dict[str, Any], document: dict[str, Any]) -> Case:
         operation=source.get("operation"),
         requires=source.get("requires", []),
         wire=source.get("wire", False),
+        draining=source.get("draining", False),
         request=request,
         sends=sends,
         split=request.get("split", 0),

@@ -5,10 +5,12 @@ Every wait has a limit; a program that died or does not answer raises RecorderEr
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import shlex
+import signal
 import socket
 import subprocess
 import tempfile
@@ -60,6 +62,14 @@ class Recorder:
     def observed(self) -> dict[str, Any]:
         """What the handler saw since `prepare`."""
         return self._ask({"observed": True}, ANSWER_LIMIT)
+
+    def stop_serving(self) -> None:
+        """Tells the program to stop as its operator would, and waits until it accepts no more."""
+        self._process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + ANSWER_LIMIT
+        while accepts(self.port):
+            if time.monotonic() > deadline:
+                raise RecorderError("the recorder still accepts connections after SIGTERM")
 
     @property
     def alive(self) -> bool:
@@ -133,3 +143,13 @@ class Recorder:
         self._stderr.seek(0)
         words = self._stderr.read()[-1500:].decode(errors="replace").strip()
         return f": {words}" if words else ""
+
+
+def accepts(port: int) -> bool:
+    """Somebody listens there, or did a moment ago: whoever comes while a socket is being closed is reset."""
+    with contextlib.suppress(ConnectionResetError):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=ANSWER_LIMIT).close()
+        except ConnectionRefusedError:
+            return False
+    return True

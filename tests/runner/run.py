@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -101,12 +103,19 @@ def _case(case: Case, recorder: Recorder) -> list[str]:
     recorder.prepare(case.id, case.reply)
     count = sum("status" in expect or "any_of" in expect for expect in case.expects)
     methods = [case.method(index) for index in range(count)] or ["GET"]
-    try:
-        exchange = wire.over_socket(recorder.port, case.sends, methods, case.split)
-    except wire.WireError as error:
-        recorder.observed()  # A dead recorder is the better message.
-        return [str(error)]
-    return check(case, exchange, recorder.observed())
+    with ExitStack() as stack:
+        if case.draining:
+            wire.over_socket(recorder.port, [wire.PROBE], ["GET"])  # Ready to serve is not yet serving.
+            # A request that never ends keeps the program there until it was asked what it saw.
+            held = stack.enter_context(socket.create_connection(("127.0.0.1", recorder.port)))
+            held.sendall(b"GET / HTTP/1.1\r\n")
+        stop = recorder.stop_serving if case.draining else None
+        try:
+            exchange = wire.over_socket(recorder.port, case.sends, methods, case.split, stop)
+        except wire.WireError as error:
+            recorder.observed()  # A dead recorder is the better message.
+            return [str(error)]
+        return check(case, exchange, recorder.observed())
 
 
 def reason(case: str, known: Mapping[str, str]) -> str:

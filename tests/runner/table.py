@@ -14,6 +14,8 @@ from runner.run import Result
 def show(results: Mapping[str, list[Result]], seconds: Mapping[str, float], stream: TextIO | None = None) -> None:
     """Prints the failures, then the table."""
     console = Console(file=stream, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = 160  # a log has no edge
     for language, found in results.items():
         for result in found:
             if not result.good:

@@ -148,7 +148,13 @@ class Exchange:
     """The server closed the connection after the last response."""
 
 
-def over_socket(port: int, sends: list[bytes], methods: list[str], split: int = 0) -> Exchange:
+def over_socket(
+    port: int,
+    sends: list[bytes],
+    methods: list[str],
+    split: int = 0,
+    before_last_byte: Callable[[], None] | None = None,
+) -> Exchange:
     """Writes `sends` on a new connection and reads one response per method, then sees whether the connection still
     works: a next request must be answered, so stray bytes after a response are found.
     """
@@ -156,8 +162,12 @@ def over_socket(port: int, sends: list[bytes], methods: list[str], split: int = 
         reader = Reader(lambda: _receive(peer))
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         size = split or len(sends[0])
-        for at in range(0, len(sends[0]), size or 1):
-            _send(peer, sends[0][at : at + size])
+        last = len(sends[0]) - (before_last_byte is not None)
+        for at in range(0, last, size or 1):
+            _send(peer, sends[0][at : min(at + size, last)])
+        if before_last_byte is not None:
+            before_last_byte()
+            _send(peer, sends[0][last:])
         interim: list[int] = []
         for piece in sends[1:]:
             head = reader.head()

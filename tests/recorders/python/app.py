@@ -1,5 +1,7 @@
 """Recording app: a user program that serves any contract with one handler and tells what the handler saw.
 
+The handler is of the kind that the command line names: `async` (an `async def`, the default), `def`, or `blocking` (a
+`def` in a thread). A `def` on the loop does not wait, so that kind lacks the cases whose handler does.
 Protocol (JSON lines on standard input and output): tests/recorders/README.md.
 """
 
@@ -11,6 +13,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -74,8 +77,8 @@ def content(request: Request) -> dict[str, Any]:
     return tag(request.body)
 
 
-def handler(operation: str, recording: Recording) -> Callable[[Request], Any]:
-    async def handle(request: Request) -> Any:
+def handler(operation: str, recording: Recording, kind: str) -> Callable[[Request], Any]:
+    def record(request: Request) -> dict[str, Any]:
         seen: dict[str, Any] = {
             "operation": operation,
             "query": {name: tag(value) for name, value in request.query.items()},
@@ -85,11 +88,20 @@ def handler(operation: str, recording: Recording) -> Callable[[Request], Any]:
         }
         if request.body:
             seen["body"] = content(request)
-        reply = recording.record(seen)
+        return recording.record(seen)
+
+    async def waits(request: Request) -> Any:
+        reply = record(request)
         if "delay_ms" in reply:
             await asyncio.sleep(reply["delay_ms"] / 1000)
         return answer(reply)
 
+    def blocks(request: Request) -> Any:
+        reply = record(request)
+        time.sleep(reply.get("delay_ms", 0) / 1000)
+        return answer(reply)
+
+    handle = waits if kind == "async" else blocks
     handle.__name__ = operation
     return handle
 
@@ -126,7 +138,7 @@ def policy(of: Mapping[str, Any]) -> dict[str, Any]:
     return {{"handler_timeout_ms": "timeout_ms"}.get(name, name): value for name, value in of.items()}
 
 
-def register(routes: Spikard | Router, of: Mapping[str, Any], recording: Recording) -> None:
+def register(routes: Spikard | Router, of: Mapping[str, Any], recording: Recording, kind: str) -> None:
     for path, item in of.get("paths", {}).items():
         for method, operation in item.items():
             options = policy(operation.get("x-spikard-policy", {}))
@@ -136,7 +148,7 @@ def register(routes: Spikard | Router, of: Mapping[str, Any], recording: Recordi
             routes.add_route(
                 method.upper(),
                 path,
-                handler(operation["operationId"], recording),
+                handler(operation["operationId"], recording, kind),
                 parameters=operation.get("parameters", []),
                 body=body and {"content": contents(body), "required": body.get("required", False)},
                 responses={
@@ -144,18 +156,20 @@ def register(routes: Spikard | Router, of: Mapping[str, Any], recording: Recordi
                     for status, said in operation.get("responses", {}).items()
                 },
                 operation_id=operation["operationId"],
+                blocking=kind == "blocking",
                 **options,
             )
     for group in of.get("x-spikard-groups", []):
         router = Router(group["prefix"], tags=group.get("tags", []), **policy(group.get("policy", {})))
-        register(router, {"paths": group.get("paths", {}), "x-spikard-groups": group.get("groups", [])}, recording)
+        inner = {"paths": group.get("paths", {}), "x-spikard-groups": group.get("groups", [])}
+        register(router, inner, recording, kind)
         routes.include(router)
 
 
-def build(contract: Mapping[str, Any], config: Mapping[str, Any], recording: Recording) -> Spikard:
+def build(contract: Mapping[str, Any], config: Mapping[str, Any], recording: Recording, kind: str = "async") -> Spikard:
     info, schemas = contract["info"], contract.get("components", {}).get("schemas", {})
     app = Spikard(title=info["title"], version=info["version"], schemas=schemas, **config)
-    register(app, contract, recording)
+    register(app, contract, recording, kind)
     return app
 
 
@@ -177,11 +191,12 @@ def listen(recording: Recording) -> None:
 
 
 def main() -> None:
+    kind = sys.argv[1] if len(sys.argv) > 1 else "async"
     recording = Recording()
     start = json.loads(sys.stdin.readline())["start"]
-    app = build(start["contract"], start["config"], recording)
+    app = build(start["contract"], start["config"], recording, kind)
     app.freeze()
-    say({"ready": True})
+    say({"ready": True, "lacks": ["handlers that wait"] if kind == "def" else []})
     threading.Thread(target=listen, args=[recording], daemon=True).start()
     app.run()
 

@@ -13,8 +13,7 @@ mod reply;
 use observe::Operation;
 use reply::Recorder;
 use serde_json::{Value, json};
-use spikard::Frozen;
-use spikard::server::{self, Life, Listen, announce_ready};
+use spikard::server::{self, Listen};
 use std::io::BufRead as _;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -46,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     )?;
     println!("{}", json!({"ready": true}));
     std::thread::spawn(move || control(&case));
-    serve(app)
+    Ok(server::run(app, &Listen::from_env()?)?)
 }
 
 /// Answers the runner until it says stop or goes away.
@@ -70,13 +69,4 @@ fn control(case: &Mutex<Case>) {
         }
     }
     std::process::exit(0);
-}
-
-fn serve(app: Rc<Frozen>) -> Result<(), Box<dyn std::error::Error>> {
-    let listener = Listen::from_env()?.open()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build_local(Default::default())?;
-    announce_ready();
-    Ok(runtime.block_on(server::serve(app, listener, Life::new()))?)
 }

@@ -56,7 +56,8 @@ impl From<io::Error> for RunError {
 ///     run(app, &Listen::from_env()?)
 /// }
 /// ```
-pub fn run(app: Frozen, listen: &Listen) -> Result<(), RunError> {
+pub fn run(app: impl Into<Rc<Frozen>>, listen: &Listen) -> Result<(), RunError> {
+    let app = app.into();
     let listener = listen.open()?;
     let runtime = Builder::new_current_thread()
         .enable_all()
@@ -72,7 +73,7 @@ pub fn run(app: Frozen, listen: &Listen) -> Result<(), RunError> {
             announce(&app, &listener)?;
         }
         announce_ready();
-        serve(Rc::new(app), listener, life).await
+        serve(app, listener, life).await
     })?;
     Ok(())
 }
