@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MANIFESTS = ("Cargo.toml", "Cargo.lock", "pyproject.toml", "rust-toolchain.toml", "packages/python/pyproject.toml")
+MANIFESTS = (
+    "Cargo.toml",
+    "Cargo.lock",
+    "benchmarks/rust/Cargo.lock",
+    "pyproject.toml",
+    "rust-toolchain.toml",
+    "packages/python/pyproject.toml",
+)
 
 
 @pytest.fixture
@@ -42,6 +49,9 @@ def test_version_is_set_everywhere_in_each_ecosystems_form(checkout: Path) -> No
     cargo = tomllib.loads((checkout / "Cargo.toml").read_text())["workspace"]
     assert cargo["package"]["version"] == cargo["dependencies"]["spikard"]["version"] == "3.4.0-rc.2"
     assert tomllib.loads((checkout / "packages/python/pyproject.toml").read_text())["project"]["version"] == "3.4.0rc2"
+    benchmark = tomllib.loads((checkout / "benchmarks/rust/Cargo.lock").read_text())["package"]
+    versions = {package["name"]: package["version"] for package in benchmark}
+    assert (versions["spikard"], versions["spikard-benchmark"]) == ("3.4.0-rc.2", "0.0.0")
     assert comments((checkout / "Cargo.toml").read_text()) == comments(before)
     assert run(checkout, "scripts/version", "--check").returncode == 0
 
