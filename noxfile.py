@@ -45,25 +45,25 @@ def build(session: nox.Session) -> None:
     program(session, "build", *session.posargs)
 
 
-@nox.session(name="build-core", venv_backend="none", default=False)
+@nox.session(name="build-core", venv_backend="none", default=False, allow_parallel=True)
 def build_core(session: nox.Session) -> None:
     """Package the crates into dist/."""
     program(session, "build", "core", *session.posargs)
 
 
-@nox.session(name="build-cli", venv_backend="none", default=False)
+@nox.session(name="build-cli", venv_backend="none", default=False, allow_parallel=True)
 def build_cli(session: nox.Session) -> None:
     """Build the `spikard` command into dist/."""
     program(session, "build", "cli", *session.posargs)
 
 
-@nox.session(name="build-python", venv_backend="none", default=False)
+@nox.session(name="build-python", venv_backend="none", default=False, allow_parallel=True)
 def build_python(session: nox.Session) -> None:
     """Build the wheel and the sdist into dist/; `-- --python 3.12` for another Python."""
     program(session, "build", "python", *session.posargs)
 
 
-@nox.session(venv_backend="none", default=False)
+@nox.session(venv_backend="none", default=False, allow_parallel=True)
 def wheel(session: nox.Session) -> None:
     """What the sessions that test the wheel require: `build-python`, which takes no arguments meant for them."""
     program(session, "build", "python")
@@ -136,7 +136,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def lint(session: nox.Session) -> None:
-    """Check formatting, lints, types, layers, versions and workflows; `-- NAME` for one."""
+    """Check formatting, lints, types, the stub, layers, versions, workflows and words; `-- NAME` for one."""
     install(session, "lint")
     install_wheel(session)
     program(session, "lint", *session.posargs, python="python")
@@ -151,7 +151,7 @@ def fmt(session: nox.Session) -> None:
     session.run("ruff", "format", ".")
 
 
-@nox.session(venv_backend="none", default=False)
+@nox.session(venv_backend="none", default=False, allow_parallel=True)
 def doctor(session: nox.Session) -> None:
     """Say which tools are there, which are missing and how to install them; `-- --json`."""
     program(session, "doctor", *session.posargs)
