@@ -21,7 +21,7 @@ os.environ["PATH"] = pythons.search_path()  # where nox looks for the interprete
 
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-GUEST_CRATES = ["--exclude", "spikard-py"]  # tested through their packages
+GUEST_CRATES = ["--exclude", "spikard-py", "--exclude", "spikard-node"]  # tested through their packages
 
 
 def program(session: nox.Session, name: str, *arguments: str, python: str = sys.executable) -> None:
@@ -63,20 +63,32 @@ def build_python(session: nox.Session) -> None:
     program(session, "build", "python", *session.posargs)
 
 
+@nox.session(name="build-node", venv_backend="none", default=False, allow_parallel=True)
+def build_node(session: nox.Session) -> None:
+    """Build the npm package and its extension module into dist/."""
+    program(session, "build", "node", *session.posargs)
+
+
 @nox.session(venv_backend="none", default=False, allow_parallel=True)
 def wheel(session: nox.Session) -> None:
     """What the sessions that test the wheel require: `build-python`, which takes no arguments meant for them."""
     program(session, "build", "python")
 
 
+@nox.session(venv_backend="none", default=False, allow_parallel=True)
+def npm(session: nox.Session) -> None:
+    """What the sessions that test the npm package require: `build-node` without arguments."""
+    program(session, "build", "node")
+
+
 @nox.session(
     name="test-all",
     venv_backend="none",
-    requires=["lint", "test-rust", "conformance", "fixtures", "test-examples", "test-python"],
+    requires=["lint", "test-rust", "conformance", "fixtures", "test-examples", "test-python", "test-node"],
 )
 def test_all(session: nox.Session) -> None:
     """Every check and every test of every language; prints what ran."""
-    program(session, "tally", "--show", "rust", "conformance", "fixtures", "runner", "examples", "python")
+    program(session, "tally", "--show", "rust", "conformance", "fixtures", "runner", "examples", "python", "node")
 
 
 @nox.session(name="test-rust", venv_backend="none", default=False)
@@ -102,6 +114,13 @@ def test_pythons(session: nox.Session) -> None:
     program(session, "tally", f"python-{session.python}", "pytest", "packages/python/tests", *session.posargs)
 
 
+@nox.session(name="test-node", venv_backend="none", requires=["npm"], default=False)
+def test_node(session: nox.Session) -> None:
+    """Install the npm package in an empty project and test that."""
+    tests = ["node", "--test", "--test-timeout=60000", "build/tests/"]
+    program(session, "tally", "node", sys.executable, "scripts/node-project", *tests, *session.posargs)
+
+
 @nox.session(name="test-examples", requires=["wheel"], default=False)
 def test_examples(session: nox.Session) -> None:
     """Test the examples, the README, scripts/ and the fixture runner, and call the demo as a client would."""
@@ -111,7 +130,7 @@ def test_examples(session: nox.Session) -> None:
     program(session, "demo", "--check", python="python")
 
 
-@nox.session(requires=["wheel"], default=False)
+@nox.session(requires=["wheel", "npm"], default=False)
 def fixtures(session: nox.Session) -> None:
     """Run the shared cases in every language and print the parity table; `-- --filter 'query/*'`."""
     install(session, "bootstrap", "test")
@@ -134,7 +153,7 @@ def demo(session: nox.Session) -> None:
     program(session, "demo", *session.posargs, python="python")
 
 
-@nox.session(requires=["wheel"])
+@nox.session(requires=["wheel", "npm"])
 def lint(session: nox.Session) -> None:
     """Check formatting, lints, types, the stub, layers, versions, workflows and words; `-- NAME` for one."""
     install(session, "lint")

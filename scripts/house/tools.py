@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import node
 from .places import ROOT
 
 RUST = (1, 95)
@@ -77,6 +78,11 @@ def module_venv(_: Tool) -> str | None:
     return ""
 
 
+def node_and_npm(_: Tool) -> str | None:
+    place = node.folder()
+    return node.version(place / "node") if place else node.version(Path(shutil.which("node") or "node"))
+
+
 RUSTUP = "./scripts/bootstrap (or: rustup toolchain install stable --component clippy,rustfmt)"
 APT = "apt-get install -y "
 TOOLS = (
@@ -91,6 +97,7 @@ TOOLS = (
     Tool("nox", ("nox", "--version"), NOX, "runs the sessions", "./scripts/bootstrap"),
     Tool("uv", ("uv", "--version"), (), "makes the environments of the sessions", "./scripts/bootstrap"),
     Tool("maturin", ("maturin", "--version"), (1, 16), "builds the wheel", "./scripts/bootstrap"),
+    Tool("node", (), node.NEEDED, "builds the npm package", "./scripts/bootstrap", find=node_and_npm),
     Tool("wrk", ("wrk", "--version"), (), "bench: load", APT + "wrk", optional=True),
     Tool("strace", ("strace", "--version"), (), "bench: counts system calls", APT + "strace", optional=True),
 )

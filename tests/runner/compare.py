@@ -191,9 +191,19 @@ def tag(value: Any) -> dict[str, Any]:
     return {"null": None}
 
 
+def number(text: str) -> int | float:
+    """An integer of any size, or a float."""
+    return int(text) if text.removeprefix("-").isdigit() else float(text)
+
+
 def same_tags(left: Any, right: Any) -> bool:
-    """Tagged values are equal; floats by value, whatever their text (`1e3` and `1000.0`)."""
+    """
+    Tagged values are equal; floats by value, whatever their text (`1e3` and `1000.0`). A `number`, of a language that
+    has one type for both, equals the integer or the float of its value.
+    """
     if isinstance(left, dict) and isinstance(right, dict):
+        if left.keys() == {"number"} and right.keys() in ({"int"}, {"float"}):
+            return number(left["number"]) == number(next(iter(right.values())))
         if left.keys() == right.keys() == {"float"}:
             return float(left["float"]) == float(right["float"])
         return left.keys() == right.keys() and all(same_tags(left[key], right[key]) for key in left)

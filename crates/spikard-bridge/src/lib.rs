@@ -4,14 +4,18 @@
 #![forbid(unsafe_code)]
 
 mod endpoint;
+mod facts;
 mod guest;
+mod refusal;
 mod returns;
 mod slots;
 mod spec;
 mod tables;
 
 pub use endpoint::GuestEndpoint;
+pub use facts::{Content, Facts};
 pub use guest::{Call, Guest, Outcome};
+pub use refusal::refused;
 pub use returns::Returns;
 pub use slots::{Completion, Token};
 pub use spec::{build, parse, schema};

@@ -30,8 +30,12 @@ pub struct Host<'h> {
     /// Its interpreter, which starts apps that are only described.
     pub interpreter: PathBuf,
     /// Serves the app of this name in this very process, with these variables in its environment; gives the exit code.
-    pub serve: &'h dyn Fn(&str, &[Variable]) -> i32,
+    /// `None`: the interpreter is started anew, in the place of this process.
+    pub serve: Option<&'h Serve<'h>>,
 }
+
+/// Serves the app of a name in this process, with variables in its environment; its exit code.
+pub type Serve<'h> = dyn Fn(&str, &[Variable]) -> i32 + 'h;
 
 /// Name and value of a variable of the environment.
 pub type Variable = (&'static str, String);

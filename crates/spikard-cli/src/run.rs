@@ -35,10 +35,10 @@ pub(crate) fn run(
             output::noted(&format!("{} (Ctrl-C stops it)", url(address))),
         ),
     ]);
-    if let (App::Python(name), Some(host)) = (app, host) {
+    if let (App::Python(name), Some(serve)) = (app, host.and_then(|host| host.serve)) {
         // The variables hand both over.
         let _ = (listener.into_raw_fd(), stderr.into_raw_fd());
-        return Ok((host.serve)(name, &variables));
+        return Ok(serve(name, &variables));
     }
     for descriptor in [listener.as_fd(), stderr.as_fd()] {
         rustix::io::fcntl_setfd(descriptor, FdFlags::empty())

@@ -5,14 +5,13 @@ use crate::exchange::Exchange;
 use crate::guest::PythonGuest;
 use crate::interpreter::{Gil, Obj, attached};
 use crate::reactor;
-use crate::route;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
 use pyo3::{create_exception, intern};
 use spikard::server::Life;
 use spikard::{Frozen, server};
-use spikard_bridge::Completion;
+use spikard_bridge::{Completion, Facts};
 use std::cell::RefCell;
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::rc::Rc;
@@ -61,9 +60,9 @@ impl App {
         encode: Obj,
     ) -> PyResult<Self> {
         let parsed = spikard_bridge::parse(spec).map_err(definition_error)?;
-        let facts = route::facts(&parsed, handlers.len());
+        let facts = Facts::all(&parsed, handlers.len());
         let callable =
-            |(index, (handler, facts)): (usize, (&Bound<'_, Handler>, Option<route::Facts>))| {
+            |(index, (handler, facts)): (usize, (&Bound<'_, Handler>, Option<Facts>))| {
                 let facts = facts.ok_or_else(|| {
                     definition_error(format!("handler {index} belongs to no route"))
                 })?;

@@ -1,10 +1,10 @@
 //! `Handler` and `Argument`: a Python callable and how to call it. Calls nothing.
 
 use crate::interpreter::Obj;
-use crate::route::Facts;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
+use spikard_bridge::Facts;
 use std::rc::Rc;
 
 /// Where an argument comes from.

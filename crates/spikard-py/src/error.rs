@@ -6,9 +6,7 @@ use crate::value::{headers, members};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use serde_json::Map;
 use spikard::Problem;
-use spikard::contract::{Source, Violation};
 use std::borrow::Cow;
 
 /// Why there is no response.
@@ -91,22 +89,4 @@ pub(crate) fn is_refusal(py: Python<'_>, types: &Types, error: &PyErr) -> bool {
     error.is_instance_of::<PyValueError>(py)
         || error.is_instance_of::<PyTypeError>(py)
         || error.is_instance(py, types.decode_error.bind(py))
-}
-
-/// 422 for a value that the schema accepts and its converter does not.
-pub(crate) fn refused(py: Python<'_>, error: &PyErr, source: Source, name: &str) -> Problem {
-    let mut problem = Problem::invalid_request("");
-    problem.violations.push(Violation {
-        source,
-        pointer: if name.is_empty() {
-            String::new()
-        } else {
-            format!("/{}", name.replace('~', "~0").replace('/', "~1"))
-        },
-        keyword: "convert".to_owned(),
-        message: error.value(py).to_string(),
-        params: Map::new(),
-        value: None,
-    });
-    problem
 }

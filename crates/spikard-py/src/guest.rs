@@ -3,11 +3,10 @@
 use crate::app::Types;
 use crate::callable::{Callable, Kind, Origin};
 use crate::clock;
-use crate::error::{Failure, is_refusal, problem, refused};
+use crate::error::{Failure, is_refusal, problem};
 use crate::interpreter::{Arguments, Gil, Obj, attached, call1, in_context};
 use crate::reactor::{Core, is_fatal};
 use crate::request::{Link, Request};
-use crate::route::Facts;
 use crate::task::{Host, Started, Starter};
 use crate::value;
 use pyo3::exceptions::asyncio::CancelledError;
@@ -16,7 +15,7 @@ use pyo3::types::{PyBytes, PyDict};
 use pyo3::{IntoPyObjectExt as _, intern};
 use spikard::contract::Source;
 use spikard::{Cancel, Problem, Reply};
-use spikard_bridge::{Call, Completion, Guest, Outcome, Token};
+use spikard_bridge::{Call, Completion, Facts, Guest, Outcome, Token, refused};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
@@ -191,10 +190,10 @@ impl PythonGuest {
         match origin {
             Origin::Request => Failure::Raised(error),
             Origin::Body if callable.facts.decoder_validates => Failure::Refused,
-            Origin::Body => refused(py, &error, Source::Body, "").into(),
+            Origin::Body => said(py, &error, Source::Body, &[]),
             Origin::Parameter(index) => match callable.facts.parameters.get(index) {
-                Some((source, name)) => refused(py, &error, *source, name).into(),
-                None => refused(py, &error, Source::Path, "").into(),
+                Some((source, name)) => said(py, &error, *source, &[name]),
+                None => said(py, &error, Source::Path, &[]),
             },
         }
     }
@@ -306,6 +305,11 @@ impl PythonGuest {
         self.completion.complete(token, reply);
         Ok(())
     }
+}
+
+/// 422 for a value that the schema accepts and its converter does not.
+fn said(py: Python<'_>, error: &PyErr, source: Source, path: &[&str]) -> Failure {
+    refused([(source, path, error.value(py).to_string())]).into()
 }
 
 /// KeyboardInterrupt and SystemExit of a handler leave the loop that runs it.

@@ -10,7 +10,6 @@ mod handle;
 mod interpreter;
 mod reactor;
 mod request;
-mod route;
 mod spare;
 mod task;
 mod value;
@@ -56,7 +55,7 @@ mod _native {
             };
             let host = spikard_cli::Host {
                 interpreter,
-                serve: &serve,
+                serve: Some(&serve),
             };
             let code = spikard_cli::main(argv, Some(&host));
             raised.take().map_or(Ok(code), Err)

@@ -3,13 +3,13 @@
 use crate::app::Types;
 use crate::error::{Failure, problem_of};
 use crate::interpreter::{call1, is_a};
-use crate::route::Facts;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyList, PyString};
+use spikard::Response;
 use spikard::contract::Argument;
-use spikard::{Body, Response};
+use spikard_bridge::{Content, Facts};
 use std::borrow::Cow;
 
 /// A value of the core in Python; `None` when it was not sent.
@@ -76,38 +76,16 @@ fn explicit(
         Some(content_type.extract()?)
     };
     let content = value.getattr(intern!(py, "content"))?;
-    if content.is_none() && own.is_none() {
-        return Ok(Response {
-            headers,
-            ..Response::empty(status)
-        });
-    }
-    let declared = || facts.media_type(status).map(str::to_owned);
-    let (otherwise, declared, bytes) = if let Ok(text) = content.cast::<PyString>() {
-        (
-            "text/plain; charset=utf-8",
-            declared(),
-            text.to_str()?.as_bytes().to_vec(),
-        )
+    let content = if content.is_none() {
+        Content::Nothing
+    } else if let Ok(text) = content.cast::<PyString>() {
+        Content::Text(text.to_str()?.as_bytes().to_vec())
     } else if let Ok(bytes) = content.cast::<PyBytes>() {
-        (
-            "application/octet-stream",
-            declared(),
-            bytes.as_bytes().to_vec(),
-        )
+        Content::Bytes(bytes.as_bytes().to_vec())
     } else {
-        let declared = declared().filter(|media| is_json(media));
-        ("application/json", declared, encode(py, types, &content)?)
+        Content::Json(encode(py, types, &content)?)
     };
-    let content_type = own
-        .or(declared)
-        .map_or(Cow::Borrowed(otherwise), Cow::Owned);
-    Ok(Response {
-        status,
-        content_type: Some(content_type),
-        headers,
-        body: Body::Full(bytes),
-    })
+    Ok(facts.respond(status, headers, own, content))
 }
 
 /// Name and value of header fields; any iterable of pairs of str.
@@ -139,11 +117,6 @@ fn unencodable(py: Python<'_>, value: &Bound<'_, PyAny>, error: PyErr) -> PyErr 
     ));
     better.set_cause(py, Some(error));
     better
-}
-
-fn is_json(media: &str) -> bool {
-    let essence = media.split(';').next().unwrap_or_default().trim_ascii();
-    essence.eq_ignore_ascii_case("application/json") || essence.ends_with("+json")
 }
 
 /// A mapping of Python as members of a JSON object.

@@ -1,0 +1,233 @@
+//! `App`: a frozen app, served on the event loop or called in process. Decides nothing about a request.
+
+use crate::exchange::{Exchanges, Message};
+use crate::guest::{Callable, Content, NodeGuest};
+use crate::interpreter::{Env, Value};
+use crate::reactor::Reactor;
+use napi::Error;
+use napi::bindgen_prelude::{
+    JsObjectValue as _, JsValue as _, Object, Result, Uint8Array, Unknown,
+};
+use napi_derive::napi;
+use spikard::Frozen;
+use spikard::server::{Life, Listen, serve};
+use spikard_bridge::{Completion, Facts};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+fn error(message: impl ToString) -> Error {
+    Error::from_reason(message.to_string())
+}
+
+/// A value that is handed back as it is.
+fn back(env: napi::Env, value: Value) -> Unknown<'static> {
+    // SAFETY: made in the handle scope of the current call, which outlives what it returns.
+    unsafe { Unknown::from_raw_unchecked(env.raw(), value) }
+}
+
+/// A frozen app.
+#[napi]
+pub struct App {
+    frozen: Rc<Frozen>,
+    guest: Rc<NodeGuest>,
+    exchanges: Rc<Exchanges>,
+    /// Of the serving that began last.
+    life: RefCell<Rc<Life>>,
+}
+
+#[napi]
+impl App {
+    /// `spec` is the AppSpec as JSON text; a handler `function`, referred to by its index, takes a call's number, the body
+    /// (`content`: "nothing", "text" or "bytes") and one value per parameter. `cancel(call, why)` tells that nobody waits
+    /// for a call any more. Throws with all mistakes at once, one per line.
+    #[napi(
+        constructor,
+        ts_args_type = "spec: string, handlers: readonly { function: (...values: never[]) => unknown, content: string }[], cancel: (call: number, why: string) => void"
+    )]
+    pub fn new(
+        env: napi::Env,
+        spec: String,
+        handlers: Vec<Object<'_>>,
+        cancel: Unknown<'_>,
+    ) -> Result<Self> {
+        let js = Env(env.raw());
+        let parsed = spikard_bridge::parse(&spec).map_err(error)?;
+        let facts = Facts::all(&parsed, handlers.len());
+        let callable = |(index, (handler, facts)): (usize, (&Object<'_>, Option<Facts>))| {
+            let facts =
+                facts.ok_or_else(|| error(format!("handler {index} belongs to no route")))?;
+            let function: Unknown<'_> = handler.get_named_property("function")?;
+            let content: String = handler.get_named_property("content")?;
+            Ok(Callable {
+                function: js.reference(function.raw()),
+                content: match content.as_str() {
+                    "nothing" => Content::Nothing,
+                    "text" => Content::Text,
+                    _ => Content::Bytes,
+                },
+                facts: Rc::new(facts),
+            })
+        };
+        let callables = handlers
+            .iter()
+            .zip(facts)
+            .enumerate()
+            .map(callable)
+            .collect::<Result<Vec<_>>>()?;
+        let completion = Completion::default();
+        let guest = NodeGuest::new(js, js.reference(cancel.raw()), &completion);
+        let frozen = spikard_bridge::build(&spec, callables, &guest, &completion).map_err(error)?;
+        Ok(Self {
+            frozen,
+            guest,
+            exchanges: Rc::default(),
+            life: RefCell::new(Life::new()),
+        })
+    }
+
+    /// The OpenAPI document as JSON text.
+    #[napi]
+    pub fn openapi(&self) -> String {
+        String::from_utf8_lossy(self.frozen.openapi()).into_owned()
+    }
+
+    /// The routes as a JSON list: method, path, handler's name and place.
+    #[napi]
+    pub fn routes(&self) -> Result<String> {
+        serde_json::to_string(self.frozen.routes()).map_err(error)
+    }
+
+    /// Serves on this thread's event loop: the inherited socket of `SPIKARD_FD`, else `host` and `port`, which default to
+    /// `SPIKARD_HOST` and `SPIKARD_PORT`. Returns the port; `closed` is called when it was drained.
+    #[napi(
+        ts_args_type = "host: string | undefined, port: number | undefined, closed: (error: string | undefined) => void"
+    )]
+    pub fn serve(
+        &self,
+        env: napi::Env,
+        host: Option<String>,
+        port: Option<u16>,
+        closed: Unknown<'_>,
+    ) -> Result<u16> {
+        let js = Env(env.raw());
+        let mut listen = Listen::from_env().map_err(error)?;
+        if host.is_some() || port.is_some() {
+            listen.fd = None;
+        }
+        listen.host = host.unwrap_or(listen.host);
+        listen.port = port.unwrap_or(listen.port);
+        let listener = listen.open().map_err(error)?;
+        let bound = listener.local_addr().map_err(error)?.port();
+        let reactor = Reactor::of(js).map_err(error)?;
+        let (frozen, life, closed) = (
+            Rc::clone(&self.frozen),
+            Life::new(),
+            js.reference(closed.raw()),
+        );
+        self.life.replace(Rc::clone(&life));
+        reactor.watch(&life);
+        reactor.spawn(async move {
+            let result = serve(frozen, listener, life).await;
+            js.scoped(|| {
+                let failed = match &result {
+                    Ok(()) => js.undefined(),
+                    Err(error) => js.string(error.to_string().as_bytes()),
+                };
+                // It only settles a promise.
+                let _ = js.call(&closed, &[failed]);
+            });
+        });
+        Ok(bound)
+    }
+
+    /// Readiness false, stop accepting, finish what is open, then `closed` is called. A second call ends at once.
+    #[napi]
+    pub fn drain(&self) {
+        let life = Rc::clone(&self.life.borrow());
+        if life.is_draining() {
+            life.end();
+        }
+        life.drain();
+    }
+
+    /// Answers a call that has suspended; see `answer.ts`.
+    #[napi(ts_args_type = "call: number, answer: unknown")]
+    pub fn reply(&self, call: f64, answer: Unknown<'_>) {
+        self.guest.reply(call, answer.raw());
+    }
+
+    /// Somebody still waits for the answer of a call.
+    #[napi]
+    pub fn is_awaited(&self, call: f64) -> bool {
+        self.guest.is_awaited(call)
+    }
+
+    /// Method, target, request id, peer, then names and values of the fields, one per line, bytes as Latin-1; `undefined`
+    /// once the call was answered.
+    #[napi(ts_return_type = "string | undefined")]
+    pub fn head(&self, env: napi::Env, call: f64) -> Unknown<'static> {
+        back(
+            env,
+            self.guest
+                .head(call)
+                .unwrap_or_else(|| Env(env.raw()).undefined()),
+        )
+    }
+
+    /// The body as it came; `undefined` once the call was answered.
+    #[napi(ts_return_type = "Buffer | undefined")]
+    pub fn body(&self, env: napi::Env, call: f64) -> Unknown<'static> {
+        back(
+            env,
+            self.guest
+                .body(call)
+                .unwrap_or_else(|| Env(env.raw()).undefined()),
+        )
+    }
+
+    /// One request in process; `[status, names and values of the fields, body]`, or `undefined` when its client left.
+    #[napi(
+        ts_args_type = "exchange: number, method: string, target: string, fields: readonly string[], body: Uint8Array",
+        ts_return_type = "Promise<[number, string[], Buffer] | undefined>"
+    )]
+    pub fn exchange(
+        &self,
+        env: napi::Env,
+        exchange: u32,
+        method: String,
+        target: String,
+        fields: Unknown<'_>,
+        body: Uint8Array,
+    ) -> Result<Unknown<'static>> {
+        let js = Env(env.raw());
+        let message = Message::new(js, &method, &target, fields.raw(), &body);
+        let promise = self
+            .exchanges
+            .start(js, &self.frozen, exchange, message)
+            .map_err(error)?;
+        Ok(back(env, promise))
+    }
+
+    /// The same for a message as a client would write it, whatever it is.
+    #[napi(ts_return_type = "Promise<[number, string[], Buffer] | undefined>")]
+    pub fn exchange_raw(
+        &self,
+        env: napi::Env,
+        exchange: u32,
+        message: Uint8Array,
+        to_head: bool,
+    ) -> Result<Unknown<'static>> {
+        let message = Message::raw(message.to_vec(), to_head);
+        let promise = self
+            .exchanges
+            .start(Env(env.raw()), &self.frozen, exchange, message)
+            .map_err(error)?;
+        Ok(back(env, promise))
+    }
+
+    /// The client of an exchange leaves.
+    #[napi]
+    pub fn leave(&self, exchange: u32) {
+        self.exchanges.leave(exchange);
+    }
+}

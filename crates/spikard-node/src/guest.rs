@@ -1,0 +1,183 @@
+//! JavaScript as a guest of the bridge: gives a handler its arguments, calls it, answers for it when it ends later.
+
+use crate::error::internal;
+use crate::interpreter::{Env, Reference, Value};
+use crate::reactor::Reactor;
+use crate::request::{Kept, Running, body_of_running, head_of_running, of_running};
+use crate::value;
+use spikard::{Cancel, Problem};
+use spikard_bridge::{Call, Completion, Facts, Guest, Outcome, Token};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// What a handler wants of the body.
+#[derive(Clone, Copy)]
+pub(crate) enum Content {
+    Nothing,
+    /// A string, for `JSON.parse`.
+    Text,
+    /// A `Buffer`.
+    Bytes,
+}
+
+/// A handler as the bridge keeps it.
+pub(crate) struct Callable {
+    /// Takes a call's number, the body and one value per parameter; see `bridge.ts`.
+    pub(crate) function: Reference,
+    pub(crate) content: Content,
+    pub(crate) facts: Rc<Facts>,
+}
+
+/// The JavaScript side of one app.
+pub(crate) struct NodeGuest {
+    env: Env,
+    /// Is told the number of a call that is given up, and why.
+    cancel: Reference,
+    completion: Completion,
+    suspended: RefCell<HashMap<Token, Suspended>>,
+}
+
+/// A call whose handler has not ended.
+struct Suspended {
+    facts: Rc<Facts>,
+    request: Kept,
+    /// Somebody waits for the answer.
+    awaited: bool,
+}
+
+/// Bits of a token's slot in the number that JavaScript has: with a generation they make up the 53 that it keeps exactly.
+const SLOT_BITS: u32 = 21;
+
+/// A token as JavaScript keeps it; `None` when there are more calls at once than fit.
+fn number(token: Token) -> Option<f64> {
+    let slot = (token.slot < 1 << SLOT_BITS).then_some(token.slot)?;
+    Some((u64::from(token.generation) << SLOT_BITS | u64::from(slot)) as f64)
+}
+
+fn token(number: f64) -> Token {
+    let bits = number as u64;
+    Token {
+        slot: (bits & ((1 << SLOT_BITS) - 1)) as u32,
+        generation: (bits >> SLOT_BITS) as u32,
+    }
+}
+
+impl NodeGuest {
+    pub(crate) fn new(env: Env, cancel: Reference, completion: &Completion) -> Rc<Self> {
+        Rc::new(Self {
+            env,
+            cancel,
+            completion: completion.clone(),
+            suspended: RefCell::default(),
+        })
+    }
+
+    fn try_call(&self, callable: &Callable, call: &Call<'_>) -> Outcome {
+        let env = self.env;
+        let token = call.suspend();
+        let Some(id) = number(token) else {
+            return Outcome::Done(Err(Problem::unavailable("too many calls at once")));
+        };
+        let body = call.request().body;
+        let content = match callable.content {
+            _ if body.is_empty() => env.undefined(),
+            Content::Nothing => env.undefined(),
+            Content::Text => env.string(body),
+            Content::Bytes => env.buffer(body),
+        };
+        let mut arguments = Vec::with_capacity(2 + call.arguments().len());
+        arguments.extend([env.number(id), content]);
+        let values = call.arguments().iter();
+        arguments.extend(values.map(|argument| value::of_argument(env, argument)));
+        let running = Running::enter(token, call);
+        let result = env.call(&callable.function, &arguments);
+        drop(running);
+        let answer = match result {
+            Ok(result) => value::answer(env, &callable.facts, result),
+            // The package catches what handlers throw; this is its own failure, or the end of the process.
+            Err(thrown) => Some(Err(internal(env.to_string(thrown)))),
+        };
+        match answer {
+            Some(reply) => Outcome::Done(reply),
+            None => {
+                let suspended = Suspended {
+                    facts: Rc::clone(&callable.facts),
+                    request: Kept::of(call),
+                    awaited: true,
+                };
+                self.suspended.borrow_mut().insert(token, suspended);
+                Outcome::Pending
+            }
+        }
+    }
+
+    /// The answer of a call that had suspended. A second one finds nothing.
+    pub(crate) fn reply(&self, id: f64, result: Value) {
+        let token = token(id);
+        let Some(suspended) = self.suspended.borrow_mut().remove(&token) else {
+            return;
+        };
+        if suspended.awaited {
+            let answer = value::answer(self.env, &suspended.facts, result);
+            let nothing = || Err(internal("the package answered with nothing".to_owned()));
+            self.completion
+                .complete(token, answer.unwrap_or_else(nothing));
+        }
+    }
+
+    /// The request of a call that has not been answered.
+    pub(crate) fn head(&self, id: f64) -> Option<Value> {
+        let (env, token) = (self.env, token(id));
+        head_of_running(env, token).or_else(|| {
+            let suspended = self.suspended.borrow();
+            Some(suspended.get(&token)?.request.head(env))
+        })
+    }
+
+    /// Its body as it came.
+    pub(crate) fn body(&self, id: f64) -> Option<Value> {
+        let (env, token) = (self.env, token(id));
+        body_of_running(env, token).or_else(|| {
+            let suspended = self.suspended.borrow();
+            Some(suspended.get(&token)?.request.body(env))
+        })
+    }
+
+    /// Somebody still waits for the answer.
+    pub(crate) fn is_awaited(&self, id: f64) -> bool {
+        let token = token(id);
+        let suspended = self.suspended.borrow();
+        suspended.get(&token).is_some_and(|call| call.awaited)
+            || of_running(token, |_| ()).is_some()
+    }
+}
+
+impl Guest for NodeGuest {
+    type Callable = Callable;
+
+    fn call(&self, callable: &Callable, call: &Call<'_>) -> Outcome {
+        self.env.scoped(|| self.try_call(callable, call))
+    }
+
+    fn cancel(&self, token: Token, why: Cancel) {
+        let open = Reactor::current().is_some_and(|reactor| reactor.is_open());
+        let known = match self.suspended.borrow_mut().get_mut(&token) {
+            Some(suspended) => std::mem::replace(&mut suspended.awaited, false),
+            None => false,
+        };
+        if let Some(id) = number(token).filter(|_| open && known) {
+            let why = match why {
+                Cancel::ClientGone => "the client left",
+                Cancel::Deadline => "the handler took too long",
+                Cancel::Shutdown => "the server stops",
+            };
+            let env = self.env;
+            // What an abort listener throws is reported by Node itself.
+            let _ = env.scoped(|| {
+                let arguments = [env.number(id), env.string(why.as_bytes())];
+                env.call(&self.cancel, &arguments).is_ok()
+            });
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Values across the border: a parameter's value to JavaScript, a handler's answer to a response. Calls no handler.
+
+use crate::error::{internal, problem, refusals};
+use crate::interpreter::{Env, Value};
+use napi::sys::ValueType;
+use spikard::Reply;
+use spikard::contract::Argument;
+use spikard_bridge::{Content, Facts};
+use std::borrow::Cow;
+
+/// A value of the core in JavaScript; `undefined` when it was not sent.
+pub(crate) fn of_argument(env: Env, argument: &Argument<'_>) -> Value {
+    match argument {
+        Argument::Absent => env.undefined(),
+        Argument::Null => env.null(),
+        Argument::Bool(value) => env.boolean(*value),
+        Argument::Integer(value) => env.integer(*value),
+        Argument::BigInteger(digits) => env.big_integer(digits),
+        Argument::Number(value) => env.number(*value),
+        Argument::String(text) => env.string(text.as_bytes()),
+        Argument::List(items) => env.array(items.iter().map(|item| of_argument(env, item))),
+    }
+}
+
+/// What `answer.ts` made of a handler's result: a string is JSON text, `undefined` means later (`None`), and an array
+/// starts with its kind.
+pub(crate) fn answer(env: Env, facts: &Facts, value: Value) -> Option<Reply> {
+    match env.type_of(value) {
+        ValueType::napi_undefined => None,
+        ValueType::napi_string => {
+            let text = env.text(value).unwrap_or_default();
+            Some(Ok(facts.returns.json(text)))
+        }
+        _ => Some(described(env, facts, value)),
+    }
+}
+
+fn described(env: Env, facts: &Facts, parts: Value) -> Reply {
+    let part = |index| env.element(parts, index);
+    match env.to_string(part(0)).as_str() {
+        "nothing" => Ok(facts.returns.nothing()),
+        "text" => Ok(facts.returns.text(env.to_string(part(1)))),
+        "bytes" => Ok(facts.returns.bytes(env.bytes(part(1)).unwrap_or_default())),
+        "response" => Ok(facts.respond(
+            env.to_number(part(1)) as u16,
+            headers(env, part(2)),
+            env.text(part(3)).map(|_| env.to_string(part(3))),
+            content(env, part(4), part(5)),
+        )),
+        "problem" => Err(problem(env, parts)),
+        "refused" => Err(refusals(env, parts)),
+        "failed" => Err(internal(env.to_string(part(1)))),
+        other => Err(internal(format!(
+            "the package answered with a {other:?}; it and its extension module are of different versions"
+        ))),
+    }
+}
+
+/// The content of a response that says itself what it is.
+fn content(env: Env, kind: Value, value: Value) -> Content {
+    match env.to_string(kind).as_str() {
+        "text" => Content::Text(env.text(value).unwrap_or_default()),
+        "bytes" => Content::Bytes(env.bytes(value).unwrap_or_default()),
+        "json" => Content::Json(env.text(value).unwrap_or_default()),
+        _ => Content::Nothing,
+    }
+}
+
+/// Name and value of header fields, one after the other in one array.
+pub(crate) fn headers(env: Env, list: Value) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
+    let text = |index| Cow::Owned(env.to_string(env.element(list, index)));
+    let pairs = (0..env.length(list)).step_by(2);
+    pairs.map(|index| (text(index), text(index + 1))).collect()
+}

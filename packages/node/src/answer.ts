@@ -1,0 +1,69 @@
+/** A handler's result in the shape that the extension module takes. Decides nothing: statuses and media types are the core's. */
+
+import { Problem } from "./errors.js";
+import { stringifyJson } from "./json.js";
+import { Reply } from "./response.js";
+
+/**
+ * JSON text; or an array that starts with its kind: `nothing`, `text`, `bytes`, `response`, `problem`, `refused`, `failed`.
+ * `undefined` would mean that the answer comes later.
+ */
+export type Answer = string | readonly [kind: string, ...parts: unknown[]];
+
+/** One value that the contract accepts and the route's own schema refuses. */
+export type Refusal = readonly [source: string, path: readonly string[], message: string];
+
+/** What becomes of a value that a handler returned. */
+export function answer(value: unknown): Answer {
+  try {
+    return told(value);
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+function told(value: unknown): Answer {
+  if (value === undefined || value === null) return ["nothing"];
+  if (typeof value === "string") return ["text", value];
+  if (value instanceof Uint8Array) return ["bytes", value];
+  if (value instanceof Reply) return response(value, value.content);
+  if (value instanceof Problem) return failed(value);
+  return encode(value);
+}
+
+/** A reply with its content, which may have been a promise. */
+export function response(reply: Reply, content: unknown): Answer {
+  const fields = reply.headers.flat();
+  const [kind, body] =
+    content === undefined || content === null ? ["nothing"]
+    : typeof content === "string" ? ["text", content]
+    : content instanceof Uint8Array ? ["bytes", content]
+    : ["json", encode(content)];
+  return ["response", reply.status, fields, reply.contentType, kind, body];
+}
+
+/** What a client is told about something that was thrown: the problem that it is, or 500 with the cause for the log. */
+export function failed(error: unknown): Answer {
+  if (!(error instanceof Problem)) return ["failed", shown(error)];
+  const { code, status, title, detail, headers, extensions } = error;
+  return ["problem", code, status, title, detail, headers.flat(), JSON.stringify(extensions)];
+}
+
+/** Values that the route's own schemas refuse: 422. */
+export function refused(refusals: readonly Refusal[]): Answer {
+  return ["refused", ...refusals];
+}
+
+function shown(error: unknown): string {
+  try {
+    return error instanceof Error ? (error.stack ?? String(error)) : `thrown: ${String(error)}`;
+  } catch {
+    return "thrown: a value that cannot be shown"; // its own toString throws
+  }
+}
+
+function encode(value: unknown): string {
+  const text = stringifyJson(value);
+  if (text === undefined) throw new TypeError(`the handler returned a ${typeof value}, which cannot be written as JSON`);
+  return text;
+}

@@ -1,0 +1,69 @@
+/** The door to the core: the only file that imports the extension module. Decides nothing. */
+
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Answer } from "./answer.js";
+import { DefinitionError } from "./errors.js";
+
+/** A handler as the extension module calls it: the call's number, the body, one value per parameter. */
+export interface Callable {
+  readonly function: (call: number, body: string | Uint8Array | undefined, ...values: unknown[]) => Answer | undefined;
+  /** What it wants of the body. */
+  readonly content: "nothing" | "text" | "bytes";
+}
+
+/** Status, names and values of the fields one after the other, body; nothing when the client left. */
+export type Exchanged = [status: number, fields: string[], body: Uint8Array] | undefined;
+
+/** A frozen app. */
+export interface Native {
+  openapi(): string;
+  routes(): string;
+  serve(host: string | undefined, port: number | undefined, closed: (error: string | undefined) => void): number;
+  drain(): void;
+  reply(call: number, answer: Answer): void;
+  isAwaited(call: number): boolean;
+  head(call: number): string | undefined;
+  body(call: number): Uint8Array | undefined;
+  exchange(
+    exchange: number, method: string, target: string, fields: readonly string[], body: Uint8Array,
+  ): Promise<Exchanged>;
+  exchangeRaw(exchange: number, message: Uint8Array, toHead: boolean): Promise<Exchanged>;
+  leave(exchange: number): void;
+}
+
+interface Extension {
+  App: new (spec: string, handlers: readonly Callable[], cancel: (call: number, why: string) => void) => Native;
+  command(argv: string[], interpreter: string): number;
+  tables(): string;
+  announceReady(): void;
+}
+
+const { App, ...others } = load();
+
+/** Runs the `spikard` command; its exit code. */
+export const { command, tables, announceReady } = others;
+
+/** Hands the app over, once. Throws DefinitionError with everything that the core finds wrong. */
+export function freeze(spec: string, handlers: readonly Callable[], cancel: (call: number, why: string) => void): Native {
+  try {
+    return new App(spec, handlers, cancel);
+  } catch (error) {
+    throw new DefinitionError((error instanceof Error ? error.message : String(error)).split("\n"));
+  }
+}
+
+function load(): Extension {
+  const name = `spikard-${process.platform}-${process.arch}${process.platform === "linux" ? libc() : ""}`;
+  const require = createRequire(import.meta.url);
+  try {
+    return require(name) as Extension;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Error(`spikard has no extension module for this machine (package ${name}): ${message}`);
+  }
+}
+
+function libc(): string {
+  return existsSync("/etc/alpine-release") ? "-musl" : "-gnu";
+}

@@ -1,0 +1,105 @@
+/** What a handler is given. Holds values; reads nothing before it is asked. */
+
+import type { Answer } from "./answer.js";
+import { Request } from "./request.js";
+import { reply } from "./response.js";
+
+/** The calls of one app that have not been answered. */
+export class Calls {
+  readonly #controllers = new Map<number, AbortController>();
+  #app: CallsOfApp | undefined;
+
+  /** The app that makes the calls; set once it is frozen, before the first call. */
+  set app(app: CallsOfApp) {
+    this.#app = app;
+  }
+
+  head(call: number): string | undefined {
+    return this.#app?.head(call);
+  }
+
+  body(call: number): Uint8Array | undefined {
+    return this.#app?.body(call);
+  }
+
+  /** The answer of a call that had suspended. */
+  settle(call: number, answer: Answer): void {
+    this.#controllers.delete(call);
+    this.#app?.reply(call, answer);
+  }
+
+  /** Aborted when nobody waits for the call any more. */
+  signal(call: number): AbortSignal {
+    let controller = this.#controllers.get(call);
+    if (controller === undefined) {
+      controller = new AbortController();
+      if (this.#app?.isAwaited(call) === true) this.#controllers.set(call, controller);
+      else controller.abort(aborted("nobody waits for this answer"));
+    }
+    return controller.signal;
+  }
+
+  /** Nobody waits for a call any more. */
+  cancel(call: number, why: string): void {
+    const controller = this.#controllers.get(call);
+    this.#controllers.delete(call);
+    controller?.abort(aborted(why));
+  }
+
+  /** A call that was answered at once. */
+  forget(call: number): void {
+    if (this.#controllers.size > 0) this.#controllers.delete(call);
+  }
+}
+
+interface CallsOfApp {
+  head(call: number): string | undefined;
+  body(call: number): Uint8Array | undefined;
+  reply(call: number, answer: Answer): void;
+  isAwaited(call: number): boolean;
+}
+
+function aborted(why: string): DOMException {
+  return new DOMException(why, "AbortError");
+}
+
+/** One call. Take it apart: `({ params, query, body, request, signal, reply }) => …`. */
+export class Context {
+  /** Path parameters, typed. */
+  params: Record<string, unknown> = {};
+  /** Declared query parameters that were sent or have a default, typed. */
+  query: Record<string, unknown> = {};
+  /** Declared header parameters that were sent or have a default, typed; names as declared. */
+  headers: Record<string, unknown> = {};
+  /** Declared cookies that were sent or have a default, typed. */
+  cookies: Record<string, unknown> = {};
+  /** The body by its schema; undefined when it is optional and was not sent. */
+  body: unknown = undefined;
+  readonly #calls: Calls;
+  readonly #call: number;
+  #request: Request | undefined;
+
+  constructor(calls: Calls, call: number) {
+    this.#calls = calls;
+    this.#call = call;
+  }
+
+  /** The request as it arrived. */
+  get request(): Request {
+    if (this.#request === undefined) {
+      const [calls, call] = [this.#calls, this.#call];
+      this.#request = new Request({ head: () => calls.head(call), body: () => calls.body(call) });
+    }
+    return this.#request;
+  }
+
+  /** Aborted when the client leaves, the handler's time is over, or the server stops. */
+  get signal(): AbortSignal {
+    return this.#calls.signal(this.#call);
+  }
+
+  /** An answer with a status, header fields or cookies of its own. */
+  get reply(): typeof reply {
+    return reply;
+  }
+}

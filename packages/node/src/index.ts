@@ -1,0 +1,18 @@
+/** Spikard: HTTP APIs on one core written in Rust. This page is the contents; each name is documented where it lives. */
+
+export { App, type AppInit, type ListenOptions, type Server } from "./app.js";
+export type { AppOptions, Policy } from "./config.js";
+export {
+  DefinitionError, Problem, type ProblemOptions,
+  Conflict, ContentTooLarge, Forbidden, HandlerTimeout, HeadersTooLarge, InternalError, InvalidRequest, MalformedJson,
+  MalformedRequest, MethodNotAllowed, MethodNotImplemented, NotAcceptable, NotFound, PreconditionFailed,
+  RangeNotSatisfiable, RequestTimeout, ResponseInvalid, TooManyRequests, Unauthenticated, Unavailable,
+  UnsupportedMediaType, UriTooLong,
+} from "./errors.js";
+export { parseJson, stringifyJson } from "./json.js";
+export { Request } from "./request.js";
+export { reply, Reply, type CookieOptions, type HeaderFields, type ReplyOptions } from "./response.js";
+export type { Content, DescribedResponse, ParameterSpec, Responses, RouteOptions } from "./route.js";
+export type { Answered, Given, Group, GroupOptions, PathParams, Verb } from "./routing.js";
+export type { JsonSchema, Output, Schema, StandardSchema } from "./schema.js";
+export { TestClient, TestResponse, type TestRequest } from "./testing.js";

