@@ -68,7 +68,8 @@ pub(crate) struct Exchange {
     pub(crate) body: BodyPlan,
     /// The handler must answer within this many milliseconds from now on (504).
     pub(crate) timeout_ms: Option<u64>,
-    /// Identity of the exchange.
+    /// Identity of the exchange. The codec writes it as `x-request-id`: it is not among the response's fields, so that
+    /// it costs no allocation.
     pub(crate) request_id: RequestId,
     /// The plan; `None` when nothing matched.
     pub(crate) route: Option<usize>,
@@ -91,14 +92,6 @@ pub(crate) enum Opened {
     Refused(Exchange, Reply),
     /// Go on with the body.
     Accepted(Exchange),
-}
-
-/// What the codec writes.
-pub(crate) struct Finished {
-    /// Checked and complete but for the codec's own fields.
-    pub(crate) response: Response,
-    /// The codec writes it as `x-request-id`: kept apart from the headers, so that it costs no allocation.
-    pub(crate) request_id: RequestId,
 }
 
 impl Frozen {
@@ -278,21 +271,20 @@ impl Frozen {
     }
 
     /// Handler done or exchange refused: egress check, problem rendered, header fields checked, logs. `head` is `None`
-    /// when it could not be read.
+    /// when it could not be read. What comes is complete but for the codec's own fields.
     pub(crate) fn finish(
         &self,
-        exchange: Exchange,
+        exchange: &Exchange,
         head: Option<&Head<'_>>,
         reply: Reply,
-    ) -> Finished {
+    ) -> Response {
         let plan = exchange.route.and_then(|route| self.plans.get(route));
-        let reply = match reply {
-            Ok(response) => self.leave(plan, &exchange, response),
-            refused => refused,
-        };
         let response = match reply {
-            Ok(response) => response,
-            Err(problem) => self.render(plan, &exchange, head, problem),
+            Ok(mut response) => match self.leave(plan, exchange, &mut response) {
+                Ok(()) => response,
+                Err(problem) => self.render(plan, exchange, head, problem),
+            },
+            Err(problem) => self.render(plan, exchange, head, problem),
         };
         if let Some(started) = exchange.started {
             log::access(&log::Access {
@@ -304,26 +296,28 @@ impl Frozen {
                 request_id: exchange.request_id.as_str(),
             });
         }
-        Finished {
-            response,
-            request_id: exchange.request_id,
-        }
+        response
     }
 
-    /// What a handler returned, if it may leave.
-    fn leave(&self, plan: Option<&Plan>, exchange: &Exchange, mut response: Response) -> Reply {
-        lift_content_type(&mut response);
-        if let Some(wrong) = unsendable(&response) {
+    /// Whether what a handler returned may leave.
+    fn leave(
+        &self,
+        plan: Option<&Plan>,
+        exchange: &Exchange,
+        response: &mut Response,
+    ) -> Result<(), Problem> {
+        lift_content_type(response);
+        if let Some(wrong) = unsendable(response) {
             return Err(Problem::internal("").because(wrong));
         }
         let Some(plan) = plan else {
-            return Ok(response);
+            return Ok(());
         };
         if plan.egress == Egress::Off || plan.responses.is_empty() {
-            return Ok(response);
+            return Ok(());
         }
-        match egress(plan, &response) {
-            None => Ok(response),
+        match egress(plan, response) {
+            None => Ok(()),
             Some(wrong) if plan.egress == Egress::Warn => {
                 let id = exchange.request_id.as_str();
                 log::failure(
@@ -333,7 +327,7 @@ impl Frozen {
                     id,
                     &wrong,
                 );
-                Ok(response)
+                Ok(())
             }
             Some(wrong) => Err(Problem::response_invalid("").because(wrong)),
         }

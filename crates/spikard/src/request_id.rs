@@ -1,10 +1,10 @@
 //! Identity of an exchange: the client's own when it is usable, else a cheap unique one. Held inline, so it costs no
 //! allocation.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
 
-const INLINE: usize = 39;
+const INLINE: usize = 38;
 
 /// Length of an id of our own: 16 random digits, a hyphen, and a counter that starts anew after 2^32.
 const GENERATED: usize = 25;
@@ -12,6 +12,7 @@ const GENERATED: usize = 25;
 /// A request id: 1 to 128 characters of `[A-Za-z0-9._-]`.
 #[derive(Clone)]
 pub(crate) enum RequestId {
+    Own([u8; GENERATED]),
     Inline { length: u8, text: [u8; INLINE] },
     Long(Box<str>),
 }
@@ -28,27 +29,22 @@ impl RequestId {
     /// 16 hexadecimal digits that are random per thread, then a counter in eight: unique without a system call.
     pub(crate) fn generate() -> Self {
         thread_local! {
-            static NEXT: Cell<[u8; GENERATED]> = Cell::new(first());
+            static NEXT: RefCell<[u8; GENERATED]> = RefCell::new(first());
         }
-        let mut own = NEXT.get();
-        // Counting in place costs one digit, now and then two.
-        for digit in own[17..].iter_mut().rev() {
-            *digit = match *digit {
-                b'9' => b'a',
-                b'f' => b'0',
-                other => other + 1,
-            };
-            if *digit != b'0' {
-                break;
+        NEXT.with_borrow_mut(|next| {
+            // Counting in place costs one digit, now and then two.
+            for digit in next[17..].iter_mut().rev() {
+                *digit = match *digit {
+                    b'9' => b'a',
+                    b'f' => b'0',
+                    other => other + 1,
+                };
+                if *digit != b'0' {
+                    break;
+                }
             }
-        }
-        NEXT.set(own);
-        let mut text = [0; INLINE];
-        text[..GENERATED].copy_from_slice(&own);
-        Self::Inline {
-            length: GENERATED as u8,
-            text,
-        }
+            Self::Own(*next)
+        })
     }
 
     fn copy(value: &[u8]) -> Self {
@@ -64,12 +60,18 @@ impl RequestId {
         }
     }
 
+    #[allow(
+        unsafe_code,
+        reason = "each request is asked, and the bytes were looked at when they were put in"
+    )]
     pub(crate) fn as_str(&self) -> &str {
-        std::str::from_utf8(self.as_bytes()).expect("invariant: only ASCII is put in")
+        // SAFETY: `first` and `generate` write ASCII, `copy` is given what is `usable`, which is ASCII.
+        unsafe { std::str::from_utf8_unchecked(self.as_bytes()) }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
+            Self::Own(text) => text,
             Self::Inline { length, text } => &text[..usize::from(*length)],
             Self::Long(text) => text.as_bytes(),
         }

@@ -7,11 +7,11 @@ use super::framing::{self, Framing, Reading, with_fields};
 use super::link::{Filled, Gone, Link, Remote};
 use super::service::Serve;
 use super::transport::Transport;
-use super::turn::{After, Awaited, Message, Turn, Waiting, Whole, call, open};
+use super::turn::{After, Answered, Awaited, Message, Replies, Turn, Waiting, Whole, call, open};
 use crate::endpoint::{Cancel, give_up};
-use crate::pipeline::{Finished, shield};
+use crate::pipeline::{Exchange, shield};
 use crate::response::ChunkSource;
-use crate::{Head, Problem};
+use crate::{Config, Head, Problem, Reply};
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::io;
@@ -52,7 +52,7 @@ struct Connection<S, T> {
     app: Rc<S>,
     link: Link<T>,
     /// Opened; its body has not wholly arrived.
-    message: Option<Message>,
+    message: Option<Box<Message>>,
     /// Bytes still to come of a body that nobody wants.
     skip: u64,
     /// Bytes of an incomplete head that were parsed.
@@ -79,7 +79,7 @@ enum Phase {
 
 enum Step {
     Read,
-    Wait(Waiting),
+    Wait(Box<Waiting>),
     Deliver(Rest),
 }
 
@@ -114,14 +114,13 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                 Step::Read
             }
             Turn::Wait(waiting) => Step::Wait(waiting),
-            Turn::Finished(finished, framing, after) => {
-                Step::Deliver(self.answer(finished, &framing, after))
-            }
+            Turn::Answered(answered) => Step::Deliver(self.leave_behind(answered)),
         }
     }
 
     fn begin(&mut self, context: &mut Context<'_>) -> Turn {
         self.pass_over();
+        let config = self.app.config();
         let bytes = self.link.input.bytes();
         if bytes.is_empty() {
             self.phase = self.phase.min(Phase::Idle);
@@ -129,26 +128,36 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         }
         self.phase = Phase::Head;
         // A head is parsed again only when a further line is there: one that comes byte by byte costs linear time.
-        let news = memchr::memchr(b'\n', &bytes[self.tried..]).is_some();
-        if self.tried > 0 && !news && framing::fits(bytes, self.app.config()) {
+        let is_old = self.tried > 0 && memchr::memchr(b'\n', &bytes[self.tried..]).is_none();
+        if is_old && framing::fits(bytes, config) {
             self.tried = bytes.len();
             return Turn::Partial;
         }
         let tried = bytes.len();
         let app = &*self.app;
-        let peer = self.link.remote.peer;
-        let turn = with_fields(app.config().header_count, |fields| {
-            match framing::read(bytes, fields, app.config()) {
-                Reading::Complete(parsed) => open(app, &parsed, bytes, peer, context),
+        let replies = Replies {
+            out: &mut self.link.out,
+            remote: &self.link.remote,
+        };
+        let turn = with_fields(config.header_count, |fields| {
+            match framing::read(bytes, fields, config) {
+                Reading::Complete(parsed) => open(app, &parsed, bytes, replies, context),
                 Reading::Partial => Turn::Partial,
                 Reading::Refused(problem, head) => {
-                    let finished = app.finish(app.unusable(), head.as_ref(), Err(problem));
-                    let is_head = head.is_some_and(|head| head.method == "HEAD");
                     let framing = Framing {
-                        is_head,
+                        is_head: head.as_ref().is_some_and(|head| head.method == "HEAD"),
                         ..Framing::UNKNOWN
                     };
-                    Turn::Finished(finished, framing, After::Close)
+                    let (exchange, reply) = (app.unusable(), Err(problem));
+                    let after = After::Close;
+                    Turn::Answered(replies.give(
+                        app,
+                        &exchange,
+                        head.as_ref(),
+                        reply,
+                        &framing,
+                        after,
+                    ))
                 }
             }
         });
@@ -179,7 +188,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         }
     }
 
-    fn resume(&mut self, mut message: Message, context: &mut Context<'_>) -> Turn {
+    fn resume(&mut self, mut message: Box<Message>, context: &mut Context<'_>) -> Turn {
         let (body, length) = match &mut message.body {
             Awaited::Length(count) => {
                 let end = message.head + *count;
@@ -204,69 +213,78 @@ impl<S: Serve, T: Transport> Connection<S, T> {
             }
         };
         let app = &*self.app;
-        let peer = self.link.remote.peer;
-        self.with_head(|head, bytes| {
+        let bytes = self.link.input.bytes();
+        let replies = Replies {
+            out: &mut self.link.out,
+            remote: &self.link.remote,
+        };
+        with_head(bytes, app.config(), |head| {
             let body = &bytes[message.head..body];
             let Message {
                 exchange, framing, ..
-            } = message;
+            } = *message;
             let whole = Whole {
                 head,
                 body,
                 framing,
                 length,
             };
-            call(app, exchange, whole, peer, context)
+            call(app, exchange, whole, replies, context)
         })
     }
 
-    /// Reads the head of the current message again: it was read before, and has not changed.
-    fn with_head<R>(&self, run: impl FnOnce(&Head<'_>, &[u8]) -> R) -> R {
-        let bytes = self.link.input.bytes();
-        let config = self.app.config();
-        with_fields(config.header_count, |fields| {
-            let Reading::Complete(parsed) = framing::read(bytes, fields, config) else {
-                unreachable!("invariant: a head that was complete stays complete")
-            };
-            run(&parsed.head, bytes)
+    /// Answers the current message, whose head has been read.
+    fn reply(
+        &mut self,
+        exchange: &Exchange,
+        reply: Reply,
+        framing: &Framing,
+        after: After,
+    ) -> Answered {
+        let app = &*self.app;
+        let replies = Replies {
+            out: &mut self.link.out,
+            remote: &self.link.remote,
+        };
+        with_head(self.link.input.bytes(), app.config(), |head| {
+            replies.give(app, exchange, Some(head), reply, framing, after)
         })
     }
 
-    fn refuse(&self, message: Message, problem: Problem) -> Turn {
-        let reply = Err(problem);
-        let finished =
-            self.with_head(|head, _| self.app.finish(message.exchange, Some(head), reply));
-        Turn::Finished(finished, message.framing, After::Close)
+    fn refuse(&mut self, message: Box<Message>, problem: Problem) -> Turn {
+        let Message {
+            exchange, framing, ..
+        } = *message;
+        Turn::Answered(self.reply(&exchange, Err(problem), &framing, After::Close))
     }
 
     /// The client was too slow with a head or a body.
     fn time_out(&mut self) -> Rest {
-        let turn = match self.message.take() {
+        let after = After::Close;
+        let answered = match self.message.take() {
             Some(message) => {
                 let problem = Problem::request_timeout("the body stopped arriving");
-                self.refuse(message, problem)
+                self.reply(&message.exchange, Err(problem), &message.framing, after)
             }
             None => {
                 let problem = Problem::request_timeout("the head did not arrive in time");
-                let reply = Err(problem);
-                let finished = self.app.finish(self.app.unusable(), None, reply);
-                Turn::Finished(finished, Framing::UNKNOWN, After::Close)
+                let replies = Replies {
+                    out: &mut self.link.out,
+                    remote: &self.link.remote,
+                };
+                let app = &*self.app;
+                let exchange = app.unusable();
+                replies.give(app, &exchange, None, Err(problem), &Framing::UNKNOWN, after)
             }
         };
-        match turn {
-            Turn::Finished(finished, framing, after) => self.answer(finished, &framing, after),
-            _ => unreachable!("invariant: both arms finish"),
-        }
+        self.leave_behind(answered)
     }
 
-    /// Appends a reply and leaves its request behind.
-    fn answer(&mut self, finished: Finished, framing: &Framing, after: After) -> Rest {
+    /// Goes on after a reply.
+    fn leave_behind(&mut self, answered: Answered) -> Rest {
+        let Answered { rest, after, close } = answered;
         self.unread = !matches!(after, After::Next(_));
-        self.closing = matches!(after, After::Close)
-            || !framing.keep_alive
-            || encode::must_close(&finished.response, framing)
-            || self.link.is_draining();
-        let rest = encode::reply(&mut self.link.out, finished, framing, self.closing);
+        self.closing = close;
         match after {
             After::Next(length) => self.link.input.consume(length),
             After::Skip(length, missing) => {
@@ -293,11 +311,9 @@ impl<S: Serve, T: Transport> Connection<S, T> {
             });
         }
         let wanted = match &self.message {
-            Some(Message {
-                head,
-                body: Awaited::Length(count),
-                ..
-            }) => (head + count).saturating_sub(self.link.input.bytes().len()),
+            Some(message) if let Awaited::Length(count) = message.body => {
+                (message.head + count).saturating_sub(self.link.input.bytes().len())
+            }
             _ => 0,
         };
         let filled = self.link.fill(wanted, self.phase < Phase::Head).await?;
@@ -308,13 +324,13 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         Ok(filled)
     }
 
-    async fn wait(&mut self, waiting: Waiting) -> Result<Rest, Gone> {
+    async fn wait(&mut self, waiting: Box<Waiting>) -> Result<Rest, Gone> {
         let Waiting {
             exchange,
             framing,
             mut answer,
             length,
-        } = waiting;
+        } = *waiting;
         self.link.arm(exchange.timeout_ms.unwrap_or(0));
         let link = &mut self.link;
         let ended = poll_fn(|context| {
@@ -351,8 +367,8 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                 (Err(problem), framing)
             }
         };
-        let finished = self.with_head(|head, _| self.app.finish(exchange, Some(head), reply));
-        Ok(self.answer(finished, &framing, After::Next(length)))
+        let answered = self.reply(&exchange, reply, &framing, After::Next(length));
+        Ok(self.leave_behind(answered))
     }
 
     async fn deliver(&mut self, rest: Rest) -> Result<(), Gone> {
@@ -448,4 +464,14 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         }
         Ok(())
     }
+}
+
+/// Reads the head of the current message again: it was read before, and has not changed.
+fn with_head<R>(bytes: &[u8], config: &Config, run: impl FnOnce(&Head<'_>) -> R) -> R {
+    with_fields(config.header_count, |fields| {
+        let Reading::Complete(parsed) = framing::read(bytes, fields, config) else {
+            unreachable!("invariant: a head that was complete stays complete")
+        };
+        run(&parsed.head)
+    })
 }

@@ -1,10 +1,11 @@
 //! A response to bytes (RFC 9112 sections 4, 6 and 7), appended to the connection's one output buffer. Decides which
 //! fields belong to the server; writes nothing to a socket.
 
+use super::buffers;
 use super::date;
 use super::framing::Framing;
 use crate::defects::defect;
-use crate::pipeline::Finished;
+use crate::request_id::RequestId;
 use crate::response::ChunkSource;
 use crate::{Body, Response};
 
@@ -37,11 +38,13 @@ pub(crate) fn must_close(response: &Response, framing: &Framing) -> bool {
 }
 
 /// Appends the head of a reply, and its body when it is small.
-pub(crate) fn reply(out: &mut Vec<u8>, finished: Finished, framing: &Framing, close: bool) -> Rest {
-    let Finished {
-        response,
-        request_id,
-    } = finished;
+pub(crate) fn reply(
+    out: &mut Vec<u8>,
+    response: Response,
+    request_id: &RequestId,
+    framing: &Framing,
+    close: bool,
+) -> Rest {
     let bare = matches!(response.status, 204 | 205 | 304);
     let body = if bare { Body::Empty } else { response.body };
     let length = match &body {
@@ -52,6 +55,9 @@ pub(crate) fn reply(out: &mut Vec<u8>, finished: Finished, framing: &Framing, cl
         Body::Full(bytes) => Some(bytes.len()),
         Body::Stream(_) => None,
     };
+    if out.capacity() == 0 {
+        *out = buffers::lend();
+    }
     out.reserve(USUAL_HEAD + length.unwrap_or(0).min(COPY_LIMIT));
     status_line(out, response.status);
     match response.content_type.as_deref() {
@@ -82,7 +88,13 @@ pub(crate) fn reply(out: &mut Vec<u8>, finished: Finished, framing: &Framing, cl
         }
     }
     date::append_field(out);
-    field(out, b"x-request-id: ", request_id.as_bytes());
+    out.extend_from_slice(b"x-request-id: ");
+    match request_id {
+        // Of a length that the compiler knows.
+        RequestId::Own(own) => out.extend_from_slice(own),
+        other => out.extend_from_slice(other.as_bytes()),
+    }
+    out.extend_from_slice(b"\r\n");
     match (close, framing.modern) {
         (true, _) => out.extend_from_slice(b"connection: close\r\n\r\n"),
         (false, false) => out.extend_from_slice(b"connection: keep-alive\r\n\r\n"),

@@ -168,12 +168,20 @@ fn syntax(error: Error) -> Problem {
 
 /// A lone LF is a line end to some readers and not to others (RFC 9112 section 2.2).
 fn has_bare_line_feed(head: &[u8]) -> bool {
-    memchr::memchr_iter(b'\n', head).any(|at| at == 0 || head[at - 1] != b'\r')
+    // Without a way out in the middle, so that the compiler compares many bytes at a time: the lines are short.
+    let pairs = head.iter().zip(head.get(1..).unwrap_or_default());
+    head.first() == Some(&b'\n')
+        || pairs.fold(false, |bare, (before, byte)| {
+            bare | ((*byte == b'\n') & (*before != b'\r'))
+        })
 }
 
 /// The target as path and query (RFC 9112 section 3.2); `*` stays for OPTIONS.
 fn reduce<'t>(method: &str, target: &'t str) -> Result<&'t str, Problem> {
-    if memchr::memchr(b'#', target.as_bytes()).is_some() {
+    if target
+        .bytes()
+        .fold(false, |found, byte| found | (byte == b'#'))
+    {
         return Err(malformed("the target holds a fragment (`#`)"));
     }
     if target.starts_with('/') || (target == "*" && method == "OPTIONS") {
@@ -212,7 +220,8 @@ fn frame(head: &Head<'_>, modern: bool) -> Result<Framing, Problem> {
         match field.name.len() {
             4 if is("host") => {
                 hosts += 1;
-                if !field.value.iter().all(|byte| IN_HOST[usize::from(*byte)]) {
+                let allowed = |all, byte: &u8| all & IN_HOST[usize::from(*byte)];
+                if !field.value.iter().fold(true, allowed) {
                     return Err(malformed("the Host field is not a host and port"));
                 }
             }

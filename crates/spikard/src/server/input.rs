@@ -1,18 +1,13 @@
 //! The one inbound buffer of a connection: the current message at its front, pipelined ones behind. Parses nothing.
 
+use super::buffers::{self, USUAL};
 use std::future::Future as _;
 use std::pin::pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-/// Room for a head and a small body; what an idle connection keeps.
-const USUAL: usize = 8 << 10;
-
 /// Less free room than this is not worth a system call.
 const ROOM: usize = 2 << 10;
-
-/// A buffer that grew past this is given back after the message that needed it.
-const KEEP: usize = 64 << 10;
 
 #[derive(Debug, Default)]
 pub(crate) struct Input {
@@ -36,9 +31,6 @@ impl Input {
         if self.at == self.buffer.len() {
             self.at = 0;
             self.buffer.clear();
-            if self.buffer.capacity() > KEEP {
-                self.buffer = Vec::new();
-            }
         }
     }
 
@@ -53,7 +45,7 @@ impl Input {
             self.buffer.drain(..self.at);
             self.at = 0;
         }
-        if self.buffer.capacity() - self.buffer.len() >= ROOM {
+        if self.buffer.is_empty() || self.buffer.capacity() - self.buffer.len() >= ROOM {
             return;
         }
         // A client that only announces a large body gets no large buffer: it at most doubles what has arrived.
@@ -67,6 +59,13 @@ impl Input {
         io: &mut (impl AsyncRead + Unpin),
         context: &mut Context<'_>,
     ) -> Poll<std::io::Result<usize>> {
-        pin!(io.read_buf(&mut self.buffer)).poll(context)
+        if self.buffer.capacity() == 0 {
+            self.buffer = buffers::lend();
+        }
+        let filled = pin!(io.read_buf(&mut self.buffer)).poll(context);
+        if filled.is_pending() && self.buffer.is_empty() {
+            buffers::take_back(&mut self.buffer);
+        }
+        filled
     }
 }

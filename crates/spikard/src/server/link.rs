@@ -1,5 +1,6 @@
 //! The two buffers of a connection and the transport under them, with time limits. Knows no HTTP.
 
+use super::buffers;
 use super::input::Input;
 use super::life::Watch;
 use super::transport::Transport;
@@ -8,9 +9,6 @@ use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-
-/// A buffer of replies that grew past this is given back.
-const KEEP: usize = 64 << 10;
 
 /// Bytes read ahead while a handler is pending. Beyond it the client's leaving goes unnoticed until the answer is there.
 const AHEAD: usize = 64 << 10;
@@ -26,6 +24,12 @@ pub(crate) struct Remote {
     pub(crate) watch: Option<Watch>,
     /// The end of the input also means that nobody waits for the answer.
     pub(crate) end_is_gone: bool,
+}
+
+impl Remote {
+    pub(crate) fn is_draining(&self) -> bool {
+        self.watch.as_ref().is_some_and(Watch::is_draining)
+    }
 }
 
 /// What came of waiting for bytes.
@@ -74,10 +78,6 @@ impl<T: Transport> Link<T> {
         self.remote.watch.as_ref().is_some_and(Watch::is_cut)
     }
 
-    pub(crate) fn is_draining(&self) -> bool {
-        self.remote.watch.as_ref().is_some_and(Watch::is_draining)
-    }
-
     /// To be called before a poll returns pending: the watch must find the task.
     pub(crate) fn register(&self, context: &Context<'_>) {
         if let Some(watch) = &self.remote.watch {
@@ -103,7 +103,7 @@ impl<T: Transport> Link<T> {
             if self.is_cut() {
                 return Poll::Ready(Err(Gone));
             }
-            if until_draining && self.is_draining() {
+            if until_draining && self.remote.is_draining() {
                 return Poll::Ready(Ok(Filled::Draining));
             }
             match self.is_late() {
@@ -179,10 +179,7 @@ impl<T: Transport> Link<T> {
         let front = &self.out[self.sent..];
         if front.is_empty() {
             self.sent = 0;
-            self.out.clear();
-            if self.out.capacity() > KEEP {
-                self.out = Vec::new();
-            }
+            buffers::take_back(&mut self.out);
             if tail.is_empty() {
                 return Poll::Ready(Ok(None));
             }

@@ -1,6 +1,7 @@
 //! HTTP/1.1 on Tokio: accept, read, answer, drain. Knows the pipeline, not what is behind it.
 
 mod accept;
+mod buffers;
 mod chunked;
 mod connection;
 mod date;

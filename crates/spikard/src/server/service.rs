@@ -1,8 +1,8 @@
 //! What the codec asks of an app. It reads and writes messages and knows no route; two things answer it: `Frozen` and
 //! the stand-in of the codec's own tests.
 
-use crate::pipeline::{Exchange, Finished, Opened};
-use crate::{Config, Flow, Frozen, Head, Reply};
+use crate::pipeline::{Exchange, Opened};
+use crate::{Config, Flow, Frozen, Head, Reply, Response};
 use std::net::SocketAddr;
 use std::task::Context;
 
@@ -20,7 +20,7 @@ pub(crate) trait Serve: 'static {
         peer: Option<SocketAddr>,
         context: &mut Context<'_>,
     ) -> Flow;
-    fn finish(&self, exchange: Exchange, head: Option<&Head<'_>>, reply: Reply) -> Finished;
+    fn finish(&self, exchange: &Exchange, head: Option<&Head<'_>>, reply: Reply) -> Response;
 }
 
 impl Serve for Frozen {
@@ -51,7 +51,7 @@ impl Serve for Frozen {
         self.call(exchange, head, body, peer, context)
     }
 
-    fn finish(&self, exchange: Exchange, head: Option<&Head<'_>>, reply: Reply) -> Finished {
+    fn finish(&self, exchange: &Exchange, head: Option<&Head<'_>>, reply: Reply) -> Response {
         self.finish(exchange, head, reply)
     }
 }

@@ -1,13 +1,14 @@
-//! One request as far as the bytes that are here go: opened, called, answered, or what it waits for. Reads and writes
-//! nothing; what it gives borrows nothing from the buffer.
+//! One request as far as the bytes that are here go: opened, called, answered, or what it waits for. Touches no socket;
+//! what it gives borrows nothing from the buffers.
 
 use super::chunked::{self, Chunked};
+use super::encode::{self, Rest};
 use super::framing::{Content, Framing, Parsed};
+use super::link::Remote;
 use super::service::Serve;
-use crate::pipeline::{Exchange, Finished, Opened};
+use crate::pipeline::{Exchange, Opened};
 use crate::{Flow, Head, Problem, Reply};
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::Context;
 
@@ -40,9 +41,17 @@ pub(super) struct Waiting {
 /// How far the bytes that are here have brought a request. Borrows nothing from the buffer.
 pub(super) enum Turn {
     Partial,
-    Body(Message),
-    Wait(Waiting),
-    Finished(Finished, Framing, After),
+    Body(Box<Message>),
+    Wait(Box<Waiting>),
+    Answered(Answered),
+}
+
+/// A reply that is in the output buffer, but for `rest`.
+pub(super) struct Answered {
+    pub(super) rest: Rest,
+    pub(super) after: After,
+    /// It is the connection's last one.
+    pub(super) close: bool,
 }
 
 /// What follows a reply.
@@ -54,6 +63,33 @@ pub(super) enum After {
     Skip(usize, u64),
     /// Nothing; the client may still be sending.
     Close,
+}
+
+/// Where the replies of a connection go.
+pub(super) struct Replies<'l> {
+    pub(super) out: &'l mut Vec<u8>,
+    pub(super) remote: &'l Remote,
+}
+
+impl Replies<'_> {
+    /// Finishes an exchange and appends its reply.
+    pub(super) fn give<S: Serve>(
+        self,
+        app: &S,
+        exchange: &Exchange,
+        head: Option<&Head<'_>>,
+        reply: Reply,
+        framing: &Framing,
+        after: After,
+    ) -> Answered {
+        let response = app.finish(exchange, head, reply);
+        let close = matches!(after, After::Close)
+            || !framing.keep_alive
+            || encode::must_close(&response, framing)
+            || self.remote.is_draining();
+        let rest = encode::reply(self.out, response, &exchange.request_id, framing, close);
+        Answered { rest, after, close }
+    }
 }
 
 /// A message that has wholly arrived.
@@ -69,7 +105,7 @@ pub(super) fn open<S: Serve>(
     app: &S,
     parsed: &Parsed<'_>,
     bytes: &[u8],
-    peer: Option<SocketAddr>,
+    replies: Replies<'_>,
     context: &mut Context<'_>,
 ) -> Turn {
     let Parsed {
@@ -82,16 +118,18 @@ pub(super) fn open<S: Serve>(
     let exchange = match app.open(head, framing.content != Content::None) {
         Opened::Accepted(exchange) => exchange,
         Opened::Refused(exchange, reply) => {
-            let finished = app.finish(exchange, Some(head), reply);
-            return Turn::Finished(finished, framing, leave(length, here, &framing));
+            let after = leave(length, here, &framing);
+            let answered = replies.give(app, &exchange, Some(head), reply, &framing, after);
+            return Turn::Answered(answered);
         }
     };
     let limit = exchange.body.limit;
     let body = match framing.content {
         Content::Length(count) if count > limit => {
             let reply = Err(chunked::too_large(limit));
-            let finished = app.finish(exchange, Some(head), reply);
-            return Turn::Finished(finished, framing, After::Close);
+            let after = After::Close;
+            let answered = replies.give(app, &exchange, Some(head), reply, &framing, after);
+            return Turn::Answered(answered);
         }
         Content::None => Awaited::Length(0),
         // The limit fits: what it lets through does as well.
@@ -106,14 +144,14 @@ pub(super) fn open<S: Serve>(
                 framing,
                 length: length + count,
             };
-            call(app, exchange, whole, peer, context)
+            call(app, exchange, whole, replies, context)
         }
-        body => Turn::Body(Message {
+        body => Turn::Body(Box::new(Message {
             exchange,
             framing,
             head: length,
             body,
-        }),
+        })),
     }
 }
 
@@ -121,7 +159,7 @@ pub(super) fn call<S: Serve>(
     app: &S,
     exchange: Exchange,
     whole: Whole<'_>,
-    peer: Option<SocketAddr>,
+    replies: Replies<'_>,
     context: &mut Context<'_>,
 ) -> Turn {
     let Whole {
@@ -130,15 +168,16 @@ pub(super) fn call<S: Serve>(
         framing,
         length,
     } = whole;
+    let peer = replies.remote.peer;
     let reply = match app.call(&exchange, head, body, peer, context) {
         Flow::Done(reply) => reply,
         Flow::Pending(answer) => {
-            return Turn::Wait(Waiting {
+            return Turn::Wait(Box::new(Waiting {
                 exchange,
                 framing,
                 answer,
                 length,
-            });
+            }));
         }
         // The pipeline answers refusals of an endpoint itself.
         Flow::Refused => {
@@ -146,8 +185,8 @@ pub(super) fn call<S: Serve>(
             Err(Problem::internal("").because(cause))
         }
     };
-    let finished = app.finish(exchange, Some(head), reply);
-    Turn::Finished(finished, framing, After::Next(length))
+    let after = After::Next(length);
+    Turn::Answered(replies.give(app, &exchange, Some(head), reply, &framing, after))
 }
 
 /// What follows a reply that was given without reading the body, of which `here` bytes or more have arrived.

@@ -1,7 +1,7 @@
 //! A stand-in for an app: a few paths that make the codec do each thing it can do. Checks nothing.
 
 use crate::endpoint::{Cancel, cancel_reason};
-use crate::pipeline::{BodyPlan, Exchange, Finished, Opened};
+use crate::pipeline::{BodyPlan, Exchange, Opened};
 use crate::request_id::RequestId;
 use crate::response::ChunkSource;
 use crate::server::service::Serve;
@@ -133,20 +133,17 @@ impl Serve for Double {
         }))
     }
 
-    fn finish(&self, exchange: Exchange, _head: Option<&Head<'_>>, reply: Reply) -> Finished {
-        Finished {
-            response: reply.unwrap_or_else(|problem| {
-                let cause = problem.cause.clone().unwrap_or_default();
-                Response {
-                    content_type: Some("application/problem+json".into()),
-                    ..text(
-                        problem.status,
-                        &format!("{}: {}{cause}", problem.code, problem.detail),
-                    )
-                }
-            }),
-            request_id: exchange.request_id,
-        }
+    fn finish(&self, _exchange: &Exchange, _head: Option<&Head<'_>>, reply: Reply) -> Response {
+        reply.unwrap_or_else(|problem| {
+            let cause = problem.cause.clone().unwrap_or_default();
+            Response {
+                content_type: Some("application/problem+json".into()),
+                ..text(
+                    problem.status,
+                    &format!("{}: {}{cause}", problem.code, problem.detail),
+                )
+            }
+        })
     }
 }
 

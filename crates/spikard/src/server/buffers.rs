@@ -1,0 +1,40 @@
+//! Buffers that connections lend and give back: the one given back last is lent first, so that it is still in the
+//! processor's cache, and an idle connection holds none. Knows nothing of what is in them.
+
+use std::cell::RefCell;
+
+/// Room for a head and a small body, or for a few replies.
+pub(super) const USUAL: usize = 8 << 10;
+
+/// A buffer that grew past this is not kept.
+const KEEP: usize = 64 << 10;
+
+/// Buffers kept per thread; a worker's turn rarely needs more at a time.
+const SPARE: usize = 64;
+
+thread_local! {
+    static SPARES: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An empty buffer with room for [`USUAL`] bytes or more.
+pub(super) fn lend() -> Vec<u8> {
+    SPARES
+        .with_borrow_mut(Vec::pop)
+        .unwrap_or_else(|| Vec::with_capacity(USUAL))
+}
+
+/// Takes `buffer` back, and leaves one behind that holds nothing.
+pub(super) fn take_back(buffer: &mut Vec<u8>) {
+    if buffer.capacity() == 0 {
+        return;
+    }
+    let mut buffer = std::mem::take(buffer);
+    if (USUAL..=KEEP).contains(&buffer.capacity()) {
+        buffer.clear();
+        SPARES.with_borrow_mut(|spares| {
+            if spares.len() < SPARE {
+                spares.push(buffer);
+            }
+        });
+    }
+}
