@@ -2,7 +2,7 @@
 
 pub(crate) mod reader;
 
-use reader::{Reader, What};
+pub use reader::{Digits, Reader, Text, What};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};

@@ -1,5 +1,6 @@
 //! `Handler` and `Argument`: a Python callable and how to call it. Calls nothing.
 
+use crate::decode::Shape;
 use crate::interpreter::Obj;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -21,7 +22,7 @@ pub(crate) struct Argument {
     pub(crate) origin: Origin,
     pub(crate) convert: Option<Obj>,
     pub(crate) default: Obj,
-    pub(crate) recover: Option<Obj>,
+    pub(crate) shape: Option<Shape>,
 }
 
 impl Clone for Argument {
@@ -30,7 +31,7 @@ impl Clone for Argument {
             origin: self.origin,
             convert: self.convert.as_ref().map(|convert| convert.clone_ref(py)),
             default: self.default.clone_ref(py),
-            recover: self.recover.as_ref().map(|recover| recover.clone_ref(py)),
+            shape: self.shape.clone(),
         })
     }
 }
@@ -38,14 +39,14 @@ impl Clone for Argument {
 #[pymethods]
 impl Argument {
     #[new]
-    #[pyo3(signature = (source, index=0, convert=None, default=None, recover=None))]
+    #[pyo3(signature = (source, index=0, convert=None, default=None, shape=None))]
     fn new(
         py: Python<'_>,
         source: &str,
         index: usize,
         convert: Option<Obj>,
         default: Option<Obj>,
-        recover: Option<Obj>,
+        shape: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let origin = match source {
             "parameter" => Origin::Parameter(index),
@@ -62,7 +63,7 @@ impl Argument {
             origin,
             convert,
             default: default.unwrap_or_else(|| py.None()),
-            recover,
+            shape: shape.map(Shape::of).transpose()?,
         })
     }
 }

@@ -15,8 +15,6 @@ pub(crate) enum Failure {
     Raised(PyErr),
     /// A problem, ready.
     Problem(Problem),
-    /// The decoder refused the body, and the core knows better why.
-    Refused,
 }
 
 impl From<PyErr> for Failure {

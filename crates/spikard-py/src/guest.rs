@@ -137,6 +137,12 @@ impl PythonGuest {
         let mut arguments = Arguments::new();
         let mut body: Option<Py<PyBytes>> = None;
         for argument in &callable.arguments {
+            if let Some(shape) = &argument.shape
+                && let Some(value) = shape.build(py, call.request().body)
+            {
+                arguments.push(value);
+                continue;
+            }
             let raw = match argument.origin {
                 Origin::Parameter(index) => match call.arguments().get(index) {
                     Some(found) => value::of_argument(py, found)?.map(Bound::unbind),
@@ -158,13 +164,7 @@ impl PythonGuest {
                     }
                 }
             };
-            let convert = if call.checked() {
-                argument.recover.as_ref()
-            } else {
-                None
-            }
-            .or(argument.convert.as_ref());
-            arguments.push(match (raw, convert) {
+            arguments.push(match (raw, &argument.convert) {
                 (None, _) => argument.default.clone_ref(py),
                 (Some(raw), None) => raw,
                 (Some(raw), Some(convert)) => call1(py, convert, &raw)
@@ -189,7 +189,6 @@ impl PythonGuest {
         }
         match origin {
             Origin::Request => Failure::Raised(error),
-            Origin::Body if callable.facts.decoder_validates => Failure::Refused,
             Origin::Body => said(py, &error, Source::Body, &[]),
             Origin::Parameter(index) => match callable.facts.parameters.get(index) {
                 Some((source, name)) => said(py, &error, *source, &[name]),
@@ -268,17 +267,13 @@ impl PythonGuest {
         {
             leave(error.clone_ref(py));
         }
-        match failure {
-            Failure::Refused => Outcome::Refused,
-            failure => Outcome::Done(Err(self.told(py, failure))),
-        }
+        Outcome::Done(Err(self.told(py, failure)))
     }
 
     fn told(&self, py: Python<'_>, failure: Failure) -> Problem {
         match failure {
             Failure::Problem(problem) => problem,
             Failure::Raised(error) => problem(py, &self.types, &error),
-            Failure::Refused => Problem::internal(""),
         }
     }
 

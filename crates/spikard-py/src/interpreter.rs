@@ -82,6 +82,20 @@ pub(crate) fn call0(py: Python<'_>, function: &Obj) -> PyResult<Obj> {
     unsafe { own(py, ffi::PyObject_CallNoArgs(function.as_ptr())) }
 }
 
+/// A str of ASCII, which needs no look at its characters. `text` is ASCII.
+pub(crate) fn ascii(py: Python<'_>, text: &[u8]) -> PyResult<Obj> {
+    debug_assert!(text.is_ascii());
+    let length = text.len().cast_signed();
+    // SAFETY: a new str for this many characters up to 127 has as many bytes behind its header, which nobody else reads
+    // yet; the empty one is shared, and nothing is written to it.
+    unsafe {
+        let new = own(py, ffi::PyUnicode_New(length, 127))?;
+        let characters = ffi::PyUnicode_DATA(new.as_ptr()).cast::<u8>();
+        characters.copy_from_nonoverlapping(text.as_ptr(), text.len());
+        Ok(new)
+    }
+}
+
 /// Arguments of one call, owned, on the stack as long as they are few.
 pub(crate) struct Arguments {
     /// Slot 0 stays free: a bound method then needs no copy of the arguments.
@@ -99,6 +113,39 @@ impl Arguments {
             spilled: Vec::new(),
             length: 0,
         }
+    }
+
+    /// `count` arguments that [`Self::set`] gives.
+    pub(crate) fn unset(count: usize) -> Self {
+        let mut arguments = Self::new();
+        if count > Self::INLINE {
+            arguments.spilled.resize(count + 1, null_mut());
+        }
+        arguments.length = count;
+        arguments
+    }
+
+    /// Gives the argument at `index`, in place of what was given before.
+    pub(crate) fn set(&mut self, index: usize, value: Obj) {
+        let slots = match self.spilled.is_empty() {
+            true => &mut self.inline[1..],
+            false => &mut self.spilled[1..],
+        };
+        let before = std::mem::replace(&mut slots[index], value.into_ptr());
+        // SAFETY: the slot owned its reference, if it was set; the thread is attached, as a value is given.
+        unsafe { ffi::Py_XDECREF(before) }
+    }
+
+    /// Leaves out what was not given at the end; `false` when something before is missing.
+    pub(crate) fn close_up(&mut self) -> bool {
+        while self.length > 0 && self.slots()[self.length].is_null() {
+            self.length -= 1;
+        }
+        !self.slots()[1..=self.length].contains(&null_mut())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.length
     }
 
     pub(crate) fn push(&mut self, value: Obj) {
@@ -171,8 +218,8 @@ impl Arguments {
 impl Drop for Arguments {
     fn drop(&mut self) {
         for slot in &self.slots()[1..=self.length] {
-            // SAFETY: each slot owns one reference; the thread is attached, as it was when the value was pushed.
-            unsafe { ffi::Py_DECREF(*slot) }
+            // SAFETY: each slot that was set owns one reference; the thread is attached, as it was then.
+            unsafe { ffi::Py_XDECREF(*slot) }
         }
     }
 }

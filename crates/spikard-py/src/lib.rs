@@ -3,6 +3,7 @@
 mod app;
 mod callable;
 mod clock;
+mod decode;
 mod error;
 mod exchange;
 mod guest;

@@ -34,7 +34,7 @@ def freeze(spec: bytes, calls: Sequence[Call], *, response: type, problem: type,
 
 
 def _argument(argument: Argument) -> _native.Argument:
-    return _native.Argument(argument.source, argument.index, argument.convert, argument.default, argument.recover)
+    return _native.Argument(argument.source, argument.index, argument.convert, argument.default, argument.shape)
 
 
 async def exchange(app: App, message: bytes) -> bytes:

@@ -19,7 +19,11 @@ class Argument:
     `convert`: called with the plain value (str, int, float, bool, list; for "body" the raw bytes) unless it is None;
     raising ValueError, TypeError or msgspec.ValidationError from a "body" converter means that it refused the body.
     `default`: used when the parameter was not sent (or the optional body was empty).
-    `recover`: takes the place of `convert` when the core found nothing wrong with a body that `convert` had refused.
+    `shape`: what a JSON body that the core has checked is built as; `convert` reads bodies that hold something else.
+        `(kind, nullable)` with kind "boolean", "integer", "number" or "text"; `("list", nullable, items)`;
+        `("map", nullable, values)` for a dict; `("choice", nullable, {text or integer: value, ...})`;
+        `("object", nullable, class, [(member, shape), ...], keywords)`: the class takes the members in this order, the
+        last ones by the names in `keywords`.
     """
     def __new__(
         cls,
@@ -27,7 +31,7 @@ class Argument:
         index: int = 0,
         convert: Callable[[Any], Any] | None = None,
         default: Any = None,
-        recover: Callable[[Any], Any] | None = None,
+        shape: tuple[Any, ...] | None = None,
     ) -> Argument: ...
 
 @final

@@ -1,10 +1,9 @@
-"""Bodies as the handler's own type. The core has the last word on what is valid: a route may skip it only for the types
-of `proves`, whose decoder accepts nothing that JSON Schema refuses; on a refusal the core makes the answer.
-"""
+"""Bodies as the handler's own type. Whether they are valid is the core's to say, before anything here is called."""
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from spikard.errors import InvalidRequest
 from spikard.schema import decode_hook, is_pydantic
 
 Decode = Callable[[bytes], Any]
+Shape = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,32 +24,24 @@ class Decoder:
     """How one body type is read."""
 
     convert: Decode
-    """For bodies that the core has checked; or for any, when `validates`."""
-    validates: bool
-    """`convert` accepts nothing that the schema refuses."""
-    recover: Decode
-    """For bodies that the core accepts and `convert` refused."""
+    """For bodies that the core has checked."""
+    shape: Shape | None = None
+    """How the core builds the value of a plain body without `convert`."""
 
 
 def text_decoder(kind: type[str] | type[bytes]) -> Decoder:
     """The decoder of a body that is not JSON."""
-    read: Decode = _text if kind is str else bytes
-    return Decoder(read, False, read)
+    return Decoder(_text if kind is str else bytes)
 
 
 def decoder(kind: Any) -> Decoder:
     """The decoder of a JSON body's annotation."""
     if is_pydantic(kind):
-        read = _pydantic(kind)
-        return Decoder(read, False, read)
-    fast = msgspec.json.Decoder(kind, dec_hook=decode_hook).decode
-    recover = _recover(kind)
-    if proves(kind):
-        return Decoder(fast, True, recover)
-    read = _either(fast, recover)
+        return Decoder(_pydantic(kind))
+    read = _either(msgspec.json.Decoder(kind, dec_hook=decode_hook).decode, _recover(kind))
     if _mentions(kinds.type_info(kind), kinds.DataclassType, set()):
-        return Decoder(_completed(read), False, _completed(recover))
-    return Decoder(read, False, recover)
+        read = _completed(read)
+    return Decoder(read, shape(kind))
 
 
 def _text(body: bytes) -> str:
@@ -166,53 +158,79 @@ def refusal(pointer: str, keyword: str, message: str, place: str = "body") -> In
     return InvalidRequest(extensions={"errors": [entry]})
 
 
-def proves(kind: Any) -> bool:
-    """Whether msgspec's decoder accepts only what the kind's schema accepts (`tests/test_decode.py` holds the proof).
+def shape(kind: Any) -> Shape | None:
+    """What the core builds from a body that its schema accepts, as `_native.pyi` says it; None: msgspec must read it.
 
-    Not proved: whatever skips bytes unread (unknown fields allowed, `Any`, `Raw`), formats (dates, uuid, base64), text
-    patterns that Python and ECMA-262 read differently, `multiple_of` of floats, unions but `| None`, hooks of the user.
+    The value has to be the one that msgspec makes, and msgspec must not refuse what the schema accepts: no hooks of the
+    user, no formats, no unions but `| None`, no pattern that Python reads more narrowly than ECMA-262
+    (`tests/test_shapes.py` compares the two).
     """
     try:
-        return _proved(kinds.type_info(kind), set())
+        return _shape(kinds.type_info(kind), set())
     except (TypeError, NameError):
-        return False
+        return None
 
 
-# `$` matches before a last newline in Python, `\d \w \s` match beyond ASCII: neither is in here.
-SAME_PATTERN = re.compile(
-    r"\^?(?:[A-Za-z0-9_ ,:;@#%&=<>~-]|\[(?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9_])+\]|[*+?]|\{\d+(?:,\d*)?\})*"
+# What Python reads at least as widely: in ECMA-262 `\d` and `\w` are ASCII, and `$` matches at the very end only.
+WIDER_PATTERN = re.compile(
+    r"\^?(?:\\[dw./-]|[A-Za-z0-9_ ,:;@#%&=<>~-]|\[(?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9_])+\]|[*+?]|\{\d+(?:,\d*)?\})*"
+    r"\$?"
 )
 
 
-def _proved(info: kinds.Type, seen: set[Any]) -> bool:
+# What `extra_json_schema` may say without changing what the schema accepts.
+WORDS = {"$comment", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"}
+
+
+def _shape(info: kinds.Type, seen: set[Any]) -> Shape | None:
     match info:
         case kinds.Metadata():
-            return _proved(info.type, seen)
-        case kinds.NoneType() | kinds.BoolType() | kinds.IntType():
-            return True
-        case kinds.FloatType():
-            return info.multiple_of is None
-        case kinds.StrType():
-            return info.pattern is None or SAME_PATTERN.fullmatch(info.pattern) is not None
+            return _shape(info.type, seen) if (info.extra_json_schema or {}).keys() <= WORDS else None
+        case kinds.BoolType():
+            return ("boolean", False)
+        case kinds.IntType():
+            return ("integer", False)
+        case kinds.FloatType() if info.multiple_of is None:
+            return ("number", False)
+        case kinds.StrType() if info.pattern is None or WIDER_PATTERN.fullmatch(info.pattern):
+            return ("text", False)
         case kinds.EnumType():
-            return all(isinstance(member.value, str | int) for member in info.cls) and "_missing_" not in vars(info.cls)
+            return _choice({member.value: member for member in info.cls})
         case kinds.LiteralType():
-            return True
-        case kinds.UnionType():
-            return info.includes_none and len(info.types) == 2 and all(_proved(item, seen) for item in info.types)
+            return _choice({value: value for value in info.values})
         case kinds.ListType():
-            return _proved(info.item_type, seen)
-        case kinds.DictType():
-            return info.key_type == kinds.StrType() and _proved(info.value_type, seen)
+            items = _shape(info.item_type, seen)
+            return items and ("list", False, items)
+        case kinds.DictType() if info.key_type == kinds.StrType():
+            values = _shape(info.value_type, seen)
+            return values and ("map", False, values)
+        case kinds.UnionType() if info.includes_none and len(info.types) == 2:
+            other = next(item for item in info.types if not isinstance(item, kinds.NoneType))
+            some = _shape(other, seen)
+            return some and (some[0], True, *some[2:])
         case kinds.StructType():
-            return _proved_struct(info, seen)
+            return _struct_shape(info, seen)
         case _:
-            return False
+            return None
 
 
-def _proved_struct(info: kinds.StructType, seen: set[Any]) -> bool:
-    if info.cls in seen:
-        return False  # a type that holds itself nests deeper than the core's limit of 128
-    strict = info.forbid_unknown_fields and not info.array_like and info.tag_field is None
-    hooked = hasattr(info.cls, "__post_init__")
-    return strict and not hooked and all(_proved(field.type, seen | {info.cls}) for field in info.fields)
+def _choice(choices: dict[Any, Any]) -> Shape | None:
+    return ("choice", False, choices) if all(type(value) in (str, int) for value in choices) else None
+
+
+def _struct_shape(info: kinds.StructType, seen: set[Any]) -> Shape | None:
+    cls = info.cls
+    plain = type(cls) is type(msgspec.Struct) and not hasattr(cls, "__post_init__")
+    if not plain or cls in seen or info.array_like or info.tag_field is not None:
+        return None
+    fields = {field.name: field for field in info.fields}
+    members = []
+    for name in cls.__struct_fields__:
+        field = fields[name]
+        built = _shape(field.type, seen | {cls})
+        if built is None:
+            return None
+        members.append((field.encode_name, built))  # msgspec allows no name that JSON would have to escape
+    parameters = inspect.signature(cls).parameters.values()
+    keywords = tuple(one.name for one in parameters if one.kind is one.KEYWORD_ONLY)
+    return ("object", False, cls, members, keywords)

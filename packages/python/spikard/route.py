@@ -41,7 +41,7 @@ class Argument:
     index: int = 0
     convert: Callable[[Any], Any] | None = None
     default: Any = None
-    recover: Callable[[Any], Any] | None = None
+    shape: decode.Shape | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,10 +248,10 @@ class _Work:
         schema: Any = dict(body.schema) if body.schema is not None else self.schemas.of(typed) if json else True
         self.decoder = decode.decoder(typed) if json else decode.text_decoder(kind)
         self.body = {"content": {media: schema}, "required": default is EMPTY and not said.optional}
-        proved = self.decoder.validates and body.schema is None
-        self.decoder = dataclasses.replace(self.decoder, validates=proved)
+        if body.schema is not None:  # what it says is not what the type says
+            self.decoder = dataclasses.replace(self.decoder, shape=None)
         fallback = None if default is EMPTY else default
-        return Argument("body", 0, self.decoder.convert, fallback, self.decoder.recover)
+        return Argument("body", 0, self.decoder.convert, fallback, self.decoder.shape)
 
     # --- contract first
 
@@ -369,7 +369,6 @@ class _Work:
         spec["deprecated"] = bool(options.get("deprecated"))
         spec["hidden"] = not options.get("include_in_schema", True)
         spec["policy"] = policy(options)
-        spec["decoder_validates"] = self.decoder is not None and self.decoder.validates
         spec["declared"] = {"name": _name(self.handler), "file": route.file, "line": route.line}
         return spec
 

@@ -1,4 +1,4 @@
-"""Bodies end to end: whoever checks them, msgspec or the core, clients see the same answer."""
+"""Bodies end to end: whoever reads them, clients see the same answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pydantic
 import pytest
 
 from spikard import Body, Meta, Request, Spikard, TestClient
-from spikard.decode import proves
 from spikard.schema import Schemas
 
 
@@ -117,8 +116,7 @@ BODIES = [
 
 
 @pytest.mark.parametrize("body", BODIES, ids=repr)
-def test_a_decoder_that_validates_cannot_be_told_from_the_core(client: TestClient, body: bytes) -> None:
-    assert proves(Strict)
+def test_a_type_cannot_be_told_from_its_schema(client: TestClient, body: bytes) -> None:
     headers = {"content-type": "application/json"}
     answers = [client.post(path, content=body, headers=headers) for path in ("/strict", "/core")]
     assert answers[0].status == answers[1].status

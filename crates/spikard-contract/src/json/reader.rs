@@ -5,13 +5,37 @@ use super::MAX_DEPTH;
 use crate::number::Num;
 use std::borrow::Cow;
 
-/// What was expected and what came; the place is [`Reader::at`].
+/// What was expected and what came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct What(pub(crate) &'static str);
+pub struct What(pub(crate) &'static str);
 
-/// A place in a text.
+/// A place in a text, which it reads token by token.
+///
+/// ```
+/// use spikard_contract::json::{Reader, What};
+///
+/// fn price(text: &str) -> Result<Option<f64>, What> {
+///     let mut price = None;
+///     let mut reader = Reader::new(text.as_bytes());
+///     reader.peek()?; // `{`
+///     reader.enter(0)?;
+///     while let Some(name) = reader.member()? {
+///         match name.plain() {
+///             Some(b"price") => {
+///                 reader.peek()?;
+///                 price = reader.number()?.exact();
+///             }
+///             _ => reader.skip(1)?,
+///         }
+///     }
+///     reader.end()?;
+///     Ok(price)
+/// }
+/// assert_eq!(price(r#"{"name": "oak", "price": 249.5}"#), Ok(Some(249.5)));
+/// assert!(price(r#"{"price": 01}"#).is_err());
+/// ```
 #[derive(Debug)]
-pub(crate) struct Reader<'t> {
+pub struct Reader<'t> {
     bytes: &'t [u8],
     at: usize,
     /// The next member or element is the first of its container.
@@ -20,14 +44,14 @@ pub(crate) struct Reader<'t> {
 
 /// A string token between its quotes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Text<'t> {
+pub struct Text<'t> {
     raw: &'t [u8],
     escaped: bool,
 }
 
 /// A number token.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Digits<'t> {
+pub struct Digits<'t> {
     raw: &'t [u8],
     /// No fraction, no exponent.
     whole: bool,
@@ -36,12 +60,12 @@ pub(crate) struct Digits<'t> {
 
 impl<'t> Text<'t> {
     /// The characters meant, in UTF-8, when they stand in the text as they are.
-    pub(crate) fn plain(self) -> Option<&'t [u8]> {
+    pub fn plain(self) -> Option<&'t [u8]> {
         (!self.escaped).then_some(self.raw)
     }
 
-    /// The characters meant. The escapes were checked when the token was read.
-    pub(crate) fn decode(self) -> Cow<'t, str> {
+    /// The characters meant. Panics when the text is not UTF-8.
+    pub fn decode(self) -> Cow<'t, str> {
         let raw = utf8(self.raw);
         if !self.escaped {
             return Cow::Borrowed(raw);
@@ -92,17 +116,10 @@ fn hex4(bytes: &[u8]) -> Option<u32> {
 impl Digits<'_> {
     /// Only when it is too big for an `f64` does this fail.
     pub(crate) fn value(self) -> Result<Num, What> {
+        if let Some(whole) = self.small() {
+            return Ok(Num::Int(whole));
+        }
         if self.whole {
-            let (negative, digits) = match self.raw.strip_prefix(b"-") {
-                Some(digits) => (true, digits),
-                None => (false, self.raw),
-            };
-            if digits.len() <= 18 {
-                let whole = digits
-                    .iter()
-                    .fold(0_i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
-                return Ok(Num::Int(if negative { -whole } else { whole }));
-            }
             if let Ok(whole) = utf8(self.raw).parse::<i64>() {
                 return Ok(Num::Int(whole));
             }
@@ -121,6 +138,53 @@ impl Digits<'_> {
     /// Neither fraction nor exponent.
     pub(crate) fn is_whole(self) -> bool {
         self.whole
+    }
+
+    /// A whole number of at most 18 digits, written as one.
+    #[inline]
+    pub fn small(self) -> Option<i64> {
+        if !self.whole || self.raw.len() > 18 {
+            return None;
+        }
+        let (negative, digits) = match self.raw.strip_prefix(b"-") {
+            Some(digits) => (true, digits),
+            None => (false, self.raw),
+        };
+        let whole = digits
+            .iter()
+            .fold(0_i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+        Some(if negative { -whole } else { whole })
+    }
+
+    /// The nearest `f64` of a number of at most 15 digits without exponent: one division of two numbers that are exact
+    /// in an `f64` rounds but once.
+    #[inline]
+    pub fn exact(self) -> Option<f64> {
+        const POWERS: [f64; 16] = [
+            1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+        ];
+        if self.exponent || self.raw.len() > 16 {
+            return None;
+        }
+        let (negative, digits) = match self.raw.strip_prefix(b"-") {
+            Some(digits) => (true, digits),
+            None => (false, self.raw),
+        };
+        let (mut all, mut fraction) = (0_i64, None);
+        for &byte in digits {
+            match byte {
+                b'.' => fraction = Some(0),
+                digit => {
+                    all = all * 10 + i64::from(digit - b'0');
+                    fraction = fraction.map(|count| count + 1);
+                }
+            }
+        }
+        if all >= 1_000_000_000_000_000 {
+            return None;
+        }
+        let number = all as f64 / POWERS[fraction.unwrap_or(0)];
+        Some(if negative { -number } else { number })
     }
 
     /// Cannot overflow, whatever its digits: the value need not be built to know that it is fine.
@@ -159,8 +223,8 @@ const STOP: [bool; 256] = {
 };
 
 impl<'t> Reader<'t> {
-    /// `text` is UTF-8.
-    pub(crate) fn new(text: &'t [u8]) -> Self {
+    /// `text` is UTF-8; strings of another do not decode.
+    pub fn new(text: &'t [u8]) -> Self {
         Self {
             bytes: text,
             at: 0,
@@ -193,7 +257,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The first byte of the next value, not read yet.
-    pub(crate) fn peek(&mut self) -> Result<u8, What> {
+    pub fn peek(&mut self) -> Result<u8, What> {
         match self.space() {
             byte @ (b'{' | b'[' | b'"' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9') => Ok(byte),
             _ => Err(self.no_value()),
@@ -216,8 +280,8 @@ impl<'t> Reader<'t> {
         })
     }
 
-    /// Reads `{` or `[` of a container that has `depth` others around it.
-    pub(crate) fn enter(&mut self, depth: usize) -> Result<(), What> {
+    /// Reads `{` or `[`, after [`Self::peek`] saw it, of a container that has `depth` others around it.
+    pub fn enter(&mut self, depth: usize) -> Result<(), What> {
         if depth >= MAX_DEPTH {
             return Err(What("the text is nested deeper than 128 levels"));
         }
@@ -228,7 +292,7 @@ impl<'t> Reader<'t> {
 
     /// The next member's name up to and with its colon; `None` once `}` is read.
     #[inline]
-    pub(crate) fn member(&mut self) -> Result<Option<Text<'t>>, What> {
+    pub fn member(&mut self) -> Result<Option<Text<'t>>, What> {
         let first = std::mem::take(&mut self.first);
         let mut byte = self.space();
         if byte == b'}' {
@@ -257,7 +321,7 @@ impl<'t> Reader<'t> {
 
     /// Passes over the next member's name, comma and colon if they are exactly `text` (`,"name":`), as in compact JSON.
     #[inline]
-    pub(crate) fn takes_member(&mut self, text: &[u8]) -> bool {
+    pub fn takes_member(&mut self, text: &[u8]) -> bool {
         let text = &text[usize::from(self.first)..];
         let found = self.bytes[self.at..].starts_with(text);
         if found {
@@ -269,7 +333,7 @@ impl<'t> Reader<'t> {
 
     /// Whether an element follows; `false` once `]` is read.
     #[inline]
-    pub(crate) fn element(&mut self) -> Result<bool, What> {
+    pub fn element(&mut self) -> Result<bool, What> {
         let first = std::mem::take(&mut self.first);
         match self.space() {
             b']' => {
@@ -285,7 +349,8 @@ impl<'t> Reader<'t> {
         }
     }
 
-    pub(crate) fn literal(&mut self, word: &'static str) -> Result<(), What> {
+    /// Reads `true`, `false` or `null`.
+    pub fn literal(&mut self, word: &'static str) -> Result<(), What> {
         if !self.bytes[self.at..].starts_with(word.as_bytes()) {
             return Err(What("expected true, false or null"));
         }
@@ -333,9 +398,9 @@ impl<'t> Reader<'t> {
         false
     }
 
-    /// Reads a string, opening quote included.
+    /// Reads a string, opening quote included, after [`Self::peek`] saw it.
     #[inline]
-    pub(crate) fn string(&mut self) -> Result<Text<'t>, What> {
+    pub fn string(&mut self) -> Result<Text<'t>, What> {
         let start = self.at + 1;
         self.at = start;
         let mut escaped = false;
@@ -405,9 +470,9 @@ impl<'t> Reader<'t> {
         self.at > start
     }
 
-    /// Reads a number (RFC 8259 section 6).
+    /// Reads a number (RFC 8259 section 6), after [`Self::peek`] saw its first byte.
     #[inline]
-    pub(crate) fn number(&mut self) -> Result<Digits<'t>, What> {
+    pub fn number(&mut self) -> Result<Digits<'t>, What> {
         let start = self.at;
         let (mut whole, mut exponent) = (true, false);
         if self.here() == b'-' {
@@ -446,7 +511,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads one value of any kind that has `depth` containers around it.
-    pub(crate) fn skip(&mut self, depth: usize) -> Result<(), What> {
+    pub fn skip(&mut self, depth: usize) -> Result<(), What> {
         match self.peek()? {
             b'{' => {
                 self.enter(depth)?;
@@ -475,7 +540,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Only white space may follow.
-    pub(crate) fn end(&mut self) -> Result<(), What> {
+    pub fn end(&mut self) -> Result<(), What> {
         self.space();
         if self.at < self.bytes.len() {
             return Err(What("expected the end of the text after the value"));
