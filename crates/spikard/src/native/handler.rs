@@ -1,10 +1,12 @@
-//! Async functions as endpoints: arguments extracted, the future boxed once and polled once before it counts as pending.
+//! Async functions as endpoints: arguments extracted, the future put on the heap and polled once before it counts as
+//! pending.
 
 use super::describe::Describe;
 use super::extract::Extract;
 use super::reply::IntoReply;
 use crate::pipeline::shield;
 use crate::{Endpoint, Flow, Reply, Request};
+use std::cell::Cell;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -23,10 +25,11 @@ pub trait Handler<Arguments>: 'static {
     fn endpoint(self, describe: &mut Describe<'_>) -> Box<dyn Endpoint>;
 }
 
-struct Native<F, Arguments, Plans> {
+struct Native<F, Fut, Arguments, Plans> {
     function: F,
     plans: Plans,
     status: Option<u16>,
+    room: Room<Fut>,
     arguments: PhantomData<fn(Arguments)>,
 }
 
@@ -42,12 +45,12 @@ macro_rules! handlers {
             fn endpoint(self, describe: &mut Describe<'_>) -> Box<dyn Endpoint> {
                 let plans = ($($of::describe(describe),)*);
                 R::describe(describe);
-                Box::new(Native { function: self, plans, status: describe.status(), arguments: PhantomData::<fn(($($of,)*))> })
+                Box::new(Native { function: self, plans, status: describe.status(), room: Room::default(), arguments: PhantomData::<fn(($($of,)*))> })
             }
         }
 
         #[allow(non_snake_case, reason = "the macro names values like their types")]
-        impl<F, Fut, R, $($of,)*> Endpoint for Native<F, ($($of,)*), ($($of::Plan,)*)>
+        impl<F, Fut, R, $($of,)*> Endpoint for Native<F, Fut, ($($of,)*), ($($of::Plan,)*)>
         where
             F: Fn($($of),*) -> Fut + 'static,
             Fut: Future<Output = R> + 'static,
@@ -63,7 +66,7 @@ macro_rules! handlers {
                         Err(problem) => return Flow::Done(Err(problem)),
                     };
                 )*
-                start((self.function)($($of),*), self.status, context)
+                self.room.start((self.function)($($of),*), self.status, context)
             }
         }
     )*};
@@ -81,29 +84,71 @@ handlers! {
     (A a, B b, C c, D d, E e, G g, H h, I i)
 }
 
-/// Polls once; what is not ready then is pending.
-pub(crate) fn start<R: IntoReply>(
-    future: impl Future<Output = R> + 'static,
-    status: Option<u16>,
-    context: &mut Context<'_>,
-) -> Flow {
-    let mut future = Box::pin(async move { future.await.into_reply(status) });
-    match future.as_mut().poll(context) {
-        Poll::Ready(reply) => Flow::Done(reply),
-        Poll::Pending => Flow::Pending(Box::pin(Shielded(future))),
+/// A place on the heap for the future of a handler, kept while no request is in it: most are ready at their first poll.
+pub(crate) struct Room<Fut>(Cell<Option<Place<Fut>>>);
+
+type Place<Fut> = Pin<Box<Option<Fut>>>;
+
+impl<Fut> Default for Room<Fut> {
+    fn default() -> Self {
+        Self(Cell::new(None))
     }
 }
 
-/// A pending handler whose panic is a 500. (The first poll is inside the pipeline's own shield.)
-struct Shielded<F>(Pin<Box<F>>);
+impl<Fut, R> Room<Fut>
+where
+    Fut: Future<Output = R> + 'static,
+    R: IntoReply + 'static,
+{
+    /// Polls once; what is not ready then is pending, and takes its place with it.
+    pub(crate) fn start(
+        &self,
+        future: Fut,
+        status: Option<u16>,
+        context: &mut Context<'_>,
+    ) -> Flow {
+        let mut place = self.0.take().unwrap_or_else(|| Box::pin(None));
+        place.set(Some(future));
+        match poll(&mut place, status, context) {
+            Poll::Ready(reply) => {
+                place.set(None);
+                self.0.set(Some(place));
+                Flow::Done(reply)
+            }
+            Poll::Pending => Flow::Pending(Box::pin(Late { place, status })),
+        }
+    }
+}
 
-impl<F: Future<Output = Reply>> Future for Shielded<F> {
+fn poll<Fut, R>(
+    place: &mut Place<Fut>,
+    status: Option<u16>,
+    context: &mut Context<'_>,
+) -> Poll<Reply>
+where
+    Fut: Future<Output = R>,
+    R: IntoReply,
+{
+    let future = place.as_mut().as_pin_mut();
+    let future = future.expect("invariant: the future is there until it is ready");
+    future.poll(context).map(|result| result.into_reply(status))
+}
+
+/// A pending handler whose panic is a 500. (The first poll is inside the pipeline's own shield.)
+struct Late<Fut> {
+    place: Place<Fut>,
+    status: Option<u16>,
+}
+
+impl<Fut, R> Future for Late<Fut>
+where
+    Fut: Future<Output = R>,
+    R: IntoReply,
+{
     type Output = Reply;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Reply> {
-        match shield(|| self.0.as_mut().poll(context)) {
-            Ok(poll) => poll,
-            Err(problem) => Poll::Ready(Err(problem)),
-        }
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Reply> {
+        let Self { place, status } = self.get_mut();
+        shield(|| poll(place, *status, context)).unwrap_or_else(|problem| Poll::Ready(Err(problem)))
     }
 }

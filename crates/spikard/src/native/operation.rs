@@ -1,6 +1,6 @@
 //! Operations from data: a route that is already described (a contract, a recorder) and one function for it.
 
-use super::handler::start;
+use super::handler::Room;
 use super::reply::IntoReply;
 use crate::{Endpoint, Flow, Request};
 use spikard_contract::{Argument, ParameterSpec, Place};
@@ -85,7 +85,7 @@ where
             request_id: request.request_id.to_owned(),
             peer: request.peer,
         };
-        start((self.function)(owned), self.status, context)
+        Room::default().start((self.function)(owned), self.status, context)
     }
 }
 

@@ -202,7 +202,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                 let bytes = self.link.input.bytes_mut();
                 match decoder.advance(bytes, message.head, limit) {
                     Decoded::Whole => (decoder.body_end, decoder.raw),
-                    Decoded::Refused(problem) => return self.refuse(message, problem),
+                    Decoded::Refused(problem) => return self.refuse(*message, problem),
                     Decoded::More => {
                         let (from, to) = (decoder.body_end, decoder.raw);
                         decoder.raw = from;
@@ -251,10 +251,10 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         })
     }
 
-    fn refuse(&mut self, message: Box<Message>, problem: Problem) -> Turn {
+    fn refuse(&mut self, message: Message, problem: Problem) -> Turn {
         let Message {
             exchange, framing, ..
-        } = *message;
+        } = message;
         Turn::Answered(self.reply(&exchange, Err(problem), &framing, After::Close))
     }
 
