@@ -30,6 +30,8 @@ pub struct Config {
     /// Time for a handler in ms (504); 0 for none. Default 0.
     #[schemars(extend("x-unit" = "ms"))]
     pub handler_timeout_ms: u64,
+    /// Most requests under way at once on one connection of HTTP/2; 0 for HTTP/1.1 only. Default 128.
+    pub http2_streams: u32,
     /// Time for open requests after SIGTERM in ms. Default 30,000.
     #[schemars(extend("x-unit" = "ms"))]
     pub drain_timeout_ms: u64,
@@ -98,6 +100,7 @@ impl Default for Config {
             body_timeout_ms: 30_000,
             keep_alive_ms: 75_000,
             handler_timeout_ms: 0,
+            http2_streams: 128,
             drain_timeout_ms: 30_000,
             egress: Egress::Enforce,
             additional_query: AdditionalQuery::Ignore,

@@ -25,6 +25,8 @@ class Options(TypedDict, total=False):
     """How long an idle kept-alive connection stays open in ms. Default 75,000."""
     handler_timeout_ms: int
     """Time for a handler in ms (504); 0 for none. Default 0."""
+    http2_streams: int
+    """Most requests under way at once on one connection of HTTP/2; 0 for HTTP/1.1 only. Default 128."""
     drain_timeout_ms: int
     """Time for open requests after SIGTERM in ms. Default 30,000."""
     egress: Literal["enforce", "warn", "off"]

@@ -4,6 +4,7 @@
 use super::chunked::Decoded;
 use super::encode::{self, COPY_LIMIT, Coding, Rest};
 use super::framing::{self, Framing, Reading, with_fields};
+use super::http2;
 use super::link::{Filled, Gone, Link, Remote};
 use super::service::Serve;
 use super::transport::Transport;
@@ -41,10 +42,17 @@ pub(crate) async fn converse<S: Serve, T: Transport>(app: Rc<S>, transport: T, r
         armed: None,
         closing: false,
         unread: false,
+        answered: false,
     };
-    if connection.talk().await.is_ok() {
+    match connection.talk().await {
         // Failing to say goodbye changes nothing: the connection is dropped either way.
-        let _ = connection.close().await;
+        Ok(End::Closed) => _ = connection.close().await,
+        Ok(End::Http2) => {
+            let (io, first, remote) = connection.link.into_parts();
+            // Boxed: it is larger than all that a connection of HTTP/1.1 needs.
+            Box::pin(http2::converse(connection.app, io, first, remote)).await;
+        }
+        Err(Gone) => {}
     }
 }
 
@@ -64,6 +72,15 @@ struct Connection<S, T> {
     closing: bool,
     /// The client may still be sending what was refused.
     unread: bool,
+    /// A request was answered on it.
+    answered: bool,
+}
+
+/// How a connection of HTTP/1.1 ends.
+enum End {
+    Closed,
+    /// It never was one.
+    Http2,
 }
 
 /// What a connection waits for; decides its time limit.
@@ -80,24 +97,26 @@ enum Phase {
 enum Step {
     Read,
     Wait(Box<Waiting>),
+    Http2,
     Deliver(Rest),
 }
 
 impl<S: Serve, T: Transport> Connection<S, T> {
-    async fn talk(&mut self) -> Result<(), Gone> {
+    async fn talk(&mut self) -> Result<End, Gone> {
         while !self.closing {
             let rest = match poll_fn(|context| Poll::Ready(self.step(context))).await {
                 Step::Deliver(rest) => rest,
                 Step::Wait(waiting) => self.wait(waiting).await?,
+                Step::Http2 => return Ok(End::Http2),
                 Step::Read => match self.read().await? {
                     Filled::Data => continue,
                     Filled::Late if self.phase >= Phase::Head => self.time_out(),
-                    Filled::End | Filled::Late | Filled::Draining => return Ok(()),
+                    Filled::End | Filled::Late | Filled::Draining => return Ok(End::Closed),
                 },
             };
             self.deliver(rest).await?;
         }
-        Ok(())
+        Ok(End::Closed)
     }
 
     /// Goes as far as the bytes that are here allow.
@@ -114,6 +133,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                 Step::Read
             }
             Turn::Wait(waiting) => Step::Wait(waiting),
+            Turn::Http2 => Step::Http2,
             Turn::Answered(answered) => Step::Deliver(self.leave_behind(answered)),
         }
     }
@@ -135,6 +155,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         }
         let tried = bytes.len();
         let app = &*self.app;
+        let answered = self.answered;
         let replies = Replies {
             out: &mut self.link.out,
             remote: &self.link.remote,
@@ -143,6 +164,12 @@ impl<S: Serve, T: Transport> Connection<S, T> {
             match framing::read(bytes, fields, config) {
                 Reading::Complete(parsed) => open(app, &parsed, bytes, replies, context),
                 Reading::Partial => Turn::Partial,
+                // Looked for where HTTP/1.1 ends, so that it costs nothing before.
+                Reading::Refused(..)
+                    if !answered && http2::is_spoken(bytes, config, replies.remote) =>
+                {
+                    Turn::Http2
+                }
                 Reading::Refused(problem, head) => {
                     let framing = Framing {
                         is_head: head.as_ref().is_some_and(|head| head.method == "HEAD"),
@@ -294,6 +321,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
             After::Close => {}
         }
         self.tried = 0;
+        self.answered = true;
         self.phase = Phase::Idle;
         self.armed = None;
         rest

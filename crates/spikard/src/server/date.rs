@@ -10,6 +10,17 @@ const FIELD: usize = LENGTH + 8;
 
 /// Appends the field that says now.
 pub(crate) fn append_field(out: &mut Vec<u8>) {
+    out.extend_from_slice(&now());
+}
+
+/// The value alone.
+pub(crate) fn value() -> [u8; LENGTH] {
+    let mut value = [0; LENGTH];
+    value.copy_from_slice(&now()[6..6 + LENGTH]);
+    value
+}
+
+fn now() -> [u8; FIELD] {
     thread_local! {
         static LAST: Cell<(u64, [u8; FIELD])> = const { Cell::new((u64::MAX, [0; FIELD])) };
     }
@@ -19,7 +30,7 @@ pub(crate) fn append_field(out: &mut Vec<u8>) {
         last = (now, field(now));
         LAST.set(last);
     }
-    out.extend_from_slice(&last.1);
+    last.1
 }
 
 fn field(seconds: u64) -> [u8; FIELD] {

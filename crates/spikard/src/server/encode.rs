@@ -37,6 +37,25 @@ pub(crate) fn must_close(response: &Response, framing: &Framing) -> bool {
     !framing.modern && !framing.is_head && matches!(response.body, Body::Stream(_))
 }
 
+/// Whether a status allows no content.
+#[inline]
+pub(crate) fn is_bare(status: u16) -> bool {
+    matches!(status, 204 | 205 | 304)
+}
+
+/// The length of the content that is told.
+#[inline]
+pub(crate) fn length(status: u16, body: &Body) -> Option<usize> {
+    match body {
+        // A 304 would have to say the length of what it does not send (RFC 9110 section 8.6).
+        Body::Empty if matches!(status, 204 | 304) => None,
+        Body::Empty => Some(0),
+        Body::Static(bytes) => Some(bytes.len()),
+        Body::Full(bytes) => Some(bytes.len()),
+        Body::Stream(_) => None,
+    }
+}
+
 /// Appends the head of a reply, and its body when it is small.
 pub(crate) fn reply(
     out: &mut Vec<u8>,
@@ -45,16 +64,9 @@ pub(crate) fn reply(
     framing: &Framing,
     close: bool,
 ) -> Rest {
-    let bare = matches!(response.status, 204 | 205 | 304);
+    let bare = is_bare(response.status);
     let body = if bare { Body::Empty } else { response.body };
-    let length = match &body {
-        // A 304 would have to say the length of what it does not send (RFC 9110 section 8.6).
-        Body::Empty if matches!(response.status, 204 | 304) => None,
-        Body::Empty => Some(0),
-        Body::Static(bytes) => Some(bytes.len()),
-        Body::Full(bytes) => Some(bytes.len()),
-        Body::Stream(_) => None,
-    };
+    let length = length(response.status, &body);
     if out.capacity() == 0 {
         *out = buffers::lend();
     }
@@ -133,7 +145,7 @@ pub(crate) fn chunk_size(out: &mut Vec<u8>, length: usize) {
 }
 
 /// These the server writes itself; a handler's own would make a second message out of one.
-fn is_servers(name: &str) -> bool {
+pub(crate) fn is_servers(name: &str) -> bool {
     let names: &[&str] = match name.len() {
         4 => &["date"],
         7 => &["trailer", "upgrade"],

@@ -137,22 +137,26 @@ fn refused(problem: Problem, head: Option<Head<'_>>) -> Reading<'_> {
     Reading::Refused(problem, head)
 }
 
-fn malformed(detail: &'static str) -> Problem {
+pub(crate) fn malformed(detail: &'static str) -> Problem {
     Problem::malformed_request(detail)
 }
 
-fn target_too_long(config: &Config) -> Problem {
+pub(crate) fn target_too_long(config: &Config) -> Problem {
     Problem::uri_too_long(format!(
         "the target is longer than {} bytes",
         config.target_limit
     ))
 }
 
-fn too_large(config: &Config) -> Problem {
+pub(crate) fn too_large(config: &Config) -> Problem {
     Problem::headers_too_large(format!(
         "the head is larger than {} bytes",
         config.header_limit
     ))
+}
+
+pub(crate) fn too_many() -> Problem {
+    Problem::headers_too_large("there are too many header fields")
 }
 
 fn syntax(error: Error) -> Problem {
@@ -161,7 +165,7 @@ fn syntax(error: Error) -> Problem {
         Error::HeaderValue => malformed("a header value holds a control character"),
         Error::NewLine => malformed("a line ends in CR without LF"),
         Error::Version => malformed("the version is not HTTP/1.1 or HTTP/1.0"),
-        Error::TooManyHeaders => Problem::headers_too_large("there are too many header fields"),
+        Error::TooManyHeaders => too_many(),
         _ => malformed("the request line is not `METHOD target HTTP/1.1`"),
     }
 }
@@ -220,8 +224,7 @@ fn frame(head: &Head<'_>, modern: bool) -> Result<Framing, Problem> {
         match field.name.len() {
             4 if is("host") => {
                 hosts += 1;
-                let allowed = |all, byte: &u8| all & IN_HOST[usize::from(*byte)];
-                if !field.value.iter().fold(true, allowed) {
+                if !is_host(field.value) {
                     return Err(malformed("the Host field is not a host and port"));
                 }
             }
@@ -271,6 +274,13 @@ fn frame(head: &Head<'_>, modern: bool) -> Result<Framing, Problem> {
     };
     framing.expects_continue &= framing.content != Content::None;
     Ok(framing)
+}
+
+/// Only bytes of a host and port.
+#[inline]
+pub(crate) fn is_host(value: &[u8]) -> bool {
+    let allowed = |all, byte: &u8| all & IN_HOST[usize::from(*byte)];
+    value.iter().fold(true, allowed)
 }
 
 /// Bytes of `uri-host [ ":" port ]` (RFC 3986 section 3.2.2), without user information.

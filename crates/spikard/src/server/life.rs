@@ -24,7 +24,9 @@ const NEVER: u64 = u64::MAX;
 pub struct Life {
     draining: Cell<bool>,
     cut: Cell<bool>,
-    connections: RefCell<Vec<Rc<Entry>>>,
+    /// Connections, and those streams of HTTP/2 that wait.
+    entries: RefCell<Vec<Rc<Entry>>>,
+    streams: Cell<usize>,
     /// Milliseconds since `start`, as of the last sweep.
     now: Cell<u64>,
     start: Cell<Option<Instant>>,
@@ -41,6 +43,8 @@ struct Entry {
     waker: RefCell<Option<Waker>>,
     /// Where it stands in the list.
     index: Cell<usize>,
+    /// One of the requests of a connection, not a connection.
+    is_stream: bool,
 }
 
 impl Life {
@@ -66,7 +70,7 @@ impl Life {
 
     /// Open connections.
     pub fn connections(&self) -> usize {
-        self.connections.borrow().len()
+        self.entries.borrow().len() - self.streams.get()
     }
 
     /// Ends the worker now: as `drain`, but every connection is cut, whatever it is doing. Handlers that still wait are
@@ -84,22 +88,29 @@ impl Life {
     }
 
     pub(crate) async fn until_empty(&self) {
-        while self.connections() > 0 {
+        while !self.entries.borrow().is_empty() {
             self.changed.notified().await;
         }
     }
 
     /// Registers a connection. Needs a Tokio `LocalRuntime` or `LocalSet` around it.
     pub(crate) fn watch(self: &Rc<Self>) -> Watch {
+        self.enter(false)
+    }
+
+    fn enter(self: &Rc<Self>, is_stream: bool) -> Watch {
         let start = self.start.get().unwrap_or_else(Instant::now);
         self.start.set(Some(start));
-        let mut connections = self.connections.borrow_mut();
+        let mut entries = self.entries.borrow_mut();
         let entry = Rc::new(Entry {
             deadline: Cell::new(NEVER),
             waker: RefCell::new(None),
-            index: Cell::new(connections.len()),
+            index: Cell::new(entries.len()),
+            is_stream,
         });
-        connections.push(Rc::clone(&entry));
+        entries.push(Rc::clone(&entry));
+        self.streams
+            .set(self.streams.get() + usize::from(is_stream));
         if !self.sweeping.replace(true) {
             self.now.set(milliseconds(start.elapsed()));
             tokio::task::spawn_local(sweep(Rc::clone(self)));
@@ -111,14 +122,14 @@ impl Life {
     }
 
     fn wake_all(&self) {
-        for entry in self.connections.borrow().iter() {
+        for entry in self.entries.borrow().iter() {
             entry.wake();
         }
     }
 
     fn wake_late(&self) {
         let now = self.now.get();
-        for entry in self.connections.borrow().iter() {
+        for entry in self.entries.borrow().iter() {
             if entry.deadline.get() <= now {
                 entry.wake();
             }
@@ -129,7 +140,7 @@ impl Life {
 async fn sweep(life: Rc<Life>) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while life.connections() > 0 {
+    while !life.entries.borrow().is_empty() {
         ticks.tick().await;
         let start = life.start.get().unwrap_or_else(Instant::now);
         life.now.set(milliseconds(start.elapsed()));
@@ -150,13 +161,23 @@ impl Entry {
     }
 }
 
-/// One connection's place in its worker's life; leaves it when dropped.
+/// One connection's or stream's place in its worker's life; leaves it when dropped.
 pub(crate) struct Watch {
     life: Rc<Life>,
     entry: Rc<Entry>,
 }
 
 impl Watch {
+    /// A place for one request of this connection, with a deadline of its own.
+    pub(crate) fn stream(&self) -> Self {
+        self.life.enter(true)
+    }
+
+    /// Milliseconds since the worker's first connection, as of the last sweep.
+    pub(crate) fn now(&self) -> u64 {
+        self.life.now.get()
+    }
+
     /// From now on, [`Watch::is_late`] after `limit` milliseconds; 0 for never.
     pub(crate) fn arm(&self, limit: u64) {
         // `now` is up to one tick old: without that tick a short limit would end early.
@@ -192,13 +213,15 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let mut connections = self.life.connections.borrow_mut();
+        let mut entries = self.life.entries.borrow_mut();
         let index = self.entry.index.get();
-        connections.swap_remove(index);
-        if let Some(moved) = connections.get(index) {
+        entries.swap_remove(index);
+        if let Some(moved) = entries.get(index) {
             moved.index.set(index);
         }
-        if connections.is_empty() {
+        let streams = &self.life.streams;
+        streams.set(streams.get() - usize::from(self.entry.is_stream));
+        if entries.is_empty() {
             self.life.changed.notify_one();
         }
     }

@@ -63,6 +63,11 @@ impl<T: Transport> Link<T> {
         }
     }
 
+    /// What runs over it from here on is another protocol's: the transport, what was read of it, and who is there.
+    pub(crate) fn into_parts(self) -> (T, Vec<u8>, Remote) {
+        (self.io, self.input.bytes().to_vec(), self.remote)
+    }
+
     /// From now on the waiting methods give up after `limit` milliseconds; 0 for never.
     pub(crate) fn arm(&self, limit: u64) {
         if let Some(watch) = &self.remote.watch {

@@ -1,4 +1,4 @@
-//! HTTP/1.1 on Tokio: accept, read, answer, drain. Knows the pipeline, not what is behind it.
+//! HTTP/1.1 and HTTP/2 on Tokio: accept, read, answer, drain. Knows the pipeline, not what is behind it.
 
 mod accept;
 mod buffers;
@@ -9,6 +9,7 @@ mod encode;
 mod exchange;
 mod framing;
 mod holder;
+mod http2;
 mod input;
 mod life;
 mod link;

@@ -43,6 +43,8 @@ pub(super) enum Turn {
     Partial,
     Body(Box<Message>),
     Wait(Box<Waiting>),
+    /// The client speaks HTTP/2 (RFC 9113 section 3.4).
+    Http2,
     Answered(Answered),
 }
 

@@ -1,6 +1,8 @@
 //! The codec against a stand-in app: bytes in, bytes out.
 
 mod double;
+mod floods;
+mod http2;
 mod messages;
 mod oracle;
 mod sockets;
