@@ -12,7 +12,7 @@ from runner.cases import Case, load
 from runner.rules import broken_rules
 from runner.run import Result, known_failing, run
 
-LANGUAGES = ("rust", "echo", "python", "python-def", "python-blocking", "node")
+LANGUAGES = ("rust", "echo", "python", "python-def", "python-blocking", "node", "node-memory")
 
 
 def main(arguments: list[str]) -> int:

@@ -5,6 +5,7 @@ Every wait has a limit; a program that died or does not answer raises RecorderEr
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -51,6 +52,7 @@ class Recorder:
             if "ready" not in started:
                 raise RecorderError("the recorder did not answer `ready`")
             self.lacks: list[str] = started.get("lacks", [])
+            self.in_process: bool = started.get("in_process", False)
         except RecorderError:
             self.close()
             raise
@@ -70,6 +72,11 @@ class Recorder:
         while accepts(self.port):
             if time.monotonic() > deadline:
                 raise RecorderError("the recorder still accepts connections after SIGTERM")
+
+    def exchange(self, message: bytes) -> bytes:
+        """Every byte that its test client answers with; only where it is `in_process`."""
+        answer = self._ask({"exchange": base64.b64encode(message).decode()}, ANSWER_LIMIT)
+        return base64.b64decode(answer["answer"])
 
     @property
     def alive(self) -> bool:

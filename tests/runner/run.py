@@ -79,8 +79,8 @@ def _group(
             if recorder is None:
                 recorder = Recorder(command, case.document, case.config, environment)
             gaps = sorted({*case.requires} & {*recorder.lacks})
-            if gaps:
-                gap = f"the platform lacks {', '.join(gaps)}"
+            if gaps or (recorder.in_process and case.wire):
+                gap = f"the platform lacks {', '.join(gaps)}" if gaps else "it needs a socket"
                 results.append(Result(case, [f"not run: {gap}"], gap))
                 continue
             failures = _case(case, recorder)
@@ -103,6 +103,9 @@ def _case(case: Case, recorder: Recorder) -> list[str]:
     recorder.prepare(case.id, case.reply)
     count = sum("status" in expect or "any_of" in expect for expect in case.expects)
     methods = [case.method(index) for index in range(count)] or ["GET"]
+    if recorder.in_process:
+        answer = recorder.exchange(b"".join(case.sends))
+        return check(case, wire.in_process(answer, methods), recorder.observed())
     with ExitStack() as stack:
         if case.draining:
             wire.over_socket(recorder.port, [wire.PROBE], ["GET"])  # Ready to serve is not yet serving.

@@ -4,13 +4,25 @@ use crate::output::Failure;
 use std::path::{Path, PathBuf};
 
 /// Files that make a folder an app's, in the order listed.
-const FILES: [&str; 3] = ["app.py", "main.py", "Cargo.toml"];
+const FILES: [&str; 6] = [
+    "app.py",
+    "main.py",
+    "app.ts",
+    "app.mjs",
+    "app.js",
+    "Cargo.toml",
+];
+
+/// Ends of the names of files that Node loads.
+const NODE: [&str; 4] = [".ts", ".mts", ".mjs", ".js"];
 
 /// An app that can be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum App {
     /// `app.py`, `app.py:attribute`, `module:attribute` or `module`, as the Python worker takes it.
     Python(String),
+    /// `app.ts` or `app.ts:name`, as the Node worker takes it.
+    Node(String),
     /// The `Cargo.toml` of a project whose program serves.
     Cargo(PathBuf),
 }
@@ -19,7 +31,7 @@ impl App {
     /// As the user would write it.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Python(text) => text.clone(),
+            Self::Python(text) | Self::Node(text) => text.clone(),
             Self::Cargo(manifest) => match manifest.parent() {
                 Some(folder) if folder != Path::new("") => folder.display().to_string(),
                 _ => ".".to_owned(),
@@ -31,8 +43,8 @@ impl App {
     pub(crate) fn folder(&self) -> PathBuf {
         let file = match self {
             Self::Cargo(manifest) => manifest.as_path(),
-            Self::Python(text) => match text.split(':').next() {
-                Some(place) if place.ends_with(".py") => Path::new(place),
+            Self::Python(text) | Self::Node(text) => match text.split(':').next() {
+                Some(place) if place.ends_with(".py") || is_node(place) => Path::new(place),
                 _ => Path::new(""),
             },
         };
@@ -58,13 +70,20 @@ pub(crate) fn find(text: Option<String>) -> Result<App, Failure> {
     let (place, attribute) = text.split_once(':').unwrap_or((&text, "app"));
     if !is_dotted(attribute) {
         return Err(Failure::usage(format!(
-            "{text:?} names no app: {attribute:?} is not a Python name"
+            "{text:?} names no app: {attribute:?} is not a name"
         ))
         .advice("write the name of the variable after the colon: app.py:app"));
     }
     if place.ends_with(".py") {
         return if Path::new(place).is_file() {
             Ok(App::Python(text))
+        } else {
+            Err(missing(place))
+        };
+    }
+    if is_node(place) {
+        return if Path::new(place).is_file() {
+            Ok(App::Node(text))
         } else {
             Err(missing(place))
         };
@@ -84,6 +103,7 @@ fn in_folder(folder: &Path) -> Result<App, Failure> {
         .collect();
     match found.as_slice() {
         [one] if one.ends_with("Cargo.toml") => Ok(App::Cargo(one.clone())),
+        [one] if is_node(&one.display().to_string()) => Ok(App::Node(one.display().to_string())),
         [one] => Ok(App::Python(one.display().to_string())),
         [] => {
             let place = if folder == Path::new("") {
@@ -110,9 +130,13 @@ fn in_folder(folder: &Path) -> Result<App, Failure> {
     }
 }
 
+fn is_node(place: &str) -> bool {
+    NODE.iter().any(|end| place.ends_with(end))
+}
+
 fn missing(place: &str) -> Failure {
     Failure::usage(format!("{place} does not exist")).advice(
-        "an app is a Python file (app.py), a file's attribute (app.py:api), a module (shop.web:api) or a Cargo project",
+        "an app is a file (app.py, app.ts), a file's attribute (app.py:api), a Python module (shop.web:api) or a Cargo project",
     )
 }
 
@@ -145,6 +169,11 @@ mod tests {
             let wanted = folder.path().join(file).display().to_string();
             assert_eq!(in_folder(folder.path()), Ok(App::Python(wanted)));
         }
+        for file in ["app.ts", "app.mjs", "app.js"] {
+            let folder = folder(&[file]);
+            let wanted = folder.path().join(file).display().to_string();
+            assert_eq!(in_folder(folder.path()), Ok(App::Node(wanted)));
+        }
         let folder = folder(&["Cargo.toml"]);
         assert_eq!(
             in_folder(folder.path()),
@@ -163,8 +192,9 @@ mod tests {
         );
         let none = in_folder(folder(&[]).path()).expect_err("none");
         assert!(
-            none.message
-                .ends_with("it has no app.py, no main.py, no Cargo.toml"),
+            none.message.ends_with(
+                "it has no app.py, no main.py, no app.ts, no app.mjs, no app.js, no Cargo.toml"
+            ),
             "{none:?}"
         );
     }
@@ -174,8 +204,8 @@ mod tests {
         for (text, part) in [
             ("nothing.py", "nothing.py does not exist"),
             ("no/folder", "no/folder does not exist"),
-            ("app.py:1x", "is not a Python name"),
-            ("shop.web:", "is not a Python name"),
+            ("app.py:1x", "is not a name"),
+            ("shop.web:", "is not a name"),
         ] {
             let failure = find(Some(text.to_owned())).expect_err(text);
             assert!(failure.message.contains(part), "{text}: {failure:?}");

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
-  spikard run                     serve the app.py, main.py or Cargo project of this folder
+  spikard run                     serve the app.py, app.ts or Cargo project of this folder
   spikard run app.py --port 9000  serve app.py on http://127.0.0.1:9000
   spikard run app.py --workers 4  serve it by four processes; kill -HUP reloads them one by one
   spikard dev app.py              serve it while it is written, and again after each save
@@ -32,8 +32,8 @@ Examples:
 Exit codes: 0 done; 1 the app failed or is wrong; 2 the command line or a setting is wrong.";
 
 pub(crate) const APP: &str = "\
-What to serve: a Python file (`app.py`), one of its attributes (`app.py:api`), a module (`shop.web:api`), or the folder of \
-a Cargo project. Without it: app.py, main.py or Cargo.toml of this folder";
+What to serve: a file of Python or Node (`app.py`, `app.ts`, `app.mjs`), one of its attributes (`app.py:api`), a Python module \
+(`shop.web:api`), or the folder of a Cargo project. Without it: app.py, main.py, app.ts, app.mjs, app.js or Cargo.toml of this folder";
 
 const SET: &str = "\
 Sets an option of the app, over what its environment, spikard.toml and code say; may be repeated. `spikard config` lists \
@@ -240,7 +240,7 @@ impl SuperviseArguments {
                 .advice("it is meant for hours: --max-lifetime 12h"));
         }
         let start = match app {
-            App::Python(_) => START,
+            App::Python(_) | App::Node(_) => START,
             App::Cargo(_) => COMPILED,
         };
         Ok(Some(Plan {

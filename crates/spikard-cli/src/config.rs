@@ -1,12 +1,12 @@
 //! `spikard config`: every setting, its effective value, and who set it. Serves nothing.
 
+use crate::Interpreter;
 use crate::app::App;
 use crate::launch;
 use crate::output::{self, Failure};
 use crate::settings::Settings;
 use serde_json::{Value, json};
 use spikard::server::Listen;
-use std::path::PathBuf;
 
 /// One row: name, value for programs, value for people, who set it, what it does.
 struct Row {
@@ -22,7 +22,7 @@ pub(crate) fn show(
     app: &App,
     settings: &Settings,
     json: bool,
-    interpreter: Option<PathBuf>,
+    interpreter: Option<Interpreter>,
 ) -> Result<i32, Failure> {
     let mut rows = server(settings)?;
     rows.extend(options(app, settings, interpreter)?);
@@ -94,7 +94,7 @@ fn server(settings: &Settings) -> Result<Vec<Row>, Failure> {
 fn options(
     app: &App,
     settings: &Settings,
-    interpreter: Option<PathBuf>,
+    interpreter: Option<Interpreter>,
 ) -> Result<Vec<Row>, Failure> {
     let code = serde_json::to_value(launch::spec(app, interpreter)?.config)
         .expect("invariant: the config has only texts, numbers and switches");

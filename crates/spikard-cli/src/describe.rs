@@ -1,15 +1,19 @@
 //! `spikard routes` and `check`: the app's program prints its AppSpec and ends; the core checks and describes
 //! it here. Serves nothing.
 
+use crate::Interpreter;
 use crate::app::App;
 use crate::launch;
 use crate::output::{self, Failure};
 use crate::settings;
 use spikard::{Frozen, RouteLine};
-use std::path::PathBuf;
 
 /// Lists the routes in the order declared, as a table or as a JSON array.
-pub(crate) fn routes(app: &App, json: bool, interpreter: Option<PathBuf>) -> Result<i32, Failure> {
+pub(crate) fn routes(
+    app: &App,
+    json: bool,
+    interpreter: Option<Interpreter>,
+) -> Result<i32, Failure> {
     let frozen = freeze(app, interpreter)?;
     if json {
         let text = serde_json::to_string(frozen.routes())
@@ -38,14 +42,14 @@ fn cells(route: &RouteLine) -> [String; 4] {
 }
 
 /// Says how many routes there are, or every mistake.
-pub(crate) fn check(app: &App, interpreter: Option<PathBuf>) -> Result<i32, Failure> {
+pub(crate) fn check(app: &App, interpreter: Option<Interpreter>) -> Result<i32, Failure> {
     let count = freeze(app, interpreter)?.routes().len();
     let noun = if count == 1 { "route" } else { "routes" };
     output::print(&format!("{}: {count} {noun}, no mistakes", app.name()))
 }
 
 /// The app after everything was checked, with the operator's settings in force as when it is served.
-pub(crate) fn freeze(app: &App, interpreter: Option<PathBuf>) -> Result<Frozen, Failure> {
+pub(crate) fn freeze(app: &App, interpreter: Option<Interpreter>) -> Result<Frozen, Failure> {
     let settings = settings::gather(app, &[], &[])?;
     let mut spec = launch::spec(app, interpreter)?;
     spec.config = settings.applied(&spec.config);

@@ -1,8 +1,8 @@
 //! `spikard doctor`: which interpreters and which packages of Spikard are here, and whether their versions agree. Repairs
 //! nothing.
 
-use crate::launch;
 use crate::output::{self, Failure};
+use crate::{Interpreter, launch};
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -75,15 +75,15 @@ struct Language {
 /// Says what is here; 1 when nothing can be run or versions disagree.
 pub(crate) fn doctor(
     arguments: &DoctorArguments,
-    interpreter: Option<PathBuf>,
+    interpreter: Option<Interpreter>,
 ) -> Result<i32, Failure> {
     let report = Report {
         version: VERSION,
         program: std::env::current_exe().ok(),
         languages: vec![
-            python(interpreter.unwrap_or_else(launch::python)),
+            python(launch::python(interpreter.clone())),
             rust(Path::new("Cargo.lock")),
-            later("typescript", "node"),
+            node(&launch::node(interpreter)),
             later("ruby", "ruby"),
             later("php", "php"),
         ],
@@ -128,8 +128,8 @@ fn cells(language: &Language) -> [String; 5] {
 }
 
 /// Of the Python at hand, as `3.13`.
-pub(crate) fn python_version(interpreter: Option<PathBuf>) -> Option<String> {
-    let version = python(interpreter.unwrap_or_else(launch::python)).version?;
+pub(crate) fn python_version(interpreter: Option<Interpreter>) -> Option<String> {
+    let version = python(launch::python(interpreter)).version?;
     let (major_minor, _) = version.rsplit_once('.')?;
     Some(major_minor.to_owned())
 }
@@ -161,6 +161,38 @@ fn python(interpreter: PathBuf) -> Language {
         row.advice = Some(
             "spikard is not installed in it; activate another, or install its wheel".to_owned(),
         );
+    } else {
+        agree(&mut row);
+    }
+    row
+}
+
+/// Prints what npm installed for the current folder, as Node would look for it.
+const NODE_PROBE: &str = "\
+const found = { version: process.versions.node, path: process.execPath, package: null };
+for (const folder of require('module')._nodeModulePaths(process.cwd())) {
+  try { found.package ??= JSON.parse(require('fs').readFileSync(folder + '/spikard/package.json', 'utf8')).version; } catch {}
+}
+console.log(JSON.stringify(found));";
+
+fn node(interpreter: &Path) -> Language {
+    let mut row = Language {
+        language: "typescript",
+        ..Language::default()
+    };
+    let found = said(Command::new(interpreter).args(["-e", NODE_PROBE]));
+    let Some(found) = found.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
+    else {
+        row.advice = Some("node does not run; install Node 20.17 or later".to_owned());
+        return row;
+    };
+    let text = |key: &str| found[key].as_str().map(str::to_owned);
+    row.version = text("version");
+    row.path = text("path");
+    row.package = text("package");
+    if row.package.is_none() {
+        row.advice =
+            Some("spikard is not installed for this folder: npm install spikard".to_owned());
     } else {
         agree(&mut row);
     }

@@ -1,5 +1,6 @@
 //! `spikard openapi`: prints the document as JSON or YAML, writes it, or compares a file with it. Judges no document.
 
+use crate::Interpreter;
 use crate::app::{self, App};
 use crate::describe;
 use crate::differ;
@@ -45,7 +46,7 @@ pub(crate) struct DocumentArguments {
 /// Prints, writes or compares the document.
 pub(crate) fn openapi(
     arguments: DocumentArguments,
-    interpreter: Option<PathBuf>,
+    interpreter: Option<Interpreter>,
 ) -> Result<i32, Failure> {
     let app = app::find(arguments.app)?;
     let frozen = describe::freeze(&app, interpreter)?;

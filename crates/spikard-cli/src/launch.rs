@@ -3,6 +3,7 @@
 
 use crate::app::App;
 use crate::output::Failure;
+use crate::{Interpreter, Language};
 use spikard::DefinitionError;
 use spikard::spec::AppSpec;
 use std::ffi::OsStr;
@@ -10,13 +11,21 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// The command that loads `app`. `interpreter` is the Python to use; without it, the active environment's, then
-/// `python3`.
-pub(crate) fn command(app: &App, interpreter: Option<PathBuf>) -> Command {
+/// Where the npm package keeps the program that serves an app.
+const NODE_WORKER: &str = "node_modules/spikard/build/src/worker.js";
+
+/// The command that loads `app`, by `interpreter` where that is of its language. Another Python app is loaded by the active
+/// environment's `python`, then `python3`; another app of Node by `node`.
+pub(crate) fn command(app: &App, interpreter: Option<Interpreter>) -> Command {
     match app {
         App::Python(text) => {
-            let mut command = Command::new(interpreter.unwrap_or_else(python));
+            let mut command = Command::new(python(interpreter));
             command.args(["-m", "spikard._worker", text]);
+            command
+        }
+        App::Node(text) => {
+            let mut command = Command::new(node(interpreter));
+            command.arg(node_worker(app)).arg(text);
             command
         }
         App::Cargo(manifest) => {
@@ -30,7 +39,7 @@ pub(crate) fn command(app: &App, interpreter: Option<PathBuf>) -> Command {
 }
 
 /// The same for a worker whose output we pass on: Python would hold back lines that go to a pipe.
-pub(crate) fn supervised(app: &App, interpreter: Option<PathBuf>) -> Command {
+pub(crate) fn supervised(app: &App, interpreter: Option<Interpreter>) -> Command {
     let mut command = command(app, interpreter);
     if matches!(app, App::Python(_)) && std::env::var_os("PYTHONUNBUFFERED").is_none() {
         command.env("PYTHONUNBUFFERED", "1");
@@ -38,8 +47,30 @@ pub(crate) fn supervised(app: &App, interpreter: Option<PathBuf>) -> Command {
     command
 }
 
-/// The active environment's Python, then `python3`.
-pub(crate) fn python() -> PathBuf {
+/// The package that the app itself finds, as Node looks for it: in this folder or one above.
+fn node_worker(app: &App) -> PathBuf {
+    let folder = std::path::absolute(app.folder()).unwrap_or_else(|_| app.folder());
+    let mut workers = folder.ancestors().map(|above| above.join(NODE_WORKER));
+    workers
+        .find(|worker| worker.is_file())
+        .unwrap_or_else(|| PathBuf::from(NODE_WORKER)) // Node says that there is none
+}
+
+/// `interpreter` when it is a Node, else `node`.
+pub(crate) fn node(interpreter: Option<Interpreter>) -> PathBuf {
+    of(Language::Node, interpreter).unwrap_or_else(|| PathBuf::from("node"))
+}
+
+fn of(language: Language, interpreter: Option<Interpreter>) -> Option<PathBuf> {
+    let interpreter = interpreter.filter(|interpreter| interpreter.language == language)?;
+    Some(interpreter.path)
+}
+
+/// `interpreter` when it is a Python, else the active environment's, then `python3`.
+pub(crate) fn python(interpreter: Option<Interpreter>) -> PathBuf {
+    if let Some(path) = of(Language::Python, interpreter) {
+        return path;
+    }
     let active =
         std::env::var_os("VIRTUAL_ENV").map(|folder| PathBuf::from(folder).join("bin/python"));
     active
@@ -55,6 +86,9 @@ pub(crate) fn not_started(program: &OsStr, error: &io::Error) -> Failure {
         (io::ErrorKind::NotFound, "cargo") => {
             failure.advice("install Rust (rustup.rs), or add cargo to PATH")
         }
+        (io::ErrorKind::NotFound, "node") => {
+            failure.advice("install Node 20.17 or later, or add node to PATH")
+        }
         (io::ErrorKind::NotFound, _) => {
             failure.advice("activate the environment that has spikard installed")
         }
@@ -63,7 +97,7 @@ pub(crate) fn not_started(program: &OsStr, error: &io::Error) -> Failure {
 }
 
 /// Starts the app's program with `SPIKARD_EMIT=spec` and reads what it prints. Its standard error is ours.
-pub(crate) fn spec(app: &App, interpreter: Option<PathBuf>) -> Result<AppSpec, Failure> {
+pub(crate) fn spec(app: &App, interpreter: Option<Interpreter>) -> Result<AppSpec, Failure> {
     let mut command = command(app, interpreter);
     command
         .env("SPIKARD_EMIT", "spec")

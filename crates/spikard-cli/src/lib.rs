@@ -27,11 +27,29 @@ use std::path::PathBuf;
 
 /// The process of a language whose package carries this library.
 pub struct Host<'h> {
-    /// Its interpreter, which starts apps that are only described.
-    pub interpreter: PathBuf,
+    /// Its interpreter, which starts apps of its language.
+    pub interpreter: Interpreter,
     /// Serves the app of this name in this very process, with these variables in its environment; gives the exit code.
     /// `None`: the interpreter is started anew, in the place of this process.
     pub serve: Option<&'h Serve<'h>>,
+}
+
+/// An interpreter and what it runs.
+#[derive(Debug, Clone)]
+pub struct Interpreter {
+    /// What it runs.
+    pub language: Language,
+    /// Its program.
+    pub path: PathBuf,
+}
+
+/// A language whose package carries this library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// `spikard` of Python.
+    Python,
+    /// `spikard` of Node: TypeScript and JavaScript.
+    Node,
 }
 
 /// Serves the app of a name in this process, with variables in its environment; its exit code.

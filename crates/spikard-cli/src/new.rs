@@ -1,5 +1,6 @@
 //! `spikard new`: writes a small tested project into a folder of its own. Installs nothing, runs nothing.
 
+use crate::Interpreter;
 use crate::doctor;
 use crate::output::{self, Failure};
 use clap::{Args, ValueEnum};
@@ -100,7 +101,10 @@ const RUST: Template = Template {
 const OLDEST_PYTHON: &str = "3.11";
 
 /// Writes the project and says what comes next.
-pub(crate) fn new(arguments: &NewArguments, interpreter: Option<PathBuf>) -> Result<i32, Failure> {
+pub(crate) fn new(
+    arguments: &NewArguments,
+    interpreter: Option<Interpreter>,
+) -> Result<i32, Failure> {
     let template = arguments.lang.template()?;
     let name = name_of(&arguments.name)?;
     if template.taken.split(' ').any(|taken| taken == name) {

@@ -56,7 +56,8 @@ fn the_doctor_answers_programs() {
         &folder.path().join("bin/cargo"),
         "echo cargo 1.95.0 '(abc)'",
     );
-    program(&folder.path().join("bin/node"), "echo v24.0.1");
+    let node = r#"echo '{"version": "24.0.1", "path": "/opt/node", "package": "9.0.0"}'"#;
+    program(&folder.path().join("bin/node"), node);
     std::fs::write(
         folder.path().join("Cargo.lock"),
         "[[package]]\nname = \"spikard\"\nversion = \"9.0.0\"\n",
@@ -88,8 +89,12 @@ fn the_doctor_answers_programs() {
         (&json!(true), &json!("1.95.0"), &json!("9.0.0"))
     );
     assert_eq!(
-        (&row("typescript")["ready"], &row("typescript")["version"]),
-        (&json!(false), &json!("24.0.1"))
+        (
+            &row("typescript")["wrong"],
+            &row("typescript")["version"],
+            &row("typescript")["package"]
+        ),
+        (&json!(true), &json!("24.0.1"), &json!("9.0.0"))
     );
 }
 

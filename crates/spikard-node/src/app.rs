@@ -1,6 +1,6 @@
 //! `App`: a frozen app, served on the event loop or called in process. Decides nothing about a request.
 
-use crate::exchange::{Exchanges, Message};
+use crate::exchange::{Exchanges, message};
 use crate::guest::{Callable, Content, NodeGuest};
 use crate::interpreter::{Env, Value};
 use crate::reactor::Reactor;
@@ -40,10 +40,7 @@ impl App {
     /// `spec` is the AppSpec as JSON text; a handler `function`, referred to by its index, takes a call's number, the body
     /// (`content`: "nothing", "text" or "bytes") and one value per parameter. `cancel(call, why)` tells that nobody waits
     /// for a call any more. Throws with all mistakes at once, one per line.
-    #[napi(
-        constructor,
-        ts_args_type = "spec: string, handlers: readonly { function: (...values: never[]) => unknown, content: string }[], cancel: (call: number, why: string) => void"
-    )]
+    #[napi(constructor)]
     pub fn new(
         env: napi::Env,
         spec: String,
@@ -99,9 +96,7 @@ impl App {
 
     /// Serves on this thread's event loop: the inherited socket of `SPIKARD_FD`, else `host` and `port`, which default to
     /// `SPIKARD_HOST` and `SPIKARD_PORT`. Returns the port; `closed` is called when it was drained.
-    #[napi(
-        ts_args_type = "host: string | undefined, port: number | undefined, closed: (error: string | undefined) => void"
-    )]
+    #[napi]
     pub fn serve(
         &self,
         env: napi::Env,
@@ -151,7 +146,7 @@ impl App {
     }
 
     /// Answers a call that has suspended; see `answer.ts`.
-    #[napi(ts_args_type = "call: number, answer: unknown")]
+    #[napi]
     pub fn reply(&self, call: f64, answer: Unknown<'_>) {
         self.guest.reply(call, answer.raw());
     }
@@ -164,7 +159,7 @@ impl App {
 
     /// Method, target, request id, peer, then names and values of the fields, one per line, bytes as Latin-1; `undefined`
     /// once the call was answered.
-    #[napi(ts_return_type = "string | undefined")]
+    #[napi]
     pub fn head(&self, env: napi::Env, call: f64) -> Unknown<'static> {
         back(
             env,
@@ -175,7 +170,7 @@ impl App {
     }
 
     /// The body as it came; `undefined` once the call was answered.
-    #[napi(ts_return_type = "Buffer | undefined")]
+    #[napi]
     pub fn body(&self, env: napi::Env, call: f64) -> Unknown<'static> {
         back(
             env,
@@ -186,10 +181,7 @@ impl App {
     }
 
     /// One request in process; `[status, names and values of the fields, body]`, or `undefined` when its client left.
-    #[napi(
-        ts_args_type = "exchange: number, method: string, target: string, fields: readonly string[], body: Uint8Array",
-        ts_return_type = "Promise<[number, string[], Buffer] | undefined>"
-    )]
+    #[napi]
     pub fn exchange(
         &self,
         env: napi::Env,
@@ -200,29 +192,26 @@ impl App {
         body: Uint8Array,
     ) -> Result<Unknown<'static>> {
         let js = Env(env.raw());
-        let message = Message::new(js, &method, &target, fields.raw(), &body);
+        let request = message(js, &method, &target, fields.raw(), &body);
         let promise = self
             .exchanges
-            .start(js, &self.frozen, exchange, message)
-            .map_err(error)?;
-        Ok(back(env, promise))
+            .request(js, &self.frozen, exchange, request, method == "HEAD");
+        Ok(back(env, promise.map_err(error)?))
     }
 
-    /// The same for a message as a client would write it, whatever it is.
-    #[napi(ts_return_type = "Promise<[number, string[], Buffer] | undefined>")]
-    pub fn exchange_raw(
+    /// Bytes as a client would write them, whatever they are; every byte of the answer.
+    #[napi]
+    pub fn exchange_bytes(
         &self,
         env: napi::Env,
         exchange: u32,
-        message: Uint8Array,
-        to_head: bool,
+        bytes: Uint8Array,
     ) -> Result<Unknown<'static>> {
-        let message = Message::raw(message.to_vec(), to_head);
+        let js = Env(env.raw());
         let promise = self
             .exchanges
-            .start(Env(env.raw()), &self.frozen, exchange, message)
-            .map_err(error)?;
-        Ok(back(env, promise))
+            .bytes(js, &self.frozen, exchange, bytes.to_vec());
+        Ok(back(env, promise.map_err(error)?))
     }
 
     /// The client of an exchange leaves.

@@ -15,32 +15,57 @@ use tokio::sync::Notify;
 pub(crate) struct Exchanges(RefCell<HashMap<u32, Rc<Notify>>>);
 
 impl Exchanges {
-    /// Sends `message`; the promise holds `[status, headers, body]`, or nothing when the client left.
-    pub(crate) fn start(
+    /// Sends one request; the promise holds `[status, headers, body]`, or nothing when the client left.
+    pub(crate) fn request(
         self: &Rc<Self>,
         env: Env,
         app: &Rc<Frozen>,
         id: u32,
-        message: Message,
+        request: Vec<u8>,
+        to_head: bool,
+    ) -> Result<Value, String> {
+        let whole = "the connection was closed before an answer was whole";
+        self.start(env, app, id, request, move |bytes| {
+            let answer = Answer::parse(bytes, to_head).ok_or(whole)?;
+            Ok(parts(env, &answer))
+        })
+    }
+
+    /// Sends bytes as a client would write them, whatever they are; the promise holds every byte of the answer.
+    pub(crate) fn bytes(
+        self: &Rc<Self>,
+        env: Env,
+        app: &Rc<Frozen>,
+        id: u32,
+        bytes: Vec<u8>,
+    ) -> Result<Value, String> {
+        self.start(env, app, id, bytes, move |answer| Ok(env.buffer(answer)))
+    }
+
+    fn start(
+        self: &Rc<Self>,
+        env: Env,
+        app: &Rc<Frozen>,
+        id: u32,
+        bytes: Vec<u8>,
+        shape: impl FnOnce(&[u8]) -> Result<Value, &'static str> + 'static,
     ) -> Result<Value, String> {
         let reactor = Reactor::of(env)?;
         let (deferred, promise) = env.promise();
         let left = Rc::new(Notify::new());
         self.0.borrow_mut().insert(id, Rc::clone(&left));
-        let (exchanges, to_head) = (Rc::clone(self), message.to_head);
-        let talk = exchange(Rc::clone(app), message.bytes);
+        let exchanges = Rc::clone(self);
+        let talk = exchange(Rc::clone(app), bytes);
         reactor.spawn(async move {
-            let bytes = tokio::select! {
-                bytes = talk => Some(bytes),
+            let answer = tokio::select! {
+                answer = talk => Some(answer),
                 () = left.notified() => None,
             };
             exchanges.0.borrow_mut().remove(&id);
-            env.scoped(|| match bytes.map(|bytes| Answer::parse(&bytes, to_head)) {
+            env.scoped(|| match answer.map(|answer| shape(&answer)) {
                 None => deferred.resolve(env.undefined()),
-                Some(Some(answer)) => deferred.resolve(parts(env, &answer)),
-                Some(None) => {
-                    deferred.reject("the connection was closed before an answer was whole")
-                }
+                Some(Ok(value)) => deferred.resolve(value),
+                Some(Err(message)) => deferred.reject(message),
             });
         });
         Ok(promise)
@@ -54,30 +79,14 @@ impl Exchanges {
     }
 }
 
-/// A request as bytes.
-pub(crate) struct Message {
-    bytes: Vec<u8>,
-    to_head: bool,
-}
-
-impl Message {
-    /// `fields` are names and values, one after the other.
-    pub(crate) fn new(env: Env, method: &str, target: &str, fields: Value, body: &[u8]) -> Self {
-        let fields = headers(env, fields);
-        let fields: Vec<(&str, &str)> = fields
-            .iter()
-            .map(|(name, value)| (&**name, &**value))
-            .collect();
-        Self {
-            bytes: request_bytes(method, target, &fields, body),
-            to_head: method == "HEAD",
-        }
-    }
-
-    /// What a client would write, whatever it is.
-    pub(crate) fn raw(bytes: Vec<u8>, to_head: bool) -> Self {
-        Self { bytes, to_head }
-    }
+/// A request as bytes. `fields` are names and values, one after the other.
+pub(crate) fn message(env: Env, method: &str, target: &str, fields: Value, body: &[u8]) -> Vec<u8> {
+    let fields = headers(env, fields);
+    let fields: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(name, value)| (&**name, &**value))
+        .collect();
+    request_bytes(method, target, &fields, body)
 }
 
 fn parts(env: Env, answer: &Answer) -> Value {

@@ -55,7 +55,10 @@ mod _native {
                 })
             };
             let host = spikard_cli::Host {
-                interpreter,
+                interpreter: spikard_cli::Interpreter {
+                    language: spikard_cli::Language::Python,
+                    path: interpreter,
+                },
                 serve: Some(&serve),
             };
             let code = spikard_cli::main(argv, Some(&host));

@@ -102,6 +102,7 @@ export class App extends Routes {
     const closed = promise.finally(() => this.stop());
     this.#server = { port: bound, closed };
     announceReady();
+    delete process.env.SPIKARD_READY_FD; // its descriptor is closed, and the number may become another file's
     return this.#server;
   }
 

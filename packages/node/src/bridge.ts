@@ -28,7 +28,7 @@ export interface Native {
   exchange(
     exchange: number, method: string, target: string, fields: readonly string[], body: Uint8Array,
   ): Promise<Exchanged>;
-  exchangeRaw(exchange: number, message: Uint8Array, toHead: boolean): Promise<Exchanged>;
+  exchangeBytes(exchange: number, bytes: Uint8Array): Promise<Uint8Array>;
   leave(exchange: number): void;
 }
 

@@ -179,7 +179,9 @@ function bodyOf(body: Schema | Content | undefined, schemas: Schemas): BodySpec 
 }
 
 function isContent(body: Schema | Content): body is Content {
-  return typeof body === "object" && !isStandard(body) && typeof body.content === "object" && body.content !== null;
+  if (typeof body !== "object" || isStandard(body)) return false;
+  const { content } = body as Partial<Content>;
+  return typeof content === "object" && content !== null;
 }
 
 function mediaTypes(content: Readonly<Record<string, Schema>>, schemas: Schemas, direction: "input" | "output"): Record<string, unknown> {

@@ -26,7 +26,7 @@ export interface StandardIssue {
 }
 
 /** JSON Schema 2020-12 as a plain object (TypeBox makes such), or `true` for any value. */
-export type JsonSchema = { readonly [keyword: string]: unknown } | boolean;
+export type JsonSchema = object | boolean;
 
 /** Whatever may stand where a schema is wanted. */
 export type Schema = StandardSchema | JsonSchema;
@@ -131,26 +131,28 @@ export function isStandard(schema: unknown): schema is StandardSchema {
   return (typeof schema === "object" || typeof schema === "function") && schema !== null && "~standard" in schema;
 }
 
-function jsonOf(schema: StandardSchema | Json, direction: Direction): Json {
+function jsonOf(schema: StandardSchema | object, direction: Direction): Json {
   if (!isStandard(schema)) return JSON.parse(JSON.stringify(schema)) as Json;
   const { jsonSchema, vendor } = schema["~standard"];
   if (jsonSchema === undefined) {
     throw new SchemaError(`a schema of ${vendor} that gives no JSON Schema; use Zod 4.2, or give a JSON Schema`);
   }
   try {
-    return tidied(jsonSchema[direction]({ target: "draft-2020-12" })) as Json;
+    const json = jsonSchema[direction]({ target: "draft-2020-12" });
+    return (vendor === "zod" ? tidied(json) : json) as Json;
   } catch (error) {
     throw new SchemaError(`a schema of ${vendor} has no JSON Schema: ${error instanceof Error ? error.message : error}`);
   }
 }
 
 /**
- * What Zod writes beside what was asked for: the limits of JavaScript's numbers on every integer, and the refusal of
- * members that it would drop.
+ * Takes away what Zod writes beside what was asked for: the limits of JavaScript's numbers on every integer, the refusal
+ * of members that it would drop, the pattern of a format that the core knows.
  */
 function tidied(value: unknown): unknown {
   return mapped(value, (schema) => {
-    const { minimum, maximum, additionalProperties, ...rest } = schema;
+    const { minimum, maximum, additionalProperties, pattern, ...rest } = schema;
+    if (pattern !== undefined && rest.format === undefined) rest.pattern = pattern;
     if (minimum !== undefined && minimum !== Number.MIN_SAFE_INTEGER) rest.minimum = minimum;
     if (maximum !== undefined && maximum !== Number.MAX_SAFE_INTEGER) rest.maximum = maximum;
     if (additionalProperties !== undefined && additionalProperties !== false) rest.additionalProperties = additionalProperties;

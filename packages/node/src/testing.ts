@@ -107,11 +107,9 @@ export class TestClient {
     return new TestResponse(status, answered, content);
   }
 
-  /** A message as a client would write it, whatever it is: for what no client would send. */
-  async raw(message: Uint8Array, method = "GET"): Promise<TestResponse> {
-    const native = this.#app.freeze();
-    const [status, fields, body] = whole(await native.exchangeRaw(next(), message, method === "HEAD"));
-    return new TestResponse(status, fields, body);
+  /** Bytes as a client would write them, whatever they are; every byte of the answer. */
+  bytes(message: Uint8Array): Promise<Uint8Array> {
+    return this.#app.freeze().exchangeBytes(next(), message);
   }
 
   /** Ends the app's lifespan. */

@@ -7,7 +7,7 @@
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as spikard from "spikard";
-import { App, parseJson, Problem, reply, type Group, type ParameterSpec, type Request, type RouteOptions } from "spikard";
+import { App, parseJson, Problem, reply, TestClient, type Group, type ParameterSpec, type Request, type RouteOptions } from "spikard";
 
 type Json = { [name: string]: unknown };
 interface Operation {
@@ -154,14 +154,18 @@ const first = await lines.next();
 const { contract, config } = (parseJson(String(first.value)) as { start: { contract: Contract; config: Json } }).start;
 const app = build(contract, config);
 app.freeze();
-void app.run().then(() => process.exit(0));
-say({ ready: true });
+const memory = process.argv[2] === "memory" ? new TestClient(app) : undefined;
+if (memory === undefined) void app.run().then(() => process.exit(0));
+say({ ready: true, in_process: memory !== undefined });
 for await (const line of { [Symbol.asyncIterator]: () => lines }) {
   const told = parseJson(line) as Json;
   if ("stop" in told) break;
   if ("case" in told) {
     [wanted, seen] = [told.reply as Json, { called: 0 }];
     say({ ok: true });
+  } else if ("exchange" in told) {
+    const answered = await memory?.bytes(Buffer.from(String(told.exchange), "base64"));
+    say({ answer: Buffer.from(answered ?? []).toString("base64") });
   } else {
     say(seen);
   }

@@ -7,6 +7,7 @@ mod stand_in;
 mod watch;
 mod worker;
 
+use crate::Interpreter;
 use crate::app::App;
 use crate::launch;
 use crate::output::{self, Failure};
@@ -41,7 +42,7 @@ pub(crate) fn dev(
     app: &App,
     listen: &Listen,
     settings: &Settings,
-    interpreter: Option<PathBuf>,
+    interpreter: Option<Interpreter>,
 ) -> Result<i32, Failure> {
     let socket = listen
         .open()
@@ -66,7 +67,7 @@ pub(crate) fn dev(
 
 struct Desk<'a> {
     app: &'a App,
-    interpreter: Option<PathBuf>,
+    interpreter: Option<Interpreter>,
     settings: &'a Settings,
     socket: TcpListener,
     address: SocketAddr,

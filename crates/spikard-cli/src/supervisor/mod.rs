@@ -11,6 +11,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
+use crate::Interpreter;
 use crate::app::App;
 use crate::launch;
 use crate::output::{self, Failure};
@@ -53,7 +54,7 @@ pub(crate) fn supervise(
     listen: &Listen,
     plan: Plan,
     settings: &Settings,
-    interpreter: Option<PathBuf>,
+    interpreter: Option<Interpreter>,
 ) -> Result<i32, Failure> {
     let first = listen
         .open_shared()
@@ -78,7 +79,7 @@ pub(crate) fn supervise(
 struct Supervisor<'a> {
     app: &'a App,
     settings: &'a Settings,
-    interpreter: Option<PathBuf>,
+    interpreter: Option<Interpreter>,
     signals: Signals,
     machine: Machine,
     /// One per slot.
