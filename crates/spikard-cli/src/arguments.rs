@@ -10,7 +10,8 @@ use crate::quantity;
 use crate::settings::Settings;
 use crate::supervisor::{Limits, Plan};
 use clap::{Args, Parser, Subcommand};
-use spikard::server::Listen;
+use spikard::Config;
+use spikard::server::{Listen, check_tls};
 use std::num::NonZeroUsize;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
@@ -61,6 +62,7 @@ Examples:
   spikard run app.py --workers 4      four workers, restarted when they end, and a supervisor
   spikard run app.py --workers auto   one for each processor
   spikard run app.py --workers 4 --pid-file app.pid
+  spikard run app.py --tls-cert cert.pem --tls-key key.pem      HTTPS, with HTTP/2
 
 Signals of the supervisor:
   kill -HUP $(cat app.pid)            new workers, one by one; nothing is lost
@@ -173,9 +175,44 @@ pub(crate) struct ListenArguments {
     /// Descriptor of a listening socket that this process inherited, instead of host and port
     #[arg(long, value_name = "N")]
     fd: Option<RawFd>,
+    /// Serves HTTPS with this certificate (PEM, the chain included), read again when it changes; may be repeated, with as
+    /// many --tls-key, for several names [default: $SPIKARD_TLS_CERT, `tls_cert` in spikard.toml, or no TLS]
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Vec<String>,
+    /// Private key of the certificate (PEM, not encrypted)
+    #[arg(long, value_name = "FILE")]
+    tls_key: Vec<String>,
+    /// Serves only clients with a certificate that one of these authorities (PEM) signed
+    #[arg(long, value_name = "FILE")]
+    tls_client_ca: Option<String>,
 }
 
 impl ListenArguments {
+    /// `settings` with those that have flags of their own, once the files that they name are in order.
+    pub(crate) fn secured(&self, mut settings: Settings) -> Result<Settings, Failure> {
+        let own = [
+            ("--tls-cert", "tls_cert", self.tls_cert.join(",")),
+            ("--tls-key", "tls_key", self.tls_key.join(",")),
+            (
+                "--tls-client-ca",
+                "tls_client_ca",
+                self.tls_client_ca.clone().unwrap_or_default(),
+            ),
+        ];
+        for (flag, name, files) in own.into_iter().filter(|(_, _, files)| !files.is_empty()) {
+            settings.obey(flag, name, files).map_err(Failure::usage)?;
+        }
+        // What is set of both is whole; else the app's code may say the rest, and its worker checks that.
+        if ["tls_cert", "tls_key"]
+            .iter()
+            .all(|name| settings.chosen(name).is_some())
+        {
+            let config = settings.applied(&Config::default());
+            check_tls(&config).map_err(|error| Failure::usage(error.to_string()))?;
+        }
+        Ok(settings)
+    }
+
     /// On this machine only, unless the flag says otherwise: what is shown to one who writes the app is not for others.
     pub(crate) fn at_home(self, settings: &Settings) -> Result<Listen, Failure> {
         let host = self.host.clone().unwrap_or_else(|| Listen::default().host);

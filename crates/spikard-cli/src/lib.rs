@@ -83,7 +83,7 @@ fn perform(verb: Verb, host: Option<&Host<'_>>) -> Result<i32, Failure> {
             set,
         } => {
             let app = app::find(app)?;
-            let settings = settings::gather(&app, &set, &[])?;
+            let settings = listen.secured(settings::gather(&app, &set, &[])?)?;
             let listen = listen.listen(&settings)?;
             match supervise.plan(&app, &settings)? {
                 Some(plan) => supervisor::supervise(&app, &listen, plan, &settings, interpreter),
@@ -92,7 +92,7 @@ fn perform(verb: Verb, host: Option<&Host<'_>>) -> Result<i32, Failure> {
         }
         Verb::Dev { app, listen, set } => {
             let app = app::find(app)?;
-            let settings = settings::gather(&app, &set, &dev::BASE)?;
+            let settings = listen.secured(settings::gather(&app, &set, &dev::BASE)?)?;
             dev::dev(&app, &listen.at_home(&settings)?, &settings, interpreter)
         }
         Verb::Config { app, set, json } => {

@@ -32,7 +32,10 @@ pub(crate) fn run(
         ("SPIKARD_READY_FD", stderr.as_raw_fd().to_string()),
         (
             "SPIKARD_READY_LINE",
-            output::noted(&format!("{} (Ctrl-C stops it)", url(address))),
+            output::noted(&format!(
+                "{} (Ctrl-C stops it)",
+                url(settings.scheme(), address)
+            )),
         ),
     ]);
     if let (App::Python(name), Some(serve)) = (app, host.and_then(|host| host.serve)) {
@@ -50,13 +53,13 @@ pub(crate) fn run(
 }
 
 /// What to open in a browser; `0.0.0.0` and `::` are no address to call.
-pub(crate) fn url(address: SocketAddr) -> String {
+pub(crate) fn url(scheme: &str, address: SocketAddr) -> String {
     match address.ip().is_unspecified() {
         true => format!(
-            "http://localhost:{} and every address of this machine",
+            "{scheme}://localhost:{} and every address of this machine",
             address.port()
         ),
-        false => format!("http://{address}"),
+        false => format!("{scheme}://{address}"),
     }
 }
 
@@ -96,7 +99,7 @@ mod tests {
                 "http://localhost:8000 and every address of this machine",
             ),
         ] {
-            assert_eq!(url(address.parse().unwrap()), shown);
+            assert_eq!(url("http", address.parse().unwrap()), shown);
         }
     }
 }

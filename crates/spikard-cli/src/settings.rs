@@ -117,6 +117,22 @@ impl Settings {
         file.unwrap_or(environment)
     }
 
+    /// Takes the value of a flag that is an option's own.
+    pub(crate) fn obey(&mut self, flag: &str, name: &str, text: String) -> Result<(), String> {
+        let value = Value::String(text);
+        self.choose(name, &value, flag)
+            .map_err(|message| format!("{flag}: {message}"))
+    }
+
+    /// How addresses are shown, as far as one can know without asking the app's code.
+    pub(crate) fn scheme(&self) -> &'static str {
+        let certificate = self.chosen("tls_cert");
+        match certificate.is_some_and(|chosen| chosen.value != "") {
+            true => "https",
+            false => "http",
+        }
+    }
+
     /// What was set of an option.
     pub(crate) fn chosen(&self, name: &str) -> Option<&Chosen> {
         self.chosen.get(name)
@@ -165,7 +181,7 @@ impl Settings {
             let (name, place) = (key.get_ref().as_ref(), place(key.span().start));
             let read = plain(value).and_then(|value| match OF_SERVER.contains(&name) {
                 true => self.serve(name, &value),
-                false => self.choose(name, &value, &place),
+                false => self.choose(name, &self.beside(path, name, value), &place),
             });
             // `keep_alive` and `keep_alive_ms` are one.
             let name = settings::find(&self.table, name).map_or(name, |setting| &setting.name);
@@ -177,6 +193,14 @@ impl Settings {
                 Ok(()) => _ = self.lines.insert(name.to_owned(), place),
                 Err(message) => wrong.push(format!("{place}: {message}")),
             }
+        }
+    }
+
+    /// Paths in the file count from where it lies.
+    fn beside(&self, file: &Path, name: &str, value: Value) -> Value {
+        match (settings::find(&self.table, name), file.parent()) {
+            (Some(setting), Some(folder)) => setting.from_folder(folder, value),
+            _ => value,
         }
     }
 

@@ -10,7 +10,7 @@ use napi::bindgen_prelude::{
 };
 use napi_derive::napi;
 use spikard::Frozen;
-use spikard::server::{Life, Listen, serve};
+use spikard::server::{Life, Listen, check_tls, serve};
 use spikard_bridge::{Completion, Facts};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -111,6 +111,7 @@ impl App {
         }
         listen.host = host.unwrap_or(listen.host);
         listen.port = port.unwrap_or(listen.port);
+        check_tls(self.frozen.config()).map_err(error)?;
         let listener = listen.open().map_err(error)?;
         let bound = listener.local_addr().map_err(error)?.port();
         let reactor = Reactor::of(js).map_err(error)?;

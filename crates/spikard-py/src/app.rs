@@ -128,6 +128,7 @@ impl App {
         reactor.get().spawn(move || {
             Ok(async move {
                 let result = async {
+                    server::check_tls(frozen.config()).map_err(definition_error)?;
                     if let Some(ready) = ready {
                         ready.call0(attached())?;
                     }

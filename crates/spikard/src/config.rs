@@ -32,6 +32,17 @@ pub struct Config {
     pub handler_timeout_ms: u64,
     /// Most requests under way at once on one connection of HTTP/2; 0 for HTTP/1.1 only. Default 128.
     pub http2_streams: u32,
+    /// Certificate files (PEM, the chain included), separated by commas; the first is for clients that ask for no name
+    /// that one of them is for. Read again when they change. Empty for no TLS.
+    #[schemars(extend("x-unit" = "files"))]
+    pub tls_cert: String,
+    /// Files of their private keys (PEM, not encrypted), in the same order.
+    #[schemars(extend("x-unit" = "files"))]
+    pub tls_key: String,
+    /// File of the authorities (PEM) one of which must have signed the certificate of each client. Empty for clients
+    /// without certificates.
+    #[schemars(extend("x-unit" = "files"))]
+    pub tls_client_ca: String,
     /// Time for open requests after SIGTERM in ms. Default 30,000.
     #[schemars(extend("x-unit" = "ms"))]
     pub drain_timeout_ms: u64,
@@ -101,6 +112,9 @@ impl Default for Config {
             keep_alive_ms: 75_000,
             handler_timeout_ms: 0,
             http2_streams: 128,
+            tls_cert: String::new(),
+            tls_key: String::new(),
+            tls_client_ca: String::new(),
             drain_timeout_ms: 30_000,
             egress: Egress::Enforce,
             additional_query: AdditionalQuery::Ignore,

@@ -10,6 +10,7 @@
 
 use crate::{Config, Mistake, did_you_mean};
 use serde_json::{Map, Value};
+use std::path::Path;
 
 /// The variable with a JSON object of options.
 pub const VARIABLE: &str = "SPIKARD_CONFIG";
@@ -33,6 +34,8 @@ enum Kind {
     Milliseconds,
     Switch,
     Text,
+    /// Paths, separated by commas.
+    Files,
     OneOf(Vec<String>),
 }
 
@@ -106,6 +109,7 @@ fn kind(property: &Value, schema: &Value) -> Kind {
         (Some("integer"), Some("ms")) => Kind::Milliseconds,
         (Some("integer"), Some("bytes")) => Kind::Bytes,
         (Some("integer"), _) => Kind::Count,
+        (_, Some("files")) => Kind::Files,
         _ => Kind::Text,
     }
 }
@@ -145,7 +149,8 @@ impl Setting {
     pub fn read(&self, written: &str, value: &Value) -> Result<Value, String> {
         let wrong = |right: &str| Err(format!("{value} is wrong; {right}"));
         match (&self.kind, value) {
-            (Kind::Switch, Value::Bool(_)) | (Kind::Text, Value::String(_)) => Ok(value.clone()),
+            (Kind::Switch, Value::Bool(_)) => Ok(value.clone()),
+            (Kind::Text | Kind::Files, Value::String(_)) => Ok(value.clone()),
             (Kind::Switch, Value::String(text)) => {
                 let word = text.to_lowercase();
                 match SWITCHES.iter().find(|(name, _)| *name == word) {
@@ -155,6 +160,7 @@ impl Setting {
             }
             (Kind::Switch, _) => wrong("write true or false"),
             (Kind::Text, _) => wrong("write a text in quotes"),
+            (Kind::Files, _) => wrong("write the path of a file in quotes"),
             (Kind::OneOf(words), Value::String(text)) if words.contains(text) => Ok(value.clone()),
             (Kind::OneOf(words), _) => wrong(&format!("write one of: {}", words.join(", "))),
             (Kind::Count, _) => {
@@ -164,6 +170,28 @@ impl Setting {
             (Kind::Milliseconds, _) => {
                 whole(value, &TIMES, written == self.name).map_or_else(|| wrong(A_DURATION), Ok)
             }
+        }
+    }
+
+    /// The value where relative paths count from `folder`; values that are no paths stay as they are.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use spikard::settings;
+    ///
+    /// let settings = settings::all();
+    /// let certificate = settings::find(&settings, "tls_cert").unwrap();
+    /// let value = certificate.from_folder("shop".as_ref(), json!("a.pem, /b.pem"));
+    /// assert_eq!(value, json!("shop/a.pem,/b.pem"));
+    /// ```
+    pub fn from_folder(&self, folder: &Path, value: Value) -> Value {
+        match (&self.kind, value.as_str()) {
+            (Kind::Files, Some(text)) if !text.is_empty() => {
+                let paths = text.split(',').map(|path| folder.join(path.trim()));
+                let paths: Vec<_> = paths.map(|path| path.display().to_string()).collect();
+                Value::String(paths.join(","))
+            }
+            _ => value,
         }
     }
 

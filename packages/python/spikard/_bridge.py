@@ -44,7 +44,10 @@ async def exchange(app: App, message: bytes) -> bytes:
 
 async def serve(app: App, fd: int, ready: Callable[[], None]) -> None:
     """Serves an open listening socket until the app was drained; the loop is one of `spikard._loop`."""
-    await app.serve(asyncio.get_running_loop(), fd, ready)
+    try:
+        await app.serve(asyncio.get_running_loop(), fd, ready)
+    except _native.DefinitionError as error:
+        raise DefinitionError(str(error.args[0]).splitlines()) from None
 
 
 def tables() -> dict[str, Any]:

@@ -27,6 +27,14 @@ class Options(TypedDict, total=False):
     """Time for a handler in ms (504); 0 for none. Default 0."""
     http2_streams: int
     """Most requests under way at once on one connection of HTTP/2; 0 for HTTP/1.1 only. Default 128."""
+    tls_cert: str
+    """Certificate files (PEM, the chain included), separated by commas; the first is for clients that ask for no
+    name that one of them is for. Read again when they change. Empty for no TLS."""
+    tls_key: str
+    """Files of their private keys (PEM, not encrypted), in the same order."""
+    tls_client_ca: str
+    """File of the authorities (PEM) one of which must have signed the certificate of each client. Empty for clients
+    without certificates."""
     drain_timeout_ms: int
     """Time for open requests after SIGTERM in ms. Default 30,000."""
     egress: Literal["enforce", "warn", "off"]

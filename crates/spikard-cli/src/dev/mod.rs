@@ -61,7 +61,10 @@ pub(crate) fn dev(
         pause: SHORTEST_PAUSE,
         announced: false,
     };
-    output::note(&format!("{} (Ctrl-C stops it)", url(address)));
+    output::note(&format!(
+        "{} (Ctrl-C stops it)",
+        url(settings.scheme(), address)
+    ));
     desk.run()
 }
 

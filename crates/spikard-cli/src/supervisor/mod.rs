@@ -168,7 +168,10 @@ impl Supervisor<'_> {
     fn announce(&self) {
         if let Some(Ok(address)) = self.sockets.first().map(TcpListener::local_addr) {
             let count = workers(self.sockets.len());
-            output::note(&format!("{}, {count} (Ctrl-C stops)", url(address)));
+            output::note(&format!(
+                "{}, {count} (Ctrl-C stops)",
+                url(self.settings.scheme(), address)
+            ));
         }
     }
 

@@ -4,6 +4,7 @@ use super::connection::converse;
 use super::life::Life;
 use super::link::Remote;
 use super::service::Serve;
+use super::tls::{Tls, greet};
 use crate::Frozen;
 use std::io;
 use std::net::SocketAddr;
@@ -31,14 +32,16 @@ pub(crate) async fn serve_with<S: Serve>(
     listener: std::net::TcpListener,
     life: Rc<Life>,
 ) -> io::Result<()> {
+    let tls = Tls::of(app.config())?;
+    let tls = tls.as_ref();
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     tokio::select! {
-        () = accept(&app, &listener, &life) => {}
+        () = accept(&app, tls, &listener, &life) => {}
         () = life.until_draining() => {}
     }
     app.set_ready(false);
-    accept_queued(&app, listener, &life)?;
+    accept_queued(&app, tls, listener, &life)?;
     let limit = Duration::from_millis(app.config().drain_timeout_ms);
     if tokio::time::timeout(limit, life.until_empty())
         .await
@@ -50,10 +53,10 @@ pub(crate) async fn serve_with<S: Serve>(
     Ok(())
 }
 
-async fn accept<S: Serve>(app: &Rc<S>, listener: &TcpListener, life: &Rc<Life>) {
+async fn accept<S: Serve>(app: &Rc<S>, tls: Option<&Tls>, listener: &TcpListener, life: &Rc<Life>) {
     loop {
         match listener.accept().await {
-            Ok(accepted) => welcome(app, accepted, life),
+            Ok(accepted) => welcome(app, tls, accepted, life),
             // The client left before it was accepted: its business (accept(2)).
             Err(error) if is_of_client(&error) => {}
             Err(_) => tokio::time::sleep(EXHAUSTED).await,
@@ -63,16 +66,26 @@ async fn accept<S: Serve>(app: &Rc<S>, listener: &TcpListener, life: &Rc<Life>) 
 
 /// Clients whom the kernel has already let in are served: closing the socket would reset them. Asks the socket itself,
 /// because Tokio knows only of those of its last turn.
-fn accept_queued<S: Serve>(app: &Rc<S>, listener: TcpListener, life: &Rc<Life>) -> io::Result<()> {
+fn accept_queued<S: Serve>(
+    app: &Rc<S>,
+    tls: Option<&Tls>,
+    listener: TcpListener,
+    life: &Rc<Life>,
+) -> io::Result<()> {
     let listener = listener.into_std()?;
     while let Ok((stream, peer)) = listener.accept() {
         stream.set_nonblocking(true)?;
-        welcome(app, (TcpStream::from_std(stream)?, peer), life);
+        welcome(app, tls, (TcpStream::from_std(stream)?, peer), life);
     }
     Ok(())
 }
 
-fn welcome<S: Serve>(app: &Rc<S>, (stream, peer): (TcpStream, SocketAddr), life: &Rc<Life>) {
+fn welcome<S: Serve>(
+    app: &Rc<S>,
+    tls: Option<&Tls>,
+    (stream, peer): (TcpStream, SocketAddr),
+    life: &Rc<Life>,
+) {
     // Replies are written whole; waiting for an acknowledgement only delays them. Without it they are slow, not wrong.
     let _ = stream.set_nodelay(true);
     let remote = Remote {
@@ -80,7 +93,11 @@ fn welcome<S: Serve>(app: &Rc<S>, (stream, peer): (TcpStream, SocketAddr), life:
         watch: Some(life.watch()),
         end_is_gone: true,
     };
-    tokio::task::spawn_local(converse(Rc::clone(app), stream, remote));
+    let app = Rc::clone(app);
+    match tls {
+        None => tokio::task::spawn_local(converse(app, stream, remote)),
+        Some(tls) => tokio::task::spawn_local(greet(app, tls.acceptor(), stream, remote)),
+    };
 }
 
 fn is_of_client(error: &io::Error) -> bool {

@@ -477,11 +477,15 @@ impl<S: Serve, T: Transport> Connection<S, T> {
 
     async fn close(&mut self) -> Result<(), Gone> {
         self.flush(&[]).await?;
-        if !self.unread && self.link.input.bytes().is_empty() {
+        let is_done = !self.unread && self.link.input.bytes().is_empty();
+        if is_done && !T::SAYS_GOODBYE {
             return Ok(());
         }
-        self.link.shut_down().await?;
         self.link.arm(LINGER_MS);
+        self.link.shut_down().await?;
+        if is_done {
+            return Ok(());
+        }
         let mut left = LINGER_BYTES;
         while left > 0 {
             self.link.input.consume(usize::MAX);

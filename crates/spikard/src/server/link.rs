@@ -211,9 +211,17 @@ impl<T: Transport> Link<T> {
 
     /// Ends the outbound side.
     pub(crate) async fn shut_down(&mut self) -> Result<(), Gone> {
-        poll_fn(|context| Pin::new(&mut self.io).poll_shutdown(context))
-            .await
-            .map_err(|_| Gone)
+        poll_fn(|context| {
+            if let Poll::Ready(done) = Pin::new(&mut self.io).poll_shutdown(context) {
+                return Poll::Ready(done.map_err(|_| Gone));
+            }
+            self.register(context);
+            match self.is_late() || self.is_cut() {
+                true => Poll::Ready(Err(Gone)),
+                false => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// The client must see that the reply is not whole.

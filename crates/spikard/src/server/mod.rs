@@ -18,6 +18,7 @@ mod run;
 mod service;
 mod share;
 mod spread;
+mod tls;
 mod transport;
 mod turn;
 mod wire;
@@ -30,6 +31,7 @@ pub use listen::{Listen, ListenError, announce_ready};
 pub use run::{RunError, run};
 pub use share::share;
 pub use spread::spread;
+pub use tls::check_tls;
 pub use wire::{Answer, request_bytes};
 
 #[cfg(test)]

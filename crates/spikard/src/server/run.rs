@@ -4,6 +4,7 @@
 use super::accept::serve;
 use super::life::Life;
 use super::listen::{Listen, ListenError, announce_ready};
+use super::tls::check_tls;
 use crate::Frozen;
 use std::fmt;
 use std::io;
@@ -58,6 +59,7 @@ impl From<io::Error> for RunError {
 /// ```
 pub fn run(app: impl Into<Rc<Frozen>>, listen: &Listen) -> Result<(), RunError> {
     let app = app.into();
+    check_tls(app.config())?;
     let listener = listen.open()?;
     let runtime = Builder::new_current_thread()
         .enable_all()
@@ -89,7 +91,11 @@ async fn obey(mut signals: Signal, kind: SignalKind, life: Rc<Life>) {
 
 /// Where to look. Whoever hands over a socket says it himself.
 fn announce(app: &Frozen, listener: &TcpListener) -> io::Result<()> {
-    let url = format!("http://{}", listener.local_addr()?);
+    let scheme = match app.config().tls_cert.as_str() {
+        "" => "http",
+        _ => "https",
+    };
+    let url = format!("{scheme}://{}", listener.local_addr()?);
     match app.config().docs_path.as_str() {
         "" => eprintln!("serving {url}"),
         docs => eprintln!("serving {url}, documents at {url}{docs}"),

@@ -4,9 +4,13 @@ use socket2::SockRef;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::server::TlsStream;
 
 /// A byte stream both ways.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
+    /// It has a last word, without which its end looks like an attack (RFC 8446 section 6.1).
+    const SAYS_GOODBYE: bool = false;
+
     /// The other end must see that what it got is not whole: the drop that follows resets the connection.
     fn abort(&mut self) {}
 }
@@ -19,6 +23,14 @@ impl Transport for TcpStream {
 }
 
 impl Transport for UnixStream {}
+
+impl<T: Transport> Transport for TlsStream<T> {
+    const SAYS_GOODBYE: bool = true;
+
+    fn abort(&mut self) {
+        self.get_mut().0.abort();
+    }
+}
 
 #[cfg(test)]
 impl Transport for tokio::io::DuplexStream {}

@@ -7,3 +7,4 @@ mod messages;
 mod oracle;
 mod sockets;
 mod time;
+mod tls;
