@@ -2,7 +2,7 @@
 
 pub(crate) mod reader;
 
-pub use reader::{Digits, Reader, Text, What};
+pub use reader::{Digits, Key, Reader, Text, What};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};

@@ -79,9 +79,8 @@ impl Schema {
     /// The hot path: is `text` JSON by RFC 8259 and valid? One pass, no tree, no allocation for ordinary schemas.
     /// `false` means "look closer": parse it and call [`Schema::validate`] for the reasons.
     pub fn accepts(&self, text: &[u8]) -> bool {
-        // ASCII is UTF-8, most texts are ASCII, and that is seen in a tenth of the time (`is_ascii` takes half of it).
-        let ascii = text.iter().fold(0, |all, byte| all | byte) < 0x80;
-        if !ascii && std::str::from_utf8(text).is_err() {
+        // ASCII is UTF-8, most texts are ASCII, and that is seen in a tenth of the time.
+        if !is_ascii(text) && std::str::from_utf8(text).is_err() {
             return false;
         }
         match accept::accept(&self.nodes, &self.plan, text) {
@@ -114,6 +113,18 @@ impl Schema {
     ) {
         validate::report(&self.nodes, self.start, value, source, prefix, violations);
     }
+}
+
+/// By words, of which the last may overlap the one before: a fraction of the time that the standard library takes.
+fn is_ascii(text: &[u8]) -> bool {
+    let (words, _) = text.as_chunks();
+    let Some(last) = text.last_chunk() else {
+        return text.iter().all(u8::is_ascii);
+    };
+    let all = words.iter().fold(u64::from_ne_bytes(*last), |all, word| {
+        all | u64::from_ne_bytes(*word)
+    });
+    all & 0x8080_8080_8080_8080 == 0
 }
 
 /// What a schema without `$schema` is written in.

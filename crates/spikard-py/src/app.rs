@@ -5,6 +5,7 @@ use crate::exchange::Exchange;
 use crate::guest::PythonGuest;
 use crate::interpreter::{Gil, Obj, attached};
 use crate::reactor;
+use crate::value::Encoder;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
@@ -27,7 +28,7 @@ create_exception!(
 pub(crate) struct Types {
     pub(crate) response: Py<PyType>,
     pub(crate) problem: Py<PyType>,
-    pub(crate) encode: Obj,
+    pub(crate) encoder: Encoder,
     pub(crate) decode_error: Obj,
 }
 
@@ -50,14 +51,14 @@ fn definition_error(error: impl std::fmt::Display) -> PyErr {
 #[pymethods]
 impl App {
     #[new]
-    #[pyo3(signature = (spec, handlers, *, response, problem, encode))]
+    #[pyo3(signature = (spec, handlers, *, response, problem, encode_into))]
     fn new(
         py: Python<'_>,
         spec: &str,
         handlers: Vec<Bound<'_, Handler>>,
         response: Py<PyType>,
         problem: Py<PyType>,
-        encode: Obj,
+        encode_into: Obj,
     ) -> PyResult<Self> {
         let parsed = spikard_bridge::parse(spec).map_err(definition_error)?;
         let facts = Facts::all(&parsed, handlers.len());
@@ -81,7 +82,7 @@ impl App {
             Types {
                 response,
                 problem,
-                encode,
+                encoder: Encoder::new(encode_into),
                 decode_error,
             },
             &completion,

@@ -5,7 +5,7 @@ use crate::interpreter::{Arguments, Obj, ascii};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
-use spikard::contract::json::{Reader, Text, What};
+use spikard::contract::json::{Key, Reader, Text, What};
 use std::sync::Arc;
 
 /// What a value is built as.
@@ -37,8 +37,7 @@ struct Object {
 
 struct Member {
     name: Box<[u8]>,
-    /// As compact JSON has it: `,"name":`.
-    text: Box<[u8]>,
+    key: Key,
     shape: Shape,
 }
 
@@ -147,8 +146,10 @@ impl Object {
     fn of(told: &Bound<'_, PyAny>) -> PyResult<Self> {
         let members: Vec<(String, Bound<'_, PyAny>)> = told.get_item(3)?.extract()?;
         let member = |(name, shape): (String, Bound<'_, PyAny>)| {
+            let key = Key::new(&name)
+                .ok_or_else(|| PyValueError::new_err(format!("{name:?} needs escapes")))?;
             Ok(Member {
-                text: format!(",\"{name}\":").into_bytes().into(),
+                key,
                 name: name.into_bytes().into(),
                 shape: Shape::of(&shape)?,
             })
@@ -168,7 +169,7 @@ impl Object {
         loop {
             // Members in the order of the class, written compactly, are known by one comparison.
             let index = match self.members.get(next) {
-                Some(member) if reader.takes_member(&member.text) => Some(next),
+                Some(member) if reader.takes(&member.key) => Some(next),
                 _ => match reader.member()? {
                     None => break,
                     Some(name) => self.find(name),

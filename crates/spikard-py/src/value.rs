@@ -2,15 +2,16 @@
 
 use crate::app::Types;
 use crate::error::{Failure, problem_of};
-use crate::interpreter::{call1, is_a};
+use crate::interpreter::{Obj, call2, is_a};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyFloat, PyInt, PyList, PyString};
+use pyo3::types::{PyByteArray, PyBytes, PyFloat, PyInt, PyList, PyString};
 use spikard::Response;
 use spikard::contract::Argument;
 use spikard_bridge::{Content, Facts};
 use std::borrow::Cow;
+use std::cell::Cell;
 
 /// A value of the core in Python; `None` when it was not sent.
 pub(crate) fn of_argument<'py>(
@@ -100,10 +101,47 @@ pub(crate) fn headers(
     Ok(found)
 }
 
+/// Encodes values into one buffer, which grows no more once it has seen a usual answer.
+pub(crate) struct Encoder {
+    /// `(value, bytearray)`: writes from its start and sets its size.
+    into: Obj,
+    /// Away while it is written: a hook of the encoder may let another thread encode meanwhile.
+    buffer: Cell<Option<Py<PyByteArray>>>,
+}
+
+impl Encoder {
+    /// What the buffer is set to before each answer; what a large one took is given back.
+    const USUAL: usize = 1 << 10;
+
+    pub(crate) fn new(into: Obj) -> Self {
+        Self {
+            into,
+            buffer: Cell::new(None),
+        }
+    }
+
+    fn encode<R>(
+        &self,
+        py: Python<'_>,
+        value: &Bound<'_, PyAny>,
+        read: impl FnOnce(&[u8]) -> R,
+    ) -> PyResult<R> {
+        let buffer = match self.buffer.take() {
+            Some(buffer) => buffer,
+            None => PyByteArray::new(py, &[]).unbind(),
+        };
+        buffer.bind(py).resize(Self::USUAL)?;
+        call2(py, &self.into, value.as_unbound(), buffer.as_any())?;
+        // SAFETY: nobody else knows the buffer, and `read` runs no Python code.
+        let result = read(unsafe { buffer.bind(py).as_bytes() });
+        self.buffer.set(Some(buffer));
+        Ok(result)
+    }
+}
+
 fn encode(py: Python<'_>, types: &Types, value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    let encoded = call1(py, &types.encode, value.as_unbound())
-        .map_err(|error| unencodable(py, value, error))?;
-    Ok(encoded.bind(py).cast::<PyBytes>()?.as_bytes().to_vec())
+    let encoded = types.encoder.encode(py, value, <[u8]>::to_vec);
+    encoded.map_err(|error| unencodable(py, value, error))
 }
 
 fn unencodable(py: Python<'_>, value: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
@@ -128,8 +166,10 @@ pub(crate) fn members(
     if value.is_none() || value.len().is_ok_and(|length| length == 0) {
         return Ok(serde_json::Map::new());
     }
-    let encoded = call1(py, &types.encode, &value.clone().unbind())?;
-    serde_json::from_slice(encoded.bind(py).cast::<PyBytes>()?.as_bytes()).map_err(|error| {
+    let members = types
+        .encoder
+        .encode(py, value, |text| serde_json::from_slice(text))?;
+    members.map_err(|error| {
         PyValueError::new_err(format!(
             "the extensions of a problem must be a mapping: {error}"
         ))

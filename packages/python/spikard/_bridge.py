@@ -15,7 +15,9 @@ App = _native.App
 command = _native.command
 
 
-def freeze(spec: bytes, calls: Sequence[Call], *, response: type, problem: type, encode: Callable[[Any], bytes]) -> App:
+def freeze(
+    spec: bytes, calls: Sequence[Call], *, response: type, problem: type, encode_into: Callable[[Any, bytearray], None]
+) -> App:
     """Hands the app over, once. Raises DefinitionError with everything that the core finds wrong."""
     handlers = [
         _native.Handler(
@@ -28,7 +30,7 @@ def freeze(spec: bytes, calls: Sequence[Call], *, response: type, problem: type,
         for call in calls
     ]
     try:
-        return _native.App(spec.decode(), handlers, response=response, problem=problem, encode=encode)
+        return _native.App(spec.decode(), handlers, response=response, problem=problem, encode_into=encode_into)
     except _native.DefinitionError as error:
         raise DefinitionError(str(error.args[0]).splitlines()) from None
 

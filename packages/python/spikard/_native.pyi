@@ -79,7 +79,7 @@ class App:
 
     `response` and `problem` are the classes whose instances are responses and raised problems: a response has
     `status: int`, `headers: list[tuple[str, str]]`, `content_type: str | None`, `content` (any value); a problem has
-    `code`, `status`, `title`, `detail`, `headers`, `extensions`. `encode` turns a value into JSON bytes.
+    `code`, `status`, `title`, `detail`, `headers`, `extensions`. `encode_into` writes a value as JSON to a bytearray.
     Raises DefinitionError with all mistakes at once.
     """
     def __new__(
@@ -89,7 +89,7 @@ class App:
         *,
         response: type,
         problem: type,
-        encode: Callable[[Any], bytes],
+        encode_into: Callable[[Any, bytearray], None],
     ) -> App: ...
     def openapi(self) -> bytes: ...
     def routes(self) -> str: ...

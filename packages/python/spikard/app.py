@@ -111,7 +111,9 @@ class Spikard(Routes):
             spec["description"] = self.description
         text = msgspec.json.encode(spec | {"config": self._config, "schemas": assembly.schemas.components} | inside)
         try:
-            frozen = _bridge.freeze(text, assembly.calls, response=Response, problem=Problem, encode=encode)
+            frozen = _bridge.freeze(
+                text, assembly.calls, response=Response, problem=Problem, encode_into=encode_into
+            )
         except DefinitionError as error:
             raise DefinitionError([*assembly.mistakes, *error.mistakes]) from None
         if assembly.mistakes:
@@ -154,7 +156,7 @@ def _taking_the_app(lifespan: Lifespan | None) -> Lifespan | None:
     return lifespan
 
 
-encode = msgspec.json.Encoder(enc_hook=encode_hook).encode
+encode_into = msgspec.json.Encoder(enc_hook=encode_hook).encode_into
 
 RENAMED = {
     "name": "title",

@@ -49,6 +49,37 @@ pub struct Text<'t> {
     escaped: bool,
 }
 
+/// A member's name as compact JSON has it: `,"name":`.
+#[derive(Debug)]
+pub struct Key {
+    text: Box<[u8]>,
+    /// The text and which of its bits count, when it fits; else one that nothing is equal to.
+    word: u128,
+    mask: u128,
+}
+
+impl Key {
+    /// `None` for a name that needs escapes.
+    pub fn new(name: &str) -> Option<Self> {
+        if name.bytes().any(|byte| STOP[usize::from(byte)]) {
+            return None;
+        }
+        let text = format!(",\"{name}\":").into_bytes();
+        let mut block = [0; 16];
+        let (mut word, mut mask) = (1, 0);
+        if let Some(fits) = block.get_mut(..text.len()) {
+            fits.copy_from_slice(&text);
+            word = u128::from_le_bytes(block);
+            mask = u128::MAX >> (8 * (16 - text.len()));
+        }
+        Some(Self {
+            text: text.into(),
+            word,
+            mask,
+        })
+    }
+}
+
 /// A number token.
 #[derive(Debug, Clone, Copy)]
 pub struct Digits<'t> {
@@ -247,7 +278,9 @@ impl<'t> Reader<'t> {
         self.bytes.get(self.at).copied().unwrap_or(0)
     }
 
-    fn space(&mut self) -> u8 {
+    /// The first byte behind white space, not read yet; zero at the end.
+    #[inline]
+    pub(crate) fn space(&mut self) -> u8 {
         loop {
             match self.here() {
                 b' ' | b'\n' | b'\t' | b'\r' => self.at += 1,
@@ -319,11 +352,19 @@ impl<'t> Reader<'t> {
         Ok(Some(name))
     }
 
-    /// Passes over the next member's name, comma and colon if they are exactly `text` (`,"name":`), as in compact JSON.
+    /// Passes over the next member's name, comma and colon if they are exactly those of `key`, as in compact JSON.
     #[inline]
-    pub fn takes_member(&mut self, text: &[u8]) -> bool {
-        let text = &text[usize::from(self.first)..];
-        let found = self.bytes[self.at..].starts_with(text);
+    pub fn takes(&mut self, key: &Key) -> bool {
+        let rest = &self.bytes[self.at..];
+        if !self.first
+            && let Some(block) = rest.first_chunk()
+            && u128::from_le_bytes(*block) & key.mask == key.word
+        {
+            self.at += key.text.len();
+            return true;
+        }
+        let text = &key.text[usize::from(self.first)..];
+        let found = rest.starts_with(text);
         if found {
             self.at += text.len();
             self.first = false;
@@ -361,11 +402,26 @@ impl<'t> Reader<'t> {
     /// Up to the next byte that ends a run of plain characters, or the end.
     #[inline]
     fn run(&mut self) {
-        // Most strings end within two words; what is longer is worth whole blocks.
-        if self.words(2) {
-            return;
+        let mut rest = &self.bytes[self.at..];
+        // Most strings end within these words; what is longer is worth whole blocks.
+        for _ in 0..12 {
+            let Some((word, after)) = rest.split_first_chunk() else {
+                return self.run_bytes();
+            };
+            let stops = stops(u64::from_le_bytes(*word));
+            if stops != 0 {
+                self.at += stops.trailing_zeros() as usize / 8;
+                return;
+            }
+            self.at += 8;
+            rest = after;
         }
-        while let Some(block) = self.bytes.get(self.at..self.at + BLOCK) {
+        self.run_blocks();
+    }
+
+    #[inline(never)]
+    fn run_blocks(&mut self) {
+        while let Some(block) = self.bytes[self.at..].first_chunk::<BLOCK>() {
             // Without a branch inside, the compiler looks at many bytes at once.
             let stops = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
             if block.iter().fold(false, |any, &byte| any | stops(byte)) {
@@ -373,29 +429,21 @@ impl<'t> Reader<'t> {
             }
             self.at += BLOCK;
         }
-        if self.words(usize::MAX) {
-            return;
-        }
-        while self.at < self.bytes.len() && !STOP[self.bytes[self.at] as usize] {
-            self.at += 1;
-        }
-    }
-
-    /// The same by at most `count` words of eight bytes; `false` when it ran out of them.
-    #[inline]
-    fn words(&mut self, count: usize) -> bool {
-        for _ in 0..count {
-            let Some(word) = self.bytes[self.at..].first_chunk() else {
-                return false;
-            };
+        while let Some(word) = self.bytes[self.at..].first_chunk() {
             let stops = stops(u64::from_le_bytes(*word));
             if stops != 0 {
                 self.at += stops.trailing_zeros() as usize / 8;
-                return true;
+                return;
             }
             self.at += 8;
         }
-        false
+        self.run_bytes();
+    }
+
+    fn run_bytes(&mut self) {
+        while self.at < self.bytes.len() && !STOP[usize::from(self.bytes[self.at])] {
+            self.at += 1;
+        }
     }
 
     /// Reads a string, opening quote included, after [`Self::peek`] saw it.
@@ -403,9 +451,23 @@ impl<'t> Reader<'t> {
     pub fn string(&mut self) -> Result<Text<'t>, What> {
         let start = self.at + 1;
         self.at = start;
+        self.run();
+        if self.here() != b'"' {
+            return self.special(start);
+        }
+        let raw = &self.bytes[start..self.at];
+        self.at += 1;
+        Ok(Text {
+            raw,
+            escaped: false,
+        })
+    }
+
+    /// A string that began at `start` and does not end here.
+    #[inline(never)]
+    fn special(&mut self, start: usize) -> Result<Text<'t>, What> {
         let mut escaped = false;
         loop {
-            self.run();
             match self.bytes.get(self.at) {
                 Some(b'"') => {
                     let raw = &self.bytes[start..self.at];
@@ -415,6 +477,7 @@ impl<'t> Reader<'t> {
                 Some(b'\\') => {
                     escaped = true;
                     self.escape()?;
+                    self.run();
                 }
                 Some(_) => {
                     return Err(What(
@@ -550,12 +613,13 @@ impl<'t> Reader<'t> {
 }
 
 /// Has the high bit of the first byte that is `"`, `\` or below 0x20 among eight; bits above it mean nothing.
+#[inline]
 fn stops(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let zero_byte = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let zero_byte = |word: u64| word.wrapping_sub(ONES) & !word;
     let quote = zero_byte(word ^ (ONES * b'"' as u64));
     let slash = zero_byte(word ^ (ONES * b'\\' as u64));
-    let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-    quote | slash | control
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (quote | slash | control) & HIGH
 }

@@ -3,10 +3,10 @@
 
 use super::node::{Id, Node};
 use super::shape::{
-    ANYTHING, ArrayShape, Kinds, NumberShape, ObjectShape, Plan, Seen, Shape, StringShape,
+    ANYTHING, ArrayShape, NumberShape, ObjectShape, Plan, Seen, Shape, StringShape,
 };
 use super::validate::fits;
-use crate::json::reader::{Reader, What};
+use crate::json::{Digits, Reader, Text, What};
 use crate::number::Num;
 
 /// Why the pass ended early.
@@ -47,33 +47,20 @@ fn unless(broken: bool) -> Result<(), Stop> {
 impl Pass<'_, '_> {
     fn value(&mut self, id: Id, depth: usize) -> Result<(), Stop> {
         let shapes = self.shapes;
-        match shapes.get(id) {
-            Some(Shape::Kinds(kinds)) => self.kinds(kinds, depth),
-            Some(Shape::Tree) => self.tree(id, depth),
-            Some(Shape::Never) => Err(Stop::Unsure),
-            // Also `ANYTHING`.
-            Some(Shape::Any) | None => Ok(self.reader.skip(depth)?),
-        }
-    }
-
-    fn tree(&mut self, id: Id, depth: usize) -> Result<(), Stop> {
-        self.reader.peek()?;
-        let from = self.reader.at();
-        self.reader.skip(depth)?;
-        let value = crate::json::parse(self.reader.since(from)).map_err(|_| Stop::Syntax)?;
-        unless(!fits(self.nodes, id, &value))
-    }
-
-    #[inline]
-    fn kinds(&mut self, kinds: &Kinds, depth: usize) -> Result<(), Stop> {
-        let byte = self.reader.peek()?;
-        let allowed = match byte {
-            b'{' => match &kinds.object {
-                Some(shape) => return self.object(shape, depth),
+        let Some(Shape::Kinds(kinds)) = shapes.get(id) else {
+            return self.odd(id, depth);
+        };
+        let allowed = match self.reader.space() {
+            b'"' => match &kinds.string {
+                Some(StringShape {
+                    rules: None,
+                    allowed: None,
+                }) => return Ok(self.reader.string().map(drop)?),
+                Some(shape) => return self.string(shape),
                 None => false,
             },
-            b'"' => match &kinds.string {
-                Some(shape) => return self.string(shape),
+            b'{' => match &kinds.object {
+                Some(shape) => return self.object(shape, depth),
                 None => false,
             },
             b'[' => match &kinds.array {
@@ -83,6 +70,7 @@ impl Pass<'_, '_> {
             b't' => self.reader.literal("true").map(|()| kinds.yes)?,
             b'f' => self.reader.literal("false").map(|()| kinds.no)?,
             b'n' => self.reader.literal("null").map(|()| kinds.null)?,
+            // Or what begins no value, which is no number either.
             _ => match &kinds.number {
                 Some(shape) => return self.number(shape),
                 None => false,
@@ -91,20 +79,42 @@ impl Pass<'_, '_> {
         unless(!allowed)
     }
 
+    /// A value that nothing, everything, or only the whole of it decides.
+    #[inline(never)]
+    fn odd(&mut self, id: Id, depth: usize) -> Result<(), Stop> {
+        match self.shapes.get(id) {
+            Some(Shape::Never) => Err(Stop::Unsure),
+            Some(Shape::Tree) => {
+                self.reader.peek()?;
+                let from = self.reader.at();
+                self.reader.skip(depth)?;
+                let text = self.reader.since(from);
+                let value = crate::json::parse(text).map_err(|_| Stop::Syntax)?;
+                unless(!fits(self.nodes, id, &value))
+            }
+            // Also `ANYTHING`.
+            _ => Ok(self.reader.skip(depth)?),
+        }
+    }
+
+    #[inline]
     fn number(&mut self, shape: &NumberShape) -> Result<(), Stop> {
         let digits = self.reader.number()?;
-        let plain = shape.rules.is_none()
-            && shape.allowed.is_none()
-            && (!shape.integer || digits.is_whole());
-        if plain && digits.surely_finite() {
+        let surely = match shape.sure {
+            _ if shape.integer && !digits.is_whole() => false,
+            None => digits.surely_finite(),
+            Some((least, most)) => digits
+                .floor()
+                .is_some_and(|floor| least <= floor && floor <= most),
+        };
+        if surely {
             return Ok(());
         }
-        if let (Some(id), None, Some(floor)) = (shape.rules, &shape.allowed, digits.floor())
-            && (!shape.integer || digits.is_whole())
-            && self.nodes[id].number.surely_accepts(floor)
-        {
-            return Ok(());
-        }
+        self.number_by_value(shape, digits)
+    }
+
+    #[inline(never)]
+    fn number_by_value(&self, shape: &NumberShape, digits: Digits<'_>) -> Result<(), Stop> {
         let number = digits.value()?;
         let fits = (!shape.integer || number.is_integer())
             && shape
@@ -117,16 +127,19 @@ impl Pass<'_, '_> {
         unless(!fits)
     }
 
+    #[inline]
     fn string(&mut self, shape: &StringShape) -> Result<(), Stop> {
         let text = self.reader.string()?;
-        if shape.rules.is_none() && shape.allowed.is_none() {
-            return Ok(());
-        }
         if let (Some(id), None, Some(plain)) = (shape.rules, &shape.allowed, text.plain())
             && self.nodes[id].string.surely_accepts(plain)
         {
             return Ok(());
         }
+        self.string_by_value(shape, text)
+    }
+
+    #[inline(never)]
+    fn string_by_value(&self, shape: &StringShape, text: Text<'_>) -> Result<(), Stop> {
         let text = text.decode();
         let fits = shape
             .rules
@@ -152,14 +165,15 @@ impl Pass<'_, '_> {
     fn object(&mut self, shape: &ObjectShape, depth: usize) -> Result<(), Stop> {
         self.reader.enter(depth)?;
         let mut seen = Seen::default();
-        let mut unknown = 0;
+        let (mut known, mut unknown) = (0, 0);
         let mut next = 0;
         loop {
             // Members in the order of the schema, written compactly, are known by one comparison.
-            if let Some((text, id)) = shape.expected(next)
-                && self.reader.takes_member(text)
+            if let Some((key, id)) = shape.expected(next)
+                && self.reader.takes(key)
             {
                 unless(!seen.add(next))?;
+                known += 1;
                 next += 1;
                 self.value(id, depth + 1)?;
                 continue;
@@ -175,6 +189,7 @@ impl Pass<'_, '_> {
                 Some((index, id)) => {
                     next = index + 1;
                     unless(!seen.add(index))?;
+                    known += 1;
                     id
                 }
                 None => {
@@ -185,7 +200,6 @@ impl Pass<'_, '_> {
             self.value(id, depth + 1)?;
         }
         // Unknown names may hide duplicates: they prove no minimum.
-        let known = seen.count();
         unless(
             !seen.has_all(&shape.required) || known < shape.least || known + unknown > shape.most,
         )

@@ -12,7 +12,7 @@ pub(crate) struct Pattern {
 
 enum Engine {
     /// `^` classes with fixed counts `$`: what codes and numbers look like. Bits of ASCII per character.
-    Fixed(Vec<u128>),
+    Fixed(Vec<[u64; 2]>),
     Linear(Regex),
     Backtracking(Box<regress::Regex>),
 }
@@ -32,7 +32,12 @@ impl Pattern {
     /// The error says what is wrong with the pattern.
     pub(crate) fn compile(source: &str) -> Result<Self, String> {
         let engine = match fixed(source) {
-            Some(classes) => Engine::Fixed(classes),
+            Some(classes) => Engine::Fixed(
+                classes
+                    .iter()
+                    .map(|&class| [class as u64, (class >> 64) as u64])
+                    .collect(),
+            ),
             None => engine(source)?,
         };
         Ok(Self {
@@ -46,10 +51,9 @@ impl Pattern {
         match &self.engine {
             Engine::Fixed(classes) => {
                 text.len() == classes.len()
-                    && text
-                        .iter()
-                        .zip(classes)
-                        .all(|(&byte, class)| byte < 128 && class >> byte & 1 == 1)
+                    && text.iter().zip(classes).all(|(&byte, class)| {
+                        byte < 128 && class[usize::from(byte / 64)] >> (byte % 64) & 1 == 1
+                    })
             }
             Engine::Linear(_) | Engine::Backtracking(_) => false,
         }

@@ -22,20 +22,32 @@ impl NumberRules {
                 .is_none_or(|divisor| number.is_multiple_of(divisor))
     }
 
-    /// Accepts every number from `floor` up to the next whole one: true for most that are fine, without reading them.
-    #[inline]
-    pub(crate) fn surely_accepts(&self, floor: i64) -> bool {
-        let keeps = |limit: Option<Num>, fits: fn(i64, i64) -> bool| match limit {
-            None => true,
-            Some(Num::Int(limit)) => fits(floor, limit),
-            Some(_) => false,
+    /// Every number is right that is not negative and whose part before the point lies between these two, both included;
+    /// true for most that are right, without reading them.
+    pub(crate) fn sure(&self) -> (i64, i64) {
+        let limits = [
+            (self.minimum, 0),
+            (self.exclusive_minimum, 1),
+            // What stands behind the point may reach the next whole number, and may round to it.
+            (self.maximum, -1),
+            (self.exclusive_maximum, -2),
+        ];
+        let whole = |(limit, step): (Option<Num>, i64)| match limit {
+            Some(Num::Int(limit)) => limit.checked_add(step),
+            _ => None,
         };
-        keeps(self.minimum, |floor, limit| floor >= limit)
-            && keeps(self.maximum, |floor, limit| floor < limit)
-            && keeps(self.exclusive_minimum, |floor, limit| floor > limit)
-            // Nearly the next whole number may round to it.
-            && keeps(self.exclusive_maximum, |floor, limit| floor + 1 < limit)
-            && self.multiple_of.is_none()
+        if self.multiple_of.is_some()
+            || limits
+                .iter()
+                .any(|limit| limit.0.is_some() && whole(*limit).is_none())
+        {
+            return (1, 0);
+        }
+        let [minimum, above, maximum, below] = limits.map(whole);
+        (
+            minimum.max(above).unwrap_or(i64::MIN),
+            maximum.into_iter().chain(below).min().unwrap_or(i64::MAX),
+        )
     }
 
     /// Says nothing, so a number need not even be read.

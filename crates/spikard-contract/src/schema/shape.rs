@@ -2,6 +2,7 @@
 //! for something that needs the whole value.
 
 use super::node::{Id, Node, Types, behind};
+use crate::json::Key;
 use crate::number::Num;
 use serde_json::Value;
 
@@ -33,6 +34,8 @@ pub(crate) struct NumberShape {
     /// Whose rules are asked, if it has some.
     pub(crate) rules: Option<Id>,
     pub(crate) allowed: Option<Vec<Num>>,
+    /// A number is surely right when what stands before its point lies between these; `None`: whatever stands there.
+    pub(crate) sure: Option<(i64, i64)>,
 }
 
 #[derive(Debug)]
@@ -53,8 +56,7 @@ pub(crate) struct ArrayShape {
 pub(crate) struct ObjectShape {
     /// In the order of the schema, which most clients keep.
     properties: Vec<(Box<str>, Id)>,
-    /// Each as compact JSON has it, `,"name":`; none for a name that needs escapes.
-    texts: Vec<Option<Box<[u8]>>>,
+    keys: Vec<Option<Key>>,
     /// Open addressing by hash of the name; above [`SMALL`] properties.
     table: Vec<u16>,
     pub(crate) required: Seen,
@@ -87,10 +89,6 @@ impl Seen {
             .zip(other.0)
             .all(|(own, other)| own & other == other)
     }
-
-    pub(crate) fn count(&self) -> u64 {
-        self.0.iter().map(|word| u64::from(word.count_ones())).sum()
-    }
 }
 
 /// Up to here names are compared one by one.
@@ -98,11 +96,11 @@ const SMALL: usize = 8;
 const EMPTY: u16 = u16::MAX;
 
 impl ObjectShape {
-    /// Text and node of the property that comes next in the order of the schema.
+    /// Key and node of the property that comes next in the order of the schema.
     #[inline]
-    pub(crate) fn expected(&self, next: usize) -> Option<(&[u8], Id)> {
-        let text = self.texts.get(next)?.as_deref()?;
-        Some((text, self.properties[next].1))
+    pub(crate) fn expected(&self, next: usize) -> Option<(&Key, Id)> {
+        let key = self.keys.get(next)?.as_ref()?;
+        Some((key, self.properties[next].1))
     }
 
     /// Index and node of a property; `next` is where it is expected.
@@ -255,9 +253,14 @@ fn own(nodes: &[Node], id: Id) -> Option<Kinds> {
                 .filter_map(|value| Some(Num::from(value.as_number()?)))
                 .collect()
         };
+        let rules = (!node.number.is_empty()).then_some(id);
         kinds.number = Some(NumberShape {
             integer: !types.has(Types::NUMBER),
-            rules: (!node.number.is_empty()).then_some(id),
+            rules,
+            sure: match &allowed {
+                None => rules.map(|id| nodes[id].number.sure()),
+                Some(_) => Some((1, 0)),
+            },
             allowed: allowed.as_ref().map(numbers),
         });
     }
@@ -352,13 +355,8 @@ fn object(nodes: &[Node], node: &Node) -> Option<ObjectShape> {
             table[at] = index;
         }
     }
-    let plain = |name: &str| {
-        name.bytes()
-            .all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\')
-    };
-    let text = |name: &str| plain(name).then(|| format!(",\"{name}\":").into_bytes().into());
     Some(ObjectShape {
-        texts: properties.iter().map(|(name, _)| text(name)).collect(),
+        keys: properties.iter().map(|(name, _)| Key::new(name)).collect(),
         properties: properties
             .into_iter()
             .map(|(name, id)| (name, id.unwrap_or(ANYTHING)))
