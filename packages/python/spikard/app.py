@@ -111,9 +111,7 @@ class Spikard(Routes):
             spec["description"] = self.description
         text = msgspec.json.encode(spec | {"config": self._config, "schemas": assembly.schemas.components} | inside)
         try:
-            frozen = _bridge.freeze(
-                text, assembly.calls, response=Response, problem=Problem, encode_into=encode_into
-            )
+            frozen = _bridge.freeze(text, assembly.calls, response=Response, problem=Problem, encode_into=encode_into)
         except DefinitionError as error:
             raise DefinitionError([*assembly.mistakes, *error.mistakes]) from None
         if assembly.mistakes:
