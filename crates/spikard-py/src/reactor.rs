@@ -17,6 +17,7 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use spikard::server::EVENT_INTERVAL;
 use std::cell::{Cell, RefCell};
 use std::collections::{BinaryHeap, VecDeque};
 use std::future::{Future, poll_fn};
@@ -265,6 +266,7 @@ impl Reactor {
         });
         let runtime = Builder::new_current_thread()
             .enable_all()
+            .event_interval(EVENT_INTERVAL)
             .on_thread_park(interpreter::park)
             .on_thread_unpark(unpark)
             .build_local(Default::default())?;

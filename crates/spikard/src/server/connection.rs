@@ -5,6 +5,7 @@ use super::chunked::Decoded;
 use super::encode::{self, COPY_LIMIT, Coding, Rest};
 use super::framing::{self, Framing, Reading, with_fields};
 use super::http2;
+use super::life::keep_step;
 use super::link::{Filled, Gone, Link, Remote};
 use super::service::Serve;
 use super::transport::Transport;
@@ -109,6 +110,10 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                 Step::Wait(waiting) => self.wait(waiting).await?,
                 Step::Http2 => return Ok(End::Http2),
                 Step::Read => match self.read().await? {
+                    Filled::Data if self.link.is_in_step() => {
+                        keep_step().await;
+                        continue;
+                    }
                     Filled::Data => continue,
                     Filled::Late if self.phase >= Phase::Head => self.time_out(),
                     Filled::End | Filled::Late | Filled::Draining => return Ok(End::Closed),
@@ -310,6 +315,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
     /// Goes on after a reply.
     fn leave_behind(&mut self, answered: Answered) -> Rest {
         let Answered { rest, after, close } = answered;
+        self.link.count();
         self.unread = !matches!(after, After::Next(_));
         self.closing = close;
         match after {
@@ -328,6 +334,9 @@ impl<S: Serve, T: Transport> Connection<S, T> {
     }
 
     async fn read(&mut self) -> Result<Filled, Gone> {
+        if !self.link.out.is_empty() && self.link.is_in_step() {
+            keep_step().await;
+        }
         self.flush(&[]).await?;
         let config = self.app.config();
         if self.armed != Some(self.phase) || self.phase == Phase::Body {

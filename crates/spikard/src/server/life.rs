@@ -2,8 +2,9 @@
 //! deadlines, so that no request pays for a timer; it runs only while there are connections.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -12,6 +13,10 @@ use tokio::time::{Instant, MissedTickBehavior};
 pub(crate) const TICK: Duration = Duration::from_millis(100);
 
 const NEVER: u64 = u64::MAX;
+
+/// Requests in one tick from which on they are served in step: 16 in a millisecond. A worker whose handlers take long never
+/// comes there, so that no reply waits behind them.
+const IN_STEP: u32 = 16 * TICK.as_millis() as u32;
 
 /// One worker's way from serving to its end; shared by its accept loop, its connections and whoever ends it.
 ///
@@ -31,6 +36,10 @@ pub struct Life {
     now: Cell<u64>,
     start: Cell<Option<Instant>>,
     sweeping: Cell<bool>,
+    /// Requests of HTTP/1.1 since the last sweep.
+    answered: Cell<u32>,
+    /// There were so many of them between the last two sweeps that the connections go in step.
+    in_step: Cell<bool>,
     /// Draining began, or the last connection ended.
     changed: Notify,
 }
@@ -79,6 +88,17 @@ impl Life {
         self.cut.set(true);
         self.drain();
         self.wake_all();
+    }
+
+    /// That many requests were answered.
+    pub(crate) fn count(&self, requests: u32) {
+        self.answered
+            .set(self.answered.get().saturating_add(requests));
+    }
+
+    /// The worker is so busy that its connections should [`keep_step`].
+    pub(crate) fn is_in_step(&self) -> bool {
+        self.in_step.get()
     }
 
     pub(crate) async fn until_draining(&self) {
@@ -144,6 +164,7 @@ async fn sweep(life: Rc<Life>) {
         ticks.tick().await;
         let start = life.start.get().unwrap_or_else(Instant::now);
         life.now.set(milliseconds(start.elapsed()));
+        life.in_step.set(life.answered.replace(0) >= IN_STEP);
         life.wake_late();
     }
     life.sweeping.set(false);
@@ -209,6 +230,30 @@ impl Watch {
     pub(crate) fn is_cut(&self) -> bool {
         self.life.cut.get()
     }
+
+    /// A request was answered.
+    pub(crate) fn count(&self) {
+        self.life.count(1);
+    }
+
+    pub(crate) fn is_in_step(&self) -> bool {
+        self.life.is_in_step()
+    }
+}
+
+/// Lets every other task that is ready come as far as this one. Under load the connections of a worker read one after
+/// the other, then call their handlers, then write: the processor finds the code of each step still in its cache.
+pub(crate) async fn keep_step() {
+    let mut is_behind = false;
+    poll_fn(|context| {
+        if is_behind {
+            return Poll::Ready(());
+        }
+        is_behind = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Drop for Watch {

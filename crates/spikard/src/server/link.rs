@@ -79,6 +79,17 @@ impl<T: Transport> Link<T> {
         self.remote.watch.as_ref().is_some_and(Watch::is_late)
     }
 
+    pub(crate) fn is_in_step(&self) -> bool {
+        self.remote.watch.as_ref().is_some_and(Watch::is_in_step)
+    }
+
+    /// A request was answered.
+    pub(crate) fn count(&self) {
+        if let Some(watch) = &self.remote.watch {
+            watch.count();
+        }
+    }
+
     pub(crate) fn is_cut(&self) -> bool {
         self.remote.watch.as_ref().is_some_and(Watch::is_cut)
     }

@@ -28,7 +28,7 @@ pub use exchange::exchange;
 pub use holder::{Holder, holder_of};
 pub use life::Life;
 pub use listen::{Listen, ListenError, announce_ready};
-pub use run::{RunError, run};
+pub use run::{EVENT_INTERVAL, RunError, run};
 pub use share::share;
 pub use spread::spread;
 pub use tls::check_tls;

@@ -46,6 +46,10 @@ impl From<io::Error> for RunError {
     }
 }
 
+/// Tasks that a worker's runtime polls before it looks for events again, for `Builder::event_interval`: enough for every
+/// step of some 80 connections.
+pub const EVENT_INTERVAL: u32 = 256;
+
 /// Serves `app` on this thread until SIGTERM or SIGINT, then drains. A second signal ends the process at once, with
 /// 128 + its number. Must not be called inside a Tokio runtime.
 ///
@@ -63,6 +67,7 @@ pub fn run(app: impl Into<Rc<Frozen>>, listen: &Listen) -> Result<(), RunError> 
     let listener = listen.open()?;
     let runtime = Builder::new_current_thread()
         .enable_all()
+        .event_interval(EVENT_INTERVAL)
         .build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let life = Life::new();

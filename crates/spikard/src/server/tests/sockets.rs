@@ -120,3 +120,31 @@ fn a_client_in_the_queue_when_draining_begins_is_served() {
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     });
 }
+
+#[test]
+fn a_busy_worker_goes_in_step_until_it_is_quiet() {
+    serving(|_, address, life, _| async move {
+        let mut streams = Vec::new();
+        for _ in 0..8 {
+            streams.push(TcpStream::connect(address).await.expect("a connection"));
+        }
+        while !life.is_in_step() {
+            life.count(10_000);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        for stream in &mut streams {
+            let two = format!("GET /first HTTP/1.1\r\nHost: h\r\n\r\n{LAST}");
+            stream.write_all(two.as_bytes()).await.expect("sent");
+        }
+        for mut stream in streams {
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.expect("an answer");
+            assert_eq!(answer.matches("HTTP/1.1 200 OK\r\n").count(), 2, "{answer}");
+        }
+        // The sweep that says so runs while there are connections.
+        let _open = TcpStream::connect(address).await.expect("a connection");
+        while life.is_in_step() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+}
