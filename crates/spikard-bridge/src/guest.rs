@@ -17,6 +17,13 @@ pub trait Guest: 'static {
     /// The client left or the deadline passed; a completion that still comes is dropped. Called at most once per
     /// token, and never after its completion was fetched.
     fn cancel(&self, token: Token, why: Cancel);
+
+    /// Makes this process answer a signal, from now on, by showing on standard error where the language's code is, and
+    /// gives that signal. It must work while a handler holds the loop: the supervisor asks a worker whose loop does not
+    /// turn. None where the language cannot. Called once, and only under a supervisor.
+    fn shows_where(&self) -> Option<i32> {
+        None
+    }
 }
 
 /// How a call went.

@@ -5,7 +5,7 @@ use crate::{Completion, Guest, GuestEndpoint};
 use serde_json::{Map, Value, json};
 use spikard::contract::{Schema, Source, Violation, Violations, json as text_json};
 use spikard::spec::{AppSpec, Declared};
-use spikard::{DefinitionError, Endpoint, Frozen, Mistake, did_you_mean};
+use spikard::{DefinitionError, Endpoint, Frozen, Mistake, did_you_mean, status};
 use std::rc::Rc;
 
 /// Checks the whole app and freezes it. `callables` are found by the routes' `handler`; `completion` is the one that
@@ -27,6 +27,11 @@ pub fn build<G: Guest>(
         ))
     };
     let endpoints = callables.into_iter().map(endpoint).collect();
+    if status::attach()
+        && let Some(signal) = guest.shows_where()
+    {
+        status::traced_by(signal);
+    }
     Frozen::new(parse(text)?, endpoints).map(Rc::new)
 }
 

@@ -17,10 +17,20 @@ async fn held() -> String {
     pid().await
 }
 
+/// Keeps the loop from turning.
+async fn blocked() -> String {
+    let gate = std::env::var("GATE").unwrap_or_default();
+    while !Path::new(&gate).exists() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    pid().await
+}
+
 fn main() -> Result<(), spikard::RunError> {
     let app = App::new("Worker", "1.0.0")
         .get("/pid", pid)
-        .get("/held", held);
+        .get("/held", held)
+        .get("/blocked", blocked);
     eprintln!("process {}", std::process::id());
     app.run()
 }

@@ -8,7 +8,7 @@ use crate::new::NewArguments;
 use crate::output::Failure;
 use crate::quantity;
 use crate::settings::Settings;
-use crate::supervisor::{Limits, Plan};
+use crate::supervisor::{Bounds, Limits, Plan};
 use clap::{Args, Parser, Subcommand};
 use spikard::Config;
 use spikard::server::{Listen, check_tls};
@@ -76,6 +76,7 @@ const MOST_WORKERS: usize = 1024;
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(60);
+const STUCK: Duration = Duration::from_secs(30);
 const ROUTES: &str = "\
 Examples:
   spikard routes                              a table of the routes of this folder's app
@@ -255,6 +256,13 @@ pub(crate) struct SuperviseArguments {
     /// Replaces a worker that holds more resident memory than this, looked at every second [default: never]
     #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
     max_memory: Option<u64>,
+    /// Replaces a worker that has answered this many requests, ±10 % so that not all go at once; no request is lost
+    /// [default: never]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_requests: Option<u64>,
+    /// Shows where a worker is whose loop has not turned for this long, and replaces it; 0 for never [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = quantity::duration_or_never)]
+    stuck_timeout: Option<Duration>,
 }
 
 impl SuperviseArguments {
@@ -267,14 +275,29 @@ impl SuperviseArguments {
             (None, None) => ("workers", settings.workers.clone()),
         };
         let count = count.map(|text| workers(name, &text)).transpose()?;
-        let others = self.pid_file.is_some() || self.max_memory.is_some();
-        let times = [self.start_timeout, self.stop_timeout, self.max_lifetime];
-        if count.is_none() && !others && times == [None; 3] {
+        let others =
+            self.pid_file.is_some() || self.max_memory.is_some() || self.max_requests.is_some();
+        let times = [
+            self.start_timeout,
+            self.stop_timeout,
+            self.max_lifetime,
+            self.stuck_timeout,
+        ];
+        if count.is_none() && !others && times == [None; 4] {
             return Ok(None);
         }
         if self.max_lifetime.is_some_and(|life| life < SHORTEST_LIFE) {
             return Err(Failure::usage("--max-lifetime is less than a second")
                 .advice("it is meant for hours: --max-lifetime 12h"));
+        }
+        let stuck = self.stuck_timeout.unwrap_or(STUCK);
+        if !stuck.is_zero() && stuck < Bounds::LEAST_STUCK {
+            let least = Bounds::LEAST_STUCK;
+            return Err(
+                Failure::usage(format!("--stuck-timeout is less than {least:?}")).advice(
+                    "a handler that computes is not stuck: --stuck-timeout 30s, or 0 for never",
+                ),
+            );
         }
         let start = match app {
             App::Python(_) | App::Node(_) => START,
@@ -287,7 +310,11 @@ impl SuperviseArguments {
                 stop: self.stop_timeout.unwrap_or(STOP),
                 life: self.max_lifetime,
             },
-            max_memory: self.max_memory,
+            bounds: Bounds {
+                memory: self.max_memory,
+                requests: self.max_requests,
+                stuck: Some(stuck).filter(|stuck| !stuck.is_zero()),
+            },
             pid_file: self.pid_file,
         }))
     }

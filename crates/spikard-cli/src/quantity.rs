@@ -8,6 +8,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     settings::milliseconds(text).map(Duration::from_millis)
 }
 
+/// The same, or 0.
+pub(crate) fn duration_or_never(text: &str) -> Result<Duration, String> {
+    match text.trim() {
+        "0" => Ok(Duration::ZERO),
+        text => duration(text),
+    }
+}
+
 /// A number of bytes.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     settings::bytes(text)

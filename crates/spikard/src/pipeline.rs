@@ -9,6 +9,7 @@ use crate::plan::Plan;
 use crate::request_id::RequestId;
 use crate::router::{Matched, Router};
 use crate::spec::AppSpec;
+use crate::status::{self, Counted};
 use crate::{
     Body, Config, DefinitionError, Endpoint, Flow, Head, Problem, Reply, Request, Response,
 };
@@ -77,6 +78,8 @@ pub(crate) struct Exchange {
     pub(crate) media: Option<usize>,
     /// Only for the access log.
     pub(crate) started: Option<Instant>,
+    /// Open as long as this exists.
+    pub(crate) _counted: Counted,
 }
 
 /// How the codec treats a body.
@@ -216,6 +219,7 @@ impl Frozen {
             route: None,
             media: None,
             started: self.spec.config.access_log.then(Instant::now),
+            _counted: Counted::open(),
         }
     }
 
@@ -286,6 +290,7 @@ impl Frozen {
             },
             Err(problem) => self.render(plan, exchange, head, problem),
         };
+        status::answered(response.status);
         if let Some(started) = exchange.started {
             log::access(&log::Access {
                 method: head.map_or("", |head| head.method),

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,12 +32,13 @@ def answer() -> str:
 class Supervised:
     """Two workers and their supervisor, stopped by its pid at the latest when the test ends."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, source: str = APP, options: Sequence[str] = ("--workers", "2")) -> None:
         self.app = folder / "app.py"
+        self.source = source
         self.write("1")
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "spikard", "run", "app.py", "--port", "0", "--workers", "2"],
+            [sys.executable, "-m", "spikard", "run", "app.py", "--port", "0", *options],
             cwd=folder,
             env=os.environ
             | {
@@ -55,7 +57,7 @@ class Supervised:
 
     def write(self, version: str) -> None:
         """Always of the same second and size, which is how Python tells whether its compiled file is of this source."""
-        self.app.write_text(APP.replace("VERSION", version))
+        self.app.write_text(self.source.replace("VERSION", version))
         os.utime(self.app, (1_700_000_000, 1_700_000_000))
 
     def _listen(self) -> None:
@@ -93,12 +95,20 @@ class Supervised:
         raise AssertionError(answers)
 
 
+@contextmanager
+def running(folder: Path, source: str, *options: str) -> Iterator[Supervised]:
+    supervised = Supervised(folder, source, options)
+    try:
+        yield supervised
+    finally:
+        supervised.process.kill()
+        supervised.process.wait(10)
+
+
 @pytest.fixture
 def supervised(tmp_path: Path) -> Iterator[Supervised]:
-    supervised = Supervised(tmp_path)
-    yield supervised
-    supervised.process.kill()
-    supervised.process.wait(10)
+    with running(tmp_path, APP, "--workers", "2") as supervised:
+        yield supervised
 
 
 def test_a_killed_worker_is_back_soon_and_nobody_is_refused(supervised: Supervised) -> None:
@@ -183,3 +193,33 @@ def test_closing_the_terminal_ends_it_unless_it_was_told_to_outlive_it(
         if outlives:
             process.terminate()
         assert process.wait(10) == 0
+
+
+BLOCKS = """
+import threading
+from spikard import Spikard
+
+app = Spikard()
+
+@app.get("/")
+def answer() -> str:
+    return "1 1"
+
+@app.get("/block")
+async def block() -> None:
+    wait_for_ever()
+
+def wait_for_ever() -> None:
+    threading.Event().wait()
+"""
+
+
+def test_a_handler_that_blocks_the_loop_is_shown_and_its_worker_replaced(tmp_path: Path) -> None:
+    with running(tmp_path, BLOCKS, "--workers", "1", "--stuck-timeout", "1s", "--stop-timeout", "1s") as supervised:
+        with socket.create_connection(("127.0.0.1", supervised.port), timeout=20) as client:
+            client.sendall(b"GET /block HTTP/1.1\r\nhost: test\r\n\r\n")
+            supervised.line("worker 1 has not turned its loop for 1 s, with 1 request open: replaced")
+            assert "app.py" in supervised.line("in wait_for_ever")
+            supervised.line("did not end within 1s: its open requests are cut")
+            assert client.recv(1) == b""
+        supervised.ask()

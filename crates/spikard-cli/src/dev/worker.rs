@@ -41,7 +41,7 @@ impl Worker {
             .stderr(Stdio::piped())
             // Ctrl-C of a terminal is ours to pass on: a worker that hears it twice ends at once.
             .process_group(0);
-        inherit(&mut command, [socket.as_raw_fd(), teller.as_raw_fd()]);
+        inherit(&mut command, vec![socket.as_raw_fd(), teller.as_raw_fd()]);
         let mut child = command.spawn()?;
         let (sender, last_lines) = channel();
         if let Some(stderr) = child.stderr.take() {

@@ -4,7 +4,7 @@
 mod reload;
 
 use super::orders::{Event, Id, Limits, Order, State};
-use reload::spread_out;
+use super::spread_out;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -109,7 +109,8 @@ impl Machine {
             Event::Ended(id, how) => self.ended(id, &how, now),
             Event::Stop(signal) => self.stop(signal, now),
             _ if self.stopping || !self.proven => {}
-            Event::Heavy(id, how) => self.heavy(id, &how, now),
+            Event::Worn(id, how) => self.worn(id, &how, now),
+            Event::Stuck(id, how) => self.stuck(id, &how, now),
             Event::Reload => self.reload(now),
             Event::More => self.more(now),
             Event::Fewer => self.fewer(now),
@@ -193,7 +194,10 @@ impl Machine {
             return;
         }
         (worker.phase, worker.since) = (Phase::Serving, now);
-        worker.until = self.limits.life.map(|life| now + spread_out(life, id));
+        worker.until = self
+            .limits
+            .life
+            .map(|life| now + spread_out::duration(life, id));
         let index = worker.slot;
         let slot = &mut self.slots[index];
         slot.unready = 0;

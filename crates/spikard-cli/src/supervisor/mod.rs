@@ -2,14 +2,15 @@
 //! changes of their number. Serves nothing itself and holds no interpreter; what to do next is `machine`'s to decide.
 
 mod machine;
-mod memory;
 mod notify;
 mod orders;
 mod process;
 mod signals;
+mod spread_out;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod vitals;
 
 use crate::Interpreter;
 use crate::app::App;
@@ -18,7 +19,6 @@ use crate::output::{self, Failure};
 use crate::run::{no_socket, url};
 use crate::settings::Settings;
 use machine::{Machine, workers};
-use memory::Memory;
 use notify::Notify;
 pub(crate) use orders::{Event, Limits};
 use orders::{Id, Order};
@@ -34,6 +34,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+pub(crate) use vitals::Bounds;
+use vitals::Vitals;
 
 /// What the command line asks of the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +44,8 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// What a worker may take.
     pub(crate) limits: Limits,
-    /// Resident bytes above which a worker is replaced.
-    pub(crate) max_memory: Option<u64>,
+    /// When it is replaced.
+    pub(crate) bounds: Bounds,
     /// Where to write our process id.
     pub(crate) pid_file: Option<PathBuf>,
 }
@@ -70,7 +72,7 @@ pub(crate) fn supervise(
         sockets: vec![first],
         processes: BTreeMap::new(),
         notify: Notify::from_env().map_err(broken)?,
-        memory: plan.max_memory.map(Memory::watch),
+        vitals: Vitals::watch(plan.bounds, Instant::now()),
         labelled: Arc::new(AtomicBool::new(plan.workers > 1)),
     };
     supervisor.run()
@@ -86,7 +88,7 @@ struct Supervisor<'a> {
     sockets: Vec<TcpListener>,
     processes: BTreeMap<Id, Process>,
     notify: Notify,
-    memory: Option<Memory>,
+    vitals: Vitals,
     labelled: Arc<AtomicBool>,
 }
 
@@ -128,6 +130,7 @@ impl Supervisor<'_> {
                 .get_mut(&id)
                 .map(Process::kill)
                 .unwrap_or_default(),
+            Order::Trace(id) => self.trace(id),
             Order::Close(slot) => self.sockets.truncate(slot),
             Order::Say(text) => output::note(&text),
             Order::Announce => self.announce(),
@@ -165,6 +168,14 @@ impl Supervisor<'_> {
         Ok(&self.sockets[slot])
     }
 
+    fn trace(&self, id: Id) {
+        if let Some(process) = self.processes.get(&id)
+            && !process.trace()
+        {
+            output::note("it cannot show where: its language has no way to");
+        }
+    }
+
     fn announce(&self) {
         if let Some(Ok(address)) = self.sockets.first().map(TcpListener::local_addr) {
             let count = workers(self.sockets.len());
@@ -177,12 +188,11 @@ impl Supervisor<'_> {
 
     /// Sleeps until something happens or is due.
     fn wait(&mut self) -> io::Result<Vec<Event>> {
-        let look = self.memory.as_ref().map(Memory::next);
         let due = self
             .machine
             .next()
             .into_iter()
-            .chain(look)
+            .chain(self.vitals.next())
             .chain(self.notify.next())
             .min();
         let left = due.map(|due| due.saturating_duration_since(Instant::now()));
@@ -219,13 +229,7 @@ impl Supervisor<'_> {
             }
         }
         self.notify.look(Instant::now());
-        if let Some(memory) = &mut self.memory {
-            let workers = self
-                .processes
-                .iter()
-                .map(|(&id, process)| (id, process.id()));
-            events.extend(memory.look(Instant::now(), workers));
-        }
+        events.extend(self.vitals.look(Instant::now(), &self.processes));
         // SIGCHLD only wakes: how many ended is not in it.
         events.extend(self.signals.events());
         let mut ended = Vec::new();

@@ -12,8 +12,10 @@ pub(crate) enum Event {
     Ready(Id),
     /// It is gone; how, in words.
     Ended(Id, String),
-    /// It holds more memory than it should; how much, in words.
-    Heavy(Id, String),
+    /// It has answered enough requests, or holds more memory than it should; how much, in words.
+    Worn(Id, String),
+    /// Its loop does not turn; since when, in words.
+    Stuck(Id, String),
     /// SIGHUP.
     Reload,
     /// SIGINT or SIGTERM, by number.
@@ -35,6 +37,8 @@ pub(crate) enum Order {
     Drain(Id),
     /// End it at once.
     Kill(Id),
+    /// Let it show where its code is.
+    Trace(Id),
     /// Let go of the sockets from this slot on.
     Close(usize),
     /// All workers serve for the first time.

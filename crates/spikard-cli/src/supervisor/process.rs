@@ -1,9 +1,12 @@
-//! One worker process: its start on a socket, its word that it serves, its signals, its end. Decides nothing.
+//! One worker process: its start on a socket, its word that it serves, its counters, its signals, its end. Decides
+//! nothing.
 
 use super::notify;
 use super::streams::Streams;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
+use spikard::status::{self, Status};
+use std::fs::File;
 use std::io::{self, PipeReader, Read as _};
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
@@ -18,6 +21,8 @@ pub(super) struct Process {
     child: Child,
     /// Where it says that it is ready; none once it has, or has closed it.
     ready: Option<PipeReader>,
+    /// What it writes its counters into; none where the system has no such files.
+    page: Option<File>,
     streams: Streams,
 }
 
@@ -42,14 +47,38 @@ impl Process {
         for variable in notify::VARIABLES {
             command.env_remove(variable);
         }
-        inherit(&mut command, [socket.as_raw_fd(), teller.as_raw_fd()]);
+        let page = page();
+        let mut descriptors = vec![socket.as_raw_fd(), teller.as_raw_fd()];
+        match &page {
+            Some(page) => {
+                descriptors.push(page.as_raw_fd());
+                command.env(status::VARIABLE, page.as_raw_fd().to_string());
+            }
+            None => _ = command.env_remove(status::VARIABLE),
+        }
+        inherit(&mut command, descriptors);
         let mut child = command.spawn()?;
         let streams = Streams::pass_on(&mut child, number, labelled);
         Ok(Self {
             child,
             ready: Some(ready),
+            page,
             streams,
         })
+    }
+
+    /// What it tells of itself; none before it serves.
+    pub(super) fn status(&self) -> Option<Status> {
+        Status::read(self.page.as_ref()?)
+    }
+
+    /// Asks it to show where its code is, if it can; whether it can.
+    pub(super) fn trace(&self) -> bool {
+        let signal = self.status().and_then(|status| status.trace_signal);
+        match signal.and_then(Signal::from_named_raw) {
+            Some(signal) => self.send(signal),
+            None => false,
+        }
     }
 
     /// Its number.
@@ -78,9 +107,13 @@ impl Process {
 
     /// Asks it to finish its requests.
     pub(super) fn drain(&self) {
+        self.send(Signal::TERM);
+    }
+
+    fn send(&self, signal: Signal) -> bool {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         // Not reaped yet (`end` does that), so the number is still its own.
-        let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
+        pid.is_some_and(|pid| kill_process(pid, signal).is_ok())
     }
 
     /// Ends it.
@@ -96,16 +129,30 @@ impl Drop for Process {
     }
 }
 
+/// A file without a name in any folder, all zeros.
+#[cfg(target_os = "linux")]
+fn page() -> Option<File> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    let page = File::from(memfd_create(status::NAME, MemfdFlags::CLOEXEC).ok()?);
+    page.set_len(status::SIZE).ok()?;
+    Some(page)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn page() -> Option<File> {
+    None
+}
+
 /// The child keeps these descriptors, under their numbers, and is told to end when the supervisor is gone, so that no
 /// worker serves old code on the port of the next one.
 #[allow(
     unsafe_code,
     reason = "the only place between fork and exec, where neither other children nor other threads of this process see it"
 )]
-pub(crate) fn inherit(command: &mut Command, descriptors: [i32; 2]) {
+pub(crate) fn inherit(command: &mut Command, descriptors: Vec<i32>) {
     let prepare = move || {
-        for descriptor in descriptors {
-            // SAFETY: both are open in the parent while it spawns: `Process::start` borrows the one and owns the other.
+        for &descriptor in &descriptors {
+            // SAFETY: all are open in the parent while it spawns: `Process::start` borrows the one and owns the others.
             let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
             fcntl_setfd(descriptor, FdFlags::empty())?;
         }

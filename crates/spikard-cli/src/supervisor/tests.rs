@@ -304,7 +304,7 @@ fn workers_are_replaced_when_they_are_old_at_different_times() {
 #[test]
 fn a_heavy_worker_is_replaced_once() {
     let mut played = Played::serving(2);
-    let heavy = |id| Event::Heavy(id, "holds 9 MB of memory".to_owned());
+    let heavy = |id| Event::Worn(id, "holds 9 MB of memory".to_owned());
     assert_eq!(played.hear(heavy(2)), [Start(3, 1)]);
     assert_eq!(played.said, "worker 2 holds 9 MB of memory: replaced");
     assert_eq!(played.hear(heavy(2)), []);
@@ -331,7 +331,7 @@ fn the_service_manager_hears_of_reloads_that_were_asked_for() {
             State::Ready
         ]
     );
-    played.hear(Event::Heavy(2, String::new()));
+    played.hear(Event::Worn(2, String::new()));
     played.hear(Event::Ready(4));
     assert_eq!(played.told.len(), 5);
     played.hear(Event::Stop(15));

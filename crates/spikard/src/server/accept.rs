@@ -5,7 +5,7 @@ use super::life::Life;
 use super::link::Remote;
 use super::service::Serve;
 use super::tls::{Tls, greet};
-use crate::Frozen;
+use crate::{Frozen, status};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -28,6 +28,18 @@ pub async fn serve(
 }
 
 pub(crate) async fn serve_with<S: Serve>(
+    app: Rc<S>,
+    listener: std::net::TcpListener,
+    life: Rc<Life>,
+) -> io::Result<()> {
+    status::attach();
+    tokio::select! {
+        served = to_the_end(app, listener, Rc::clone(&life)) => served,
+        never = status::beat(|| life.connections()) => match never {},
+    }
+}
+
+async fn to_the_end<S: Serve>(
     app: Rc<S>,
     listener: std::net::TcpListener,
     life: Rc<Life>,

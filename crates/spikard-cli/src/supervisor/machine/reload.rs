@@ -1,9 +1,9 @@
-//! New processes in the place of old ones that serve on until then: all of them (reload), or one that is old or heavy.
-//! One at a time; starts none itself.
+//! New processes in the place of old ones that serve on until then: all of them (reload), or one that is old, worn or
+//! stuck. One at a time; starts none itself.
 
 use super::{Machine, Phase, workers};
 use crate::supervisor::orders::{Id, Order, State};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 impl Machine {
     pub(super) fn reload(&mut self, now: Instant) {
@@ -16,12 +16,23 @@ impl Machine {
         }
     }
 
-    pub(super) fn heavy(&mut self, id: Id, how: &str, now: Instant) {
-        if let Some(worker) = self.workers.get(&id)
-            && worker.phase == Phase::Serving
-        {
-            self.replace(worker.slot, how, now);
+    pub(super) fn worn(&mut self, id: Id, how: &str, now: Instant) {
+        if let Some(slot) = self.serves_in(id) {
+            self.replace(slot, how, now);
         }
+    }
+
+    pub(super) fn stuck(&mut self, id: Id, how: &str, now: Instant) {
+        if let Some(slot) = self.serves_in(id) {
+            self.replace(slot, how, now);
+            // Now: when its successor is there it is asked to end, and may be elsewhere.
+            self.orders.push(Order::Trace(id));
+        }
+    }
+
+    fn serves_in(&self, id: Id) -> Option<usize> {
+        let worker = self.workers.get(&id)?;
+        (worker.phase == Phase::Serving).then_some(worker.slot)
     }
 
     pub(super) fn replace_old(&mut self, now: Instant) {
@@ -84,10 +95,4 @@ impl Machine {
             slot + 1
         ));
     }
-}
-
-/// Between nine and eleven tenths, another part for each worker (the golden ratio's multiples are spread evenly).
-pub(super) fn spread_out(life: Duration, id: Id) -> Duration {
-    let part = id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
-    life * 9 / 10 + life / 5 * u32::try_from(part).unwrap_or_default() / 1024
 }

@@ -5,6 +5,7 @@ use crate::pipeline::{BodyPlan, Exchange, Opened};
 use crate::request_id::RequestId;
 use crate::response::ChunkSource;
 use crate::server::service::Serve;
+use crate::status::Counted;
 use crate::{Body, Config, Flow, Head, Problem, Reply, Response};
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
@@ -60,6 +61,7 @@ impl Serve for Double {
             route: None,
             media: None,
             started: None,
+            _counted: Counted::open(),
         }
     }
 
