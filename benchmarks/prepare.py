@@ -24,6 +24,7 @@ from house import pythons  # noqa: E402
 
 PEERS = ["django-bolt", "granian", "fastapi", "uvicorn[standard]", "msgspec"]
 PYTHONS = ("3.14", "3.13", "3.12")
+ONE = ("--case", "--server", "--json")  # who asks for one thing gets no other
 DOCUMENT = ROOT / "docs/performance.md"
 
 
@@ -39,7 +40,11 @@ def main() -> int:
     inside = python_side(place, folder / ("python" if python else "python-trixie"))
     command = [sys.executable, str(HERE / "run.py"), "--python", shlex.join(inside), "--rust", str(rust_side())]
     write = [] if options.no_write else ["--write", str(DOCUMENT)]
-    return subprocess.run([*command, *write, *further]).returncode
+    code = subprocess.run([*command, *write, *further]).returncode
+    if code or any(option.split("=")[0] in ONE for option in further):
+        return code
+    workers = [sys.executable, str(HERE / "workers.py"), "--python", shlex.join(inside)]
+    return subprocess.run([*workers, *write], stdout=sys.stderr).returncode
 
 
 def arguments() -> tuple[argparse.Namespace, list[str]]:

@@ -36,3 +36,9 @@ def create(item: Item) -> Item:
 async def wait() -> dict[str, bool]:
     await asyncio.sleep(0.001)
     return {"ok": True}
+
+
+@app.get("/compute")
+def compute() -> int:
+    """Some milliseconds of a processor."""
+    return sum(number * number for number in range(50_000))

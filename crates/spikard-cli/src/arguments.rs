@@ -8,7 +8,7 @@ use crate::new::NewArguments;
 use crate::output::Failure;
 use crate::quantity;
 use crate::settings::Settings;
-use crate::supervisor::{Bounds, Limits, Plan};
+use crate::supervisor::{Bounds, Format, Limits, Place, Plan};
 use clap::{Args, Parser, Subcommand};
 use spikard::Config;
 use spikard::server::{Listen, check_tls};
@@ -62,6 +62,8 @@ Examples:
   spikard run app.py --workers 4      four workers, restarted when they end, and a supervisor
   spikard run app.py --workers auto   one for each processor
   spikard run app.py --workers 4 --pid-file app.pid
+  spikard run app.py --workers 4 --control 9000 --log-format json
+  curl http://127.0.0.1:9000/metrics  what the workers do, from the supervisor
   spikard run app.py --tls-cert cert.pem --tls-key key.pem      HTTPS, with HTTP/2
 
 Signals of the supervisor:
@@ -263,6 +265,14 @@ pub(crate) struct SuperviseArguments {
     /// Shows where a worker is whose loop has not turned for this long, and replaces it; 0 for never [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = quantity::duration_or_never)]
     stuck_timeout: Option<Duration>,
+    /// Answers /health/live, /health/ready, /metrics (Prometheus) and /workers (JSON) here, also while every worker is
+    /// busy: an address, a port of this machine, or the path of a Unix socket. For those who may see that [default: off]
+    #[arg(long, value_name = "PLACE")]
+    control: Option<Place>,
+    /// How the lines of workers and supervisor look: with the worker's name before each, or one JSON object each
+    /// [default: text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    log_format: Option<Format>,
 }
 
 impl SuperviseArguments {
@@ -275,15 +285,20 @@ impl SuperviseArguments {
             (None, None) => ("workers", settings.workers.clone()),
         };
         let count = count.map(|text| workers(name, &text)).transpose()?;
-        let others =
-            self.pid_file.is_some() || self.max_memory.is_some() || self.max_requests.is_some();
+        let others = [
+            self.pid_file.is_some(),
+            self.max_memory.is_some(),
+            self.max_requests.is_some(),
+            self.control.is_some(),
+            self.log_format.is_some(),
+        ];
         let times = [
             self.start_timeout,
             self.stop_timeout,
             self.max_lifetime,
             self.stuck_timeout,
         ];
-        if count.is_none() && !others && times == [None; 4] {
+        if count.is_none() && others == [false; 5] && times == [None; 4] {
             return Ok(None);
         }
         if self.max_lifetime.is_some_and(|life| life < SHORTEST_LIFE) {
@@ -316,6 +331,8 @@ impl SuperviseArguments {
                 stuck: Some(stuck).filter(|stuck| !stuck.is_zero()),
             },
             pid_file: self.pid_file,
+            control: self.control,
+            format: self.log_format.unwrap_or_default(),
         }))
     }
 }

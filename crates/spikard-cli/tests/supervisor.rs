@@ -6,10 +6,11 @@ mod fake;
 
 use fake::{folder, output, program, spikard, within_limit};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
@@ -119,6 +120,22 @@ impl Supervised {
         found
     }
 
+    /// A connection to `--control ./control`.
+    fn at_the_door(&self) -> UnixStream {
+        let stream = UnixStream::connect(self.folder.path().join("control")).expect("a door");
+        stream.set_read_timeout(Some(LIMIT)).expect("a limit");
+        stream
+    }
+
+    /// Everything that it is answered.
+    fn visit(&self, request: &str) -> String {
+        let mut stream = self.at_the_door();
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut said = String::new();
+        stream.read_to_string(&mut said).expect("an answer");
+        said
+    }
+
     fn resident_kilobytes(&self) -> usize {
         let id = self.child.as_ref().expect("it runs").id();
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a status");
@@ -157,13 +174,14 @@ fn number(body: &str) -> Pid {
     Pid::from_raw(body.parse().expect("a pid")).expect("a pid")
 }
 
-struct Client(BufReader<TcpStream>);
+/// A connection, and whether the server said that it closes it.
+struct Client(BufReader<TcpStream>, bool);
 
 impl Client {
     fn connect(address: &str) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(LIMIT))?;
-        Ok(Self(BufReader::new(stream)))
+        Ok(Self(BufReader::new(stream), false))
     }
 
     fn ask(&mut self, path: &str, connection: &str) -> std::io::Result<()> {
@@ -181,6 +199,7 @@ impl Client {
             }
         }
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        self.1 = head.contains("\r\nconnection: close\r\n");
         let length = head
             .lines()
             .find_map(|line| line.strip_prefix("content-length: "));
@@ -255,13 +274,11 @@ fn ask_anew(address: &str, stop: &AtomicBool, answered: &AtomicUsize) -> Vec<Str
     failures
 }
 
-/// One connection as long as it lasts. A server may close it between two requests, just when the next one is sent: then
-/// that one is sent again on a new connection, once (RFC 9112 section 9.3.1). Anything else is a failure.
+/// One connection until the server says in an answer that it closes it. Sends nothing again: anything else is a failure.
 fn ask_on(address: &str, stop: &AtomicBool, answered: &AtomicUsize) -> Vec<String> {
     let mut failures = Vec::new();
     let mut kept: Option<Client> = None;
     while !stop.load(Ordering::Relaxed) {
-        let reused = kept.is_some();
         let connected = kept.take().map_or_else(|| Client::connect(address), Ok);
         let outcome = connected.and_then(|mut client| {
             client.ask("/pid", "keep-alive")?;
@@ -270,9 +287,8 @@ fn ask_on(address: &str, stop: &AtomicBool, answered: &AtomicUsize) -> Vec<Strin
         match outcome {
             Ok(client) => {
                 answered.fetch_add(1, Ordering::Relaxed);
-                kept = Some(client);
+                kept = Some(client).filter(|client| !client.1);
             }
-            Err(_) if reused => {}
             Err(error) => failures.push(error.to_string()),
         }
     }
@@ -374,6 +390,174 @@ fn a_signal_loses_none_of_two_thousand_open_requests() {
     let address = supervised.address.clone();
     assert_eq!(supervised.end().code(), Some(0));
     TcpStream::connect(address).expect_err("nobody listens");
+}
+
+#[test]
+fn a_reload_loses_none_of_two_thousand_open_requests() {
+    let supervised = Supervised::start(2);
+    let before = supervised.pids(2);
+    let mut clients: Vec<Client> = (0..2_000)
+        .map(|_| Client::connect(&supervised.address).expect("not refused"))
+        .collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        // Every second one has been used before, as connections of a pool have.
+        if number % 2 == 0 {
+            client.ask("/pid", "keep-alive").expect("sent");
+            client.answer().expect("an answer");
+        }
+        client.ask("/held", "keep-alive").expect("sent");
+    }
+    supervised.send(Signal::HUP);
+    supervised.line("reloaded: 2 workers");
+    // The old ones are busy: they take a moment to hear that they are to accept no more.
+    let until = Instant::now() + LIMIT;
+    let mut after = BTreeSet::new();
+    while after.len() < 2 {
+        assert!(Instant::now() < until, "{after:?}");
+        let pid = supervised.pid().expect("an answer").as_raw_nonzero().get();
+        after.extend(Some(pid).filter(|pid| !before.contains(pid)));
+    }
+    std::fs::write(supervised.folder.path().join("gate"), "").expect("the gate opens");
+    for client in &mut clients {
+        let pid = number(&client.answer().expect("an answer"));
+        assert!(before.contains(&pid.as_raw_nonzero().get()) && client.1);
+    }
+}
+
+#[test]
+fn health_and_metrics_are_answered_while_every_worker_is_busy() {
+    let options = ["--control", "./control", "--stuck-timeout", "0"];
+    let supervised = Supervised::with(2, &options);
+    let pids = supervised.pids(2);
+    let mut clients = Vec::new();
+    let busy = |workers: &str| workers.matches("\"open_requests\":1").count();
+    let until = Instant::now() + LIMIT;
+    while busy(&supervised.visit("GET /workers HTTP/1.0\r\n\r\n")) < 2 {
+        assert!(
+            Instant::now() < until,
+            "{}",
+            supervised.visit("GET /workers HTTP/1.0\r\n\r\n")
+        );
+        let mut client = Client::connect(&supervised.address).expect("not refused");
+        client.ask("/blocked", "close").expect("sent");
+        clients.push(client);
+    }
+    let asked = Instant::now();
+    for path in ["/health/live", "/health/ready"] {
+        let said = supervised.visit(&format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n"));
+        assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
+    }
+    let metrics = supervised.visit("GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n");
+    assert!(
+        asked.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        asked.elapsed()
+    );
+    for pid in &pids {
+        let open = format!("pid=\"{pid}\",state=\"serving\"}} 1\n");
+        let line = metrics
+            .split_inclusive('\n')
+            .find(|line| line.starts_with("spikard_requests_open") && line.ends_with(&open));
+        assert!(line.is_some(), "{open}{metrics}");
+    }
+    std::fs::write(supervised.folder.path().join("gate"), "").expect("the gate opens");
+    for client in &mut clients {
+        client.answer().expect("an answer");
+    }
+}
+
+#[test]
+fn bad_visitors_do_not_harm_supervision_and_counters_outlive_workers() {
+    let supervised = Supervised::with(1, &["--control", "./control", "--max-lifetime", "1h"]);
+    let first = supervised.pid().expect("an answer");
+    // Waits in the door, with half a request.
+    let mut slow = supervised.at_the_door();
+    slow.write_all(b"GET /metrics HTTP/1.1\r\nho")
+        .expect("sent");
+    let long = format!("GET / HTTP/1.1\r\nx: {}", "x".repeat(100_000));
+    for (request, status) in [
+        ("\u{16}\u{3}\u{1}\u{2}", 400),
+        (
+            "POST /workers HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}",
+            405,
+        ),
+        ("GET /elsewhere HTTP/1.1\r\nhost: a\r\n\r\n", 404),
+        (&long, 431),
+    ] {
+        let said = supervised.visit(request);
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{said}");
+        assert!(said.contains("application/problem+json"), "{said}");
+    }
+    drop(
+        (0..200)
+            .map(|_| supervised.at_the_door())
+            .collect::<Vec<_>>(),
+    );
+    kill_process(first, Signal::KILL).expect("a signal");
+    supervised.line("(signal: 9 (SIGKILL)): started again");
+    let until = Instant::now() + LIMIT;
+    supervised.pid().expect("an answer");
+    let wanted = [
+        "spikard_worker_restarts_total{worker=\"1\"} 1\n",
+        "spikard_responses_total{worker=\"1\",class=\"2xx\"} 2\n",
+    ];
+    loop {
+        let metrics = supervised.visit("GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n");
+        if wanted.iter().all(|line| metrics.contains(line)) {
+            break;
+        }
+        assert!(Instant::now() < until, "{metrics}");
+    }
+    let resident = supervised.resident_kilobytes();
+    assert!(resident <= 12 * 1024, "{resident} kB");
+}
+
+#[test]
+fn lines_are_objects_where_programs_read_them() {
+    let folder = folder(
+        r#"echo hello; echo '{"time":1.5,"event":"request","status":200}'; echo 'no app' >&2; exit 3"#,
+    );
+    let options = [
+        "run",
+        "--port",
+        "0",
+        "--workers",
+        "2",
+        "--log-format",
+        "json",
+    ];
+    let (code, stdout, stderr) = output(&mut spikard(&folder, &options));
+    assert_eq!(code, 1);
+    let objects = |text: &str| -> Vec<Value> {
+        let lines = text.lines();
+        lines
+            .map(|line| serde_json::from_str(line).expect(line))
+            .collect()
+    };
+    let (out, err) = (objects(&stdout), objects(&stderr));
+    assert_eq!((out.len(), err.len()), (2, 2), "{stdout}{stderr}");
+    assert_eq!(
+        (&out[0]["line"], &out[0]["worker"]),
+        (&json!("hello"), &json!(1))
+    );
+    assert_eq!(out[0]["stream"], "stdout");
+    assert!(
+        out[0]["pid"].is_u64() && out[0]["time"].is_f64(),
+        "{stdout}"
+    );
+    assert_eq!(
+        (&out[1]["time"], &out[1]["status"]),
+        (&json!(1.5), &json!(200))
+    );
+    assert_eq!(
+        (&err[0]["line"], &err[0]["stream"]),
+        (&json!("no app"), &json!("stderr"))
+    );
+    let own = "the app did not start (exit status: 3)";
+    assert_eq!(
+        (&err[1]["line"], &err[1]["stream"]),
+        (&json!(own), &json!("supervisor"))
+    );
 }
 
 #[test]

@@ -167,6 +167,36 @@ impl Machine {
         limits.chain(pauses).chain(goings).min()
     }
 
+    /// Each process, and each slot that waits for one: slot, process, state in a word, since when.
+    pub(crate) fn census(
+        &self,
+        now: Instant,
+    ) -> impl Iterator<Item = (usize, Option<Id>, &'static str, Instant)> {
+        let there = self.workers.iter().map(|(&id, worker)| {
+            let state = match worker.phase {
+                Phase::Starting => "starting",
+                Phase::Serving => "serving",
+                Phase::Leaving => "leaving",
+                Phase::Late => "killed",
+            };
+            (worker.slot, Some(id), state, worker.since)
+        });
+        let empty = |slot: &Slot| slot.worker.is_none() && slot.successor.is_none();
+        let slots = self.slots.iter().enumerate();
+        let waiting = slots.filter(move |(_, slot)| empty(slot));
+        there.chain(waiting.map(move |(slot, _)| (slot, None, "waiting", now)))
+    }
+
+    /// Where a process is.
+    pub(crate) fn slot(&self, id: Id) -> Option<usize> {
+        self.workers.get(&id).map(|worker| worker.slot)
+    }
+
+    /// The end was asked for.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
     /// The orders so far; first of all, that nobody is sent where nobody serves.
     fn ordered(&mut self) -> Vec<Order> {
         let serves = |id: Id| {

@@ -1,10 +1,13 @@
 //! `spikard run --workers`: holds one socket per worker and keeps a process serving each, through crashes, reloads and
 //! changes of their number. Serves nothing itself and holds no interpreter; what to do next is `machine`'s to decide.
 
+mod control;
+mod journal;
 mod machine;
 mod notify;
 mod orders;
 mod process;
+mod report;
 mod signals;
 mod spread_out;
 mod streams;
@@ -15,20 +18,24 @@ mod vitals;
 use crate::Interpreter;
 use crate::app::App;
 use crate::launch;
-use crate::output::{self, Failure};
+use crate::output::Failure;
 use crate::run::{no_socket, url};
 use crate::settings::Settings;
+use control::Control;
+pub(crate) use control::Place;
+pub(crate) use journal::Format;
 use machine::{Machine, workers};
 use notify::Notify;
 pub(crate) use orders::{Event, Limits};
 use orders::{Id, Order};
 use process::Process;
 pub(crate) use process::inherit;
+use report::{Report, Tally, Worker};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 pub(crate) use signals::Signals;
 use spikard::server::{Listen, share, spread};
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,6 +55,10 @@ pub(crate) struct Plan {
     pub(crate) bounds: Bounds,
     /// Where to write our process id.
     pub(crate) pid_file: Option<PathBuf>,
+    /// Where to answer who asks how the workers are.
+    pub(crate) control: Option<Place>,
+    /// How lines look.
+    pub(crate) format: Format,
 }
 
 /// Supervises until a signal ends it, or the app cannot be kept alive; gives the exit code.
@@ -62,6 +73,7 @@ pub(crate) fn supervise(
         .open_shared()
         .map_err(|error| no_socket(&error, "run", app, listen))?;
     let _pid_file = plan.pid_file.map(PidFile::write).transpose()?;
+    let control = plan.control.as_ref().map(Control::open).transpose()?;
     let mut supervisor = Supervisor {
         app,
         settings,
@@ -72,10 +84,19 @@ pub(crate) fn supervise(
         sockets: vec![first],
         processes: BTreeMap::new(),
         notify: Notify::from_env().map_err(broken)?,
-        vitals: Vitals::watch(plan.bounds, Instant::now()),
+        vitals: Vitals::watch(plan.bounds, control.is_some(), Instant::now()),
+        control,
+        tallies: BTreeMap::new(),
+        format: plan.format,
         labelled: Arc::new(AtomicBool::new(plan.workers > 1)),
     };
-    supervisor.run()
+    match (supervisor.run(), plan.format) {
+        (Err(failure), Format::Json) => {
+            supervisor.say(&format!("{}\n{}", failure.message, failure.advice));
+            Ok(failure.code)
+        }
+        (outcome, _) => outcome,
+    }
 }
 
 struct Supervisor<'a> {
@@ -90,10 +111,17 @@ struct Supervisor<'a> {
     notify: Notify,
     vitals: Vitals,
     labelled: Arc<AtomicBool>,
+    format: Format,
+    control: Option<Control>,
+    /// How many processes each slot has had, and what those that ended had counted.
+    tallies: BTreeMap<usize, (u64, Tally)>,
 }
 
 impl Supervisor<'_> {
     fn run(&mut self) -> Result<i32, Failure> {
+        if let Some(control) = &self.control {
+            self.say(&format!("health, metrics and workers at {control}"));
+        }
         let mut orders = self.machine.begin(Instant::now());
         loop {
             let mut events = Vec::new();
@@ -132,7 +160,7 @@ impl Supervisor<'_> {
                 .unwrap_or_default(),
             Order::Trace(id) => self.trace(id),
             Order::Close(slot) => self.sockets.truncate(slot),
-            Order::Say(text) => output::note(&text),
+            Order::Say(text) => self.say(&text),
             Order::Announce => self.announce(),
             Order::Tell(state) => self.notify.tell(state),
             Order::Start(..) | Order::Finish(_) => {}
@@ -144,13 +172,14 @@ impl Supervisor<'_> {
         let mut command = launch::supervised(self.app, self.interpreter.clone());
         command.envs(self.settings.variables());
         let program = command.get_program().to_owned();
-        let labelled = Arc::clone(&self.labelled);
+        let (format, labelled) = (self.format, Arc::clone(&self.labelled));
         let started = self
             .socket(slot)
-            .and_then(|socket| Process::start(command, socket, slot + 1, &labelled));
+            .and_then(|socket| Process::start(command, socket, slot + 1, format, &labelled));
         match started {
             Ok(process) => {
                 self.processes.insert(id, process);
+                self.tallies.entry(slot).or_default().0 += 1;
                 Ok(None)
             }
             Err(error) if id == 1 => Err(launch::not_started(&program, &error)),
@@ -172,17 +201,66 @@ impl Supervisor<'_> {
         if let Some(process) = self.processes.get(&id)
             && !process.trace()
         {
-            output::note("it cannot show where: its language has no way to");
+            self.say("it cannot show where: its language has no way to");
         }
     }
 
     fn announce(&self) {
         if let Some(Ok(address)) = self.sockets.first().map(TcpListener::local_addr) {
             let count = workers(self.sockets.len());
-            output::note(&format!(
+            self.say(&format!(
                 "{}, {count} (Ctrl-C stops)",
                 url(self.settings.scheme(), address)
             ));
+        }
+    }
+
+    fn say(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "{}", journal::own(self.format, text));
+    }
+
+    /// Goes on with those who ask how the workers are.
+    fn answer(&mut self, now: Instant) {
+        if let Some(mut control) = self.control.take() {
+            control.look(now, |path| report::answer(path, &self.report(now)));
+            self.control = Some(control);
+        }
+    }
+
+    fn report(&self, now: Instant) -> Report {
+        let mut tallies: BTreeMap<usize, Tally> = self
+            .tallies
+            .iter()
+            .map(|(&slot, &(starts, ended))| {
+                let restarts = starts.saturating_sub(1);
+                (slot, Tally { restarts, ..ended })
+            })
+            .collect();
+        let worker = |(slot, id, state, since): (usize, Option<Id>, _, _)| {
+            let process = id.and_then(|id| self.processes.get(&id));
+            let status = process.and_then(Process::status);
+            if let Some(status) = &status {
+                tallies.entry(slot).or_default().add(status);
+            }
+            Worker {
+                number: slot + 1,
+                state,
+                pid: process.map(Process::id),
+                since: now.saturating_duration_since(since),
+                resident: process.and_then(|process| vitals::resident(process.id())),
+                heartbeat: id.and_then(|id| self.vitals.heartbeat(id, now)),
+                status,
+            }
+        };
+        let workers = self.machine.census(now).map(worker).collect();
+        Report {
+            stopping: self.machine.is_stopping(),
+            workers,
+            tallies: tallies
+                .into_iter()
+                .map(|(slot, tally)| (slot + 1, tally))
+                .collect(),
+            resident: vitals::resident(std::process::id()),
         }
     }
 
@@ -194,6 +272,7 @@ impl Supervisor<'_> {
             .into_iter()
             .chain(self.vitals.next())
             .chain(self.notify.next())
+            .chain(self.control.as_ref().and_then(Control::next))
             .min();
         let left = due.map(|due| due.saturating_duration_since(Instant::now()));
         let asked: Vec<Id> = {
@@ -208,6 +287,15 @@ impl Supervisor<'_> {
                     .into_iter()
                     .map(|teller| PollFd::new(teller, PollFlags::IN)),
             );
+            let control = self.control.iter().flat_map(Control::polled);
+            polled.extend(control.map(|(fd, writes)| {
+                let flags = if writes {
+                    PollFlags::OUT
+                } else {
+                    PollFlags::IN
+                };
+                PollFd::from_borrowed_fd(fd, flags)
+            }));
             match poll(&mut polled, left.map(timespec).as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -229,12 +317,16 @@ impl Supervisor<'_> {
             }
         }
         self.notify.look(Instant::now());
+        self.answer(Instant::now());
         events.extend(self.vitals.look(Instant::now(), &self.processes));
         // SIGCHLD only wakes: how many ended is not in it.
         events.extend(self.signals.events());
         let mut ended = Vec::new();
         for (&id, process) in &mut self.processes {
             if let Some(status) = process.end() {
+                if let (Some(counted), Some(slot)) = (process.status(), self.machine.slot(id)) {
+                    self.tallies.entry(slot).or_default().1.add(&counted);
+                }
                 ended.push(id);
                 events.push(Event::Ended(id, status.to_string()));
             }

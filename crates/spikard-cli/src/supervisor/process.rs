@@ -1,6 +1,7 @@
 //! One worker process: its start on a socket, its word that it serves, its counters, its signals, its end. Decides
 //! nothing.
 
+use super::journal::Format;
 use super::notify;
 use super::streams::Streams;
 use rustix::io::{FdFlags, fcntl_setfd};
@@ -32,6 +33,7 @@ impl Process {
         mut command: Command,
         socket: &TcpListener,
         number: usize,
+        format: Format,
         labelled: &Arc<AtomicBool>,
     ) -> io::Result<Self> {
         let (ready, teller) = io::pipe()?;
@@ -58,7 +60,7 @@ impl Process {
         }
         inherit(&mut command, descriptors);
         let mut child = command.spawn()?;
-        let streams = Streams::pass_on(&mut child, number, labelled);
+        let streams = Streams::pass_on(&mut child, number, format, labelled);
         Ok(Self {
             child,
             ready: Some(ready),

@@ -1,10 +1,10 @@
-//! What workers print, passed on line by line with the worker's name before each. Understands none of it.
+//! What workers print, passed on line by line as `journal` dresses it. Understands none of it.
 
-use crate::output;
-use std::io::{self, IsTerminal as _, Read, Write};
+use super::journal::{Dress, Format, Stream};
+use std::io::{self, Read, Write};
 use std::process::Child;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -22,16 +22,21 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    /// Takes both from `child`, whose outputs are pipes. `labelled` is looked at for each piece.
-    pub(super) fn pass_on(child: &mut Child, number: usize, labelled: &Arc<AtomicBool>) -> Self {
+    /// Takes both from `child`, whose outputs are pipes. `labelled` is looked at for each line.
+    pub(super) fn pass_on(
+        child: &mut Child,
+        number: usize,
+        format: Format,
+        labelled: &Arc<AtomicBool>,
+    ) -> Self {
         let (alive, ended) = mpsc::channel();
+        let whose = (number, child.id());
+        let dress = |stream| Dress::new(format, stream, whose, labelled);
         if let Some(pipe) = child.stdout.take() {
-            let label = output::worker_label(io::stdout().is_terminal(), number);
-            follow(pipe, io::stdout(), label, labelled, alive.clone());
+            follow(pipe, io::stdout(), dress(Stream::Stdout), alive.clone());
         }
         if let Some(pipe) = child.stderr.take() {
-            let label = output::worker_label(io::stderr().is_terminal(), number);
-            follow(pipe, io::stderr(), label, labelled, alive);
+            follow(pipe, io::stderr(), dress(Stream::Stderr), alive);
         }
         Self { ended }
     }
@@ -49,11 +54,9 @@ impl Streams {
 fn follow(
     mut from: impl Read + Send + 'static,
     mut to: impl Write + Send + 'static,
-    label: String,
-    labelled: &Arc<AtomicBool>,
+    dress: Dress,
     alive: mpsc::Sender<()>,
 ) {
-    let labelled = Arc::clone(labelled);
     std::thread::spawn(move || {
         let _alive = alive;
         let mut lines = Lines::default();
@@ -64,22 +67,12 @@ fn follow(
                 Ok(0) | Err(_) => break,
                 Ok(read) => read,
             };
-            let shown = if labelled.load(Ordering::Relaxed) {
-                &label
-            } else {
-                ""
-            };
             // A reader that left is no reason to stop the worker: go on emptying the pipe.
             let _ = to
-                .write_all(lines.add(&piece[..read], shown))
+                .write_all(lines.add(&piece[..read], &dress))
                 .and_then(|()| to.flush());
         }
-        let shown = if labelled.load(Ordering::Relaxed) {
-            &label
-        } else {
-            ""
-        };
-        let _ = to.write_all(lines.end(shown)).and_then(|()| to.flush());
+        let _ = to.write_all(lines.end(&dress)).and_then(|()| to.flush());
     });
 }
 
@@ -92,33 +85,30 @@ struct Lines {
 }
 
 impl Lines {
-    /// The lines that `piece` completes, each after `label`.
-    fn add(&mut self, piece: &[u8], label: &str) -> &[u8] {
+    /// The lines that `piece` completes.
+    fn add(&mut self, piece: &[u8], dress: &Dress) -> &[u8] {
         self.out.clear();
         for part in piece.split_inclusive(|&byte| byte == b'\n') {
             self.open.extend_from_slice(part);
             if part.ends_with(b"\n") || self.open.len() >= LONGEST_LINE {
-                self.complete(label);
+                self.complete(dress);
             }
         }
         &self.out
     }
 
     /// What came after the last line's end.
-    fn end(&mut self, label: &str) -> &[u8] {
+    fn end(&mut self, dress: &Dress) -> &[u8] {
         self.out.clear();
         if !self.open.is_empty() {
-            self.complete(label);
+            self.complete(dress);
         }
         &self.out
     }
 
-    fn complete(&mut self, label: &str) {
-        self.out.extend_from_slice(label.as_bytes());
-        self.out.append(&mut self.open);
-        if !self.out.ends_with(b"\n") {
-            self.out.push(b'\n');
-        }
+    fn complete(&mut self, dress: &Dress) {
+        dress.put(&self.open, &mut self.out);
+        self.open.clear();
     }
 }
 
@@ -128,15 +118,17 @@ mod tests {
 
     #[test]
     fn lines_are_labelled_whole_however_they_come() {
+        let dress = |shown| Dress::Label("1 | ".to_owned(), Arc::new(AtomicBool::new(shown)));
+        let (label, none) = (&dress(true), &dress(false));
         let mut lines = Lines::default();
-        assert_eq!(lines.add(b"on", "1 | "), b"");
+        assert_eq!(lines.add(b"on", label), b"");
         assert_eq!(
-            lines.add(b"e\ntwo\n\nth", "1 | "),
+            lines.add(b"e\ntwo\n\nth", label),
             b"1 | one\n1 | two\n1 | \n"
         );
-        assert_eq!(lines.end("1 | "), b"1 | th\n");
-        assert_eq!(lines.end("1 | "), b"");
+        assert_eq!(lines.end(label), b"1 | th\n");
+        assert_eq!(lines.end(label), b"");
         let long = vec![b'x'; LONGEST_LINE];
-        assert_eq!(lines.add(&long, "").len(), LONGEST_LINE + 1);
+        assert_eq!(lines.add(&long, none).len(), LONGEST_LINE + 1);
     }
 }

@@ -59,10 +59,12 @@ struct Seen {
 }
 
 impl Vitals {
-    pub(super) fn watch(bounds: Bounds, now: Instant) -> Self {
+    /// `always` also when nobody is to be replaced, for who asks how the workers are.
+    pub(super) fn watch(bounds: Bounds, always: bool, now: Instant) -> Self {
+        let period = bounds.period();
         Self {
             bounds,
-            period: bounds.period(),
+            period: period.or(always.then_some(PERIOD)),
             next: now,
             looked: now,
             seen: BTreeMap::new(),
@@ -72,6 +74,12 @@ impl Vitals {
     /// When to look again.
     pub(super) fn next(&self) -> Option<Instant> {
         self.period.map(|_| self.next)
+    }
+
+    /// Since the loop of a worker was last seen turning; none before it serves.
+    pub(super) fn heartbeat(&self, id: Id, now: Instant) -> Option<Duration> {
+        let seen = self.seen.get(&id).filter(|seen| seen.beats > 0)?;
+        Some(now.saturating_duration_since(seen.turned))
     }
 
     /// What there is to say of the workers, when it is time to look.
@@ -184,7 +192,7 @@ mod tests {
             stuck: Some(Duration::from_secs(5)),
             ..Bounds::default()
         };
-        let mut vitals = Vitals::watch(bounds, start);
+        let mut vitals = Vitals::watch(bounds, false, start);
         for second in 0..10 {
             assert_eq!(
                 judged(&mut vitals, 0, at(second)),
@@ -200,7 +208,7 @@ mod tests {
         assert_eq!(judged(&mut vitals, 1, at(15)), event);
         assert_eq!(judged(&mut vitals, 1, at(16)), None, "once");
         // We were stopped, and it with us.
-        let mut vitals = Vitals::watch(bounds, start);
+        let mut vitals = Vitals::watch(bounds, false, start);
         assert_eq!(judged(&mut vitals, 1, at(0)), None);
         assert_eq!(judged(&mut vitals, 1, at(60)), None);
     }
@@ -213,7 +221,7 @@ mod tests {
             memory: Some(5_000_000),
             ..Bounds::default()
         };
-        let mut vitals = Vitals::watch(bounds, now);
+        let mut vitals = Vitals::watch(bounds, false, now);
         let mut status = Status::default();
         status.responses[2] = 899;
         assert_eq!(vitals.judge(1, Some(status), Some(5_000_000), now), None);

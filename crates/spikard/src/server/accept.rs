@@ -12,6 +12,10 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
+/// How long a draining worker of a supervisor waits for requests on idle connections. A client under load sends its next
+/// one at once, and learns from the answer that it is the connection's last.
+const IDLE_MS: u64 = 500;
+
 /// Pause after an error that says the process or the machine is out of something (descriptors, memory).
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
@@ -32,7 +36,9 @@ pub(crate) async fn serve_with<S: Serve>(
     listener: std::net::TcpListener,
     life: Rc<Life>,
 ) -> io::Result<()> {
-    status::attach();
+    if status::attach() {
+        life.wait_for_idle(IDLE_MS);
+    }
     tokio::select! {
         served = to_the_end(app, listener, Rc::clone(&life)) => served,
         never = status::beat(|| life.connections()) => match never {},

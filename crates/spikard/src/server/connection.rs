@@ -354,11 +354,16 @@ impl<S: Serve, T: Transport> Connection<S, T> {
             _ => 0,
         };
         let filled = self.link.fill(wanted, self.phase < Phase::Head).await?;
-        if filled == Filled::Draining && self.phase == Phase::Fresh {
-            self.link.arm(FRESH_MS);
-            return self.link.fill(wanted, false).await;
+        let patience = match (&filled, self.phase, &self.link.remote.watch) {
+            (Filled::Draining, Phase::Fresh, _) => FRESH_MS,
+            (Filled::Draining, _, Some(watch)) => watch.patience(),
+            _ => 0,
+        };
+        if patience == 0 {
+            return Ok(filled);
         }
-        Ok(filled)
+        self.link.arm(patience);
+        self.link.fill(wanted, false).await
     }
 
     async fn wait(&mut self, waiting: Box<Waiting>) -> Result<Rest, Gone> {

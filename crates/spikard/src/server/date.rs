@@ -20,6 +20,11 @@ pub(crate) fn value() -> [u8; LENGTH] {
     value
 }
 
+/// Now, as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`.
+pub fn http_date() -> String {
+    String::from_utf8_lossy(&value()).into_owned()
+}
+
 fn now() -> [u8; FIELD] {
     thread_local! {
         static LAST: Cell<(u64, [u8; FIELD])> = const { Cell::new((u64::MAX, [0; FIELD])) };

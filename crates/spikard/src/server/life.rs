@@ -29,6 +29,8 @@ const IN_STEP: u32 = 16 * TICK.as_millis() as u32;
 pub struct Life {
     draining: Cell<bool>,
     cut: Cell<bool>,
+    /// For how many milliseconds of draining an idle connection may still send its next request.
+    patience: Cell<u64>,
     /// Connections, and those streams of HTTP/2 that wait.
     entries: RefCell<Vec<Rc<Entry>>>,
     streams: Cell<usize>,
@@ -70,6 +72,13 @@ impl Life {
             self.wake_all();
             self.changed.notify_one();
         }
+    }
+
+    /// From now on draining keeps idle connections open this long for a request that is under way: a client that
+    /// sends one just when its connection closes cannot tell whether it was served. Where someone else serves meanwhile,
+    /// a worker need not be in a hurry.
+    pub(crate) fn wait_for_idle(&self, milliseconds: u64) {
+        self.patience.set(milliseconds);
     }
 
     /// `drain` was called.
@@ -229,6 +238,11 @@ impl Watch {
 
     pub(crate) fn is_cut(&self) -> bool {
         self.life.cut.get()
+    }
+
+    /// See [`Life::wait_for_idle`].
+    pub(crate) fn patience(&self) -> u64 {
+        self.life.patience.get()
     }
 
     /// A request was answered.

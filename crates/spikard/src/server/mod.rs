@@ -24,6 +24,7 @@ mod turn;
 mod wire;
 
 pub use accept::serve;
+pub use date::http_date;
 pub use exchange::exchange;
 pub use holder::{Holder, holder_of};
 pub use life::Life;

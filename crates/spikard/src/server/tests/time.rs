@@ -303,6 +303,30 @@ fn draining_closes_the_idle_and_lets_the_busy_finish() {
 }
 
 #[test]
+fn a_patient_worker_answers_what_comes_on_idle_connections_while_it_drains() {
+    paused(async {
+        let mut sends = Scene::new(limits());
+        let mut silent = Scene::new(limits());
+        for scene in [&mut sends, &mut silent] {
+            scene.life.wait_for_idle(500);
+            scene.send(GET).await;
+            scene.status().await;
+            scene.life.drain();
+        }
+        sleep(Duration::from_millis(300)).await;
+        sends.send(GET).await;
+        let (said, _) = sends.end().await;
+        assert!(
+            said.contains("200 OK") && said.contains("connection: close"),
+            "{said}"
+        );
+        let (said, took) = silent.end().await;
+        assert_eq!(said, "");
+        about(took, 500);
+    });
+}
+
+#[test]
 fn the_end_cuts_what_is_still_open() {
     paused(async {
         let mut scene = Scene::new(limits());
