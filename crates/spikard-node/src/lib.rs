@@ -15,7 +15,7 @@ use napi_derive::napi;
 /// The `spikard` command; returns its exit code. It may put another program in the place of this process.
 #[napi]
 pub fn command(arguments: Vec<String>, interpreter: String) -> i32 {
-    inherit_standard_streams();
+    leave_to_the_command();
     let host = spikard_cli::Host {
         interpreter: spikard_cli::Interpreter {
             language: spikard_cli::Language::Node,
@@ -27,9 +27,14 @@ pub fn command(arguments: Vec<String>, interpreter: String) -> i32 {
     spikard_cli::main(arguments, Some(&host))
 }
 
-/// Node keeps its standard streams from the programs that others than itself start (libuv's
-/// `uv_disable_stdio_inheritance`): an app would print into nothing.
-fn inherit_standard_streams() {
+/// Takes back what Node has taken for itself: signals, whose handlers the command's own would call, only for them to raise
+/// the signal again; and the standard streams, which it keeps from the programs that others than itself start (libuv's
+/// `uv_disable_stdio_inheritance`), so that an app would print into nothing.
+fn leave_to_the_command() {
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        // SAFETY: the default action is no function.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
     for fd in 0..=2 {
         // SAFETY: changes a flag of a descriptor; one that is not open is refused.
         unsafe { libc::fcntl(fd, libc::F_SETFD, 0) };

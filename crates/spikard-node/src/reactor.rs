@@ -16,6 +16,7 @@ use napi::sys;
 use spikard::server::Life;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
+use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -38,8 +39,14 @@ const ROUNDS: usize = 4;
 /// deadline. The core's own time limits are kept to a coarser grain than this.
 const TICK: u64 = 20;
 
+/// The same while a server has none, but a supervisor that waits for its heartbeats.
+const IDLE_TICK: u64 = 100;
+
 thread_local! {
-    static REACTOR: RefCell<Option<Rc<Reactor>>> = const { RefCell::new(None) };
+    /// Never dropped by the end of its thread: `process.exit()` runs the destructors of thread-locals, and those that the
+    /// tasks need may have gone before this one.
+    static REACTOR: RefCell<ManuallyDrop<Option<Rc<Reactor>>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 /// The event loop's native half; one per interpreter.
@@ -56,7 +63,7 @@ pub(crate) struct Reactor {
     live: Cell<usize>,
     lives: RefCell<Vec<Weak<Life>>>,
     in_turn: Cell<bool>,
-    ticking: Cell<bool>,
+    ticking: Cell<u64>,
     closing: Cell<bool>,
     open_handles: Cell<usize>,
     cleanup: Cell<sys::napi_async_cleanup_hook_handle>,
@@ -128,7 +135,7 @@ impl Reactor {
             live: Cell::new(0),
             lives: RefCell::default(),
             in_turn: Cell::new(false),
-            ticking: Cell::new(false),
+            ticking: Cell::new(0),
             closing: Cell::new(false),
             open_handles: Cell::new(4),
             cleanup: Cell::new(null_mut()),
@@ -145,13 +152,13 @@ impl Reactor {
             sys::napi_add_async_cleanup_hook(env.0, Some(on_exit), null_mut(), &raw mut hook);
         }
         reactor.cleanup.set(hook);
-        REACTOR.set(Some(Rc::clone(&reactor)));
+        REACTOR.set(ManuallyDrop::new(Some(Rc::clone(&reactor))));
         Ok(reactor)
     }
 
     /// The reactor of this thread, when it has one.
     pub(crate) fn current() -> Option<Rc<Self>> {
-        REACTOR.with_borrow(Clone::clone)
+        REACTOR.with_borrow(|reactor| Option::clone(reactor))
     }
 
     /// JavaScript may be called: the interpreter is not being torn down.
@@ -252,19 +259,30 @@ impl Reactor {
                 (self.uv.uv_idle_stop)(self.handles.idle);
             }
         }
+        let tick = self.tick();
+        if self.ticking.replace(tick) != tick {
+            // SAFETY: as above.
+            unsafe {
+                match tick {
+                    0 => (self.uv.uv_timer_stop)(self.handles.timer),
+                    tick => (self.uv.uv_timer_start)(self.handles.timer, on_tick, tick, tick),
+                };
+            }
+        }
+    }
+
+    /// Milliseconds until the next look at Tokio's timers; 0 when nothing waits for one.
+    fn tick(&self) -> u64 {
         let has_limits = |life: &Weak<Life>| {
             life.upgrade()
                 .is_some_and(|life| life.connections() > 0 || life.is_draining())
         };
-        let ticks = self.live.get() > 0 && self.lives.borrow().iter().any(has_limits);
-        if self.ticking.replace(ticks) != ticks {
-            // SAFETY: as above.
-            unsafe {
-                match ticks {
-                    true => (self.uv.uv_timer_start)(self.handles.timer, on_tick, TICK, TICK),
-                    false => (self.uv.uv_timer_stop)(self.handles.timer),
-                };
-            }
+        let lives = self.lives.borrow();
+        match () {
+            () if self.live.get() == 0 || lives.is_empty() => 0,
+            () if lives.iter().any(has_limits) => TICK,
+            () if spikard::status::attach() => IDLE_TICK,
+            () => 0,
         }
     }
 
@@ -409,7 +427,9 @@ unsafe extern "C" fn on_closed(handle: uv::Handle) {
         if reactor.open_handles.get() == 0 {
             // SAFETY: made by `of`. An environment that ends waits for this.
             unsafe { sys::napi_remove_async_cleanup_hook(reactor.cleanup.get()) };
-            REACTOR.set(None);
+            drop(ManuallyDrop::into_inner(
+                REACTOR.replace(ManuallyDrop::new(None)),
+            ));
         }
     });
 }

@@ -1,5 +1,6 @@
 /** One route: from what the user declared to its RouteSpec and to the function that the core calls. Registers nothing. */
 
+import { AsyncResource } from "node:async_hooks";
 import { answer, failed, refused, response, type Answer, type Refusal } from "./answer.js";
 import type { Callable } from "./bridge.js";
 import { named, POLICY, type Policy } from "./config.js";
@@ -235,7 +236,7 @@ function callableOf(route: Declared, parameters: readonly ParameterSpec[], body:
   const slots = parameters.map(({ name, in: place }) => [GROUP[place], name] as const);
   const refine = refinements(route.options);
   const read = body === undefined ? undefined : reader(body);
-  const call = (number: number, raw: Body, ...values: unknown[]): Answer | undefined => {
+  const call = (number: number, raw: Body, values: readonly unknown[]): Answer | undefined => {
     try {
       const context = new Context(calls, number);
       for (let at = 0; at < slots.length; at++) {
@@ -253,7 +254,10 @@ function callableOf(route: Declared, parameters: readonly ParameterSpec[], body:
       return thrown(error);
     }
   };
-  return { function: call, content: body === undefined ? "nothing" : isJsonOnly(body) ? "text" : "bytes" };
+  // A context of its own: what a handler sets by `enterWith` must not reach the next request of the same turn.
+  const inContext: Callable["function"] = (number, raw, ...values) =>
+    new AsyncResource("spikard").runInAsyncScope(call, undefined, number, raw, values);
+  return { function: inContext, content: body === undefined ? "nothing" : isJsonOnly(body) ? "text" : "bytes" };
 }
 
 function finished(calls: Calls, number: number, result: unknown): Answer | undefined {
@@ -269,7 +273,8 @@ function later(
   const settle = (said: Answer | undefined): void => {
     if (said !== undefined) calls.settle(number, said);
   };
-  result.then((value) => settle(attempt(() => shape(value))), (error: unknown) => settle(thrown(error)));
+  // A thenable may settle at once or twice; a promise stays what it is.
+  Promise.resolve(result).then((value) => settle(attempt(() => shape(value))), (error: unknown) => settle(thrown(error)));
 }
 
 function attempt(make: () => Answer | undefined): Answer | undefined {

@@ -128,3 +128,23 @@ test("AsyncLocalStorage holds per request", async () => {
   assert.deepEqual(answers, ids);
   await app.close();
 });
+
+test("what a handler sets by enterWith does not reach the next request", async () => {
+  const app = new App();
+  const store = new AsyncLocalStorage<string>();
+  app.get("/sync/{id}", ({ params }) => {
+    const before = store.getStore() ?? "nothing";
+    store.enterWith(params.id);
+    return before;
+  });
+  app.get("/async/{id}", async ({ params }) => {
+    const before = store.getStore() ?? "nothing";
+    store.enterWith(params.id);
+    await null;
+    return `${before} ${store.getStore()}`;
+  });
+  const targets = ["/sync/1", "/sync/2", "/async/3", "/async/4"];
+  const pipelined = targets.map((target) => `GET ${target} HTTP/1.1\r\nhost: a\r\n\r\n`).join("");
+  const answer = Buffer.from(await new TestClient(app).bytes(Buffer.from(pipelined))).toString();
+  assert.deepEqual(answer.match(/nothing( \d)?|^\d$/gm), ["nothing", "nothing", "nothing 3", "nothing 4"]);
+});

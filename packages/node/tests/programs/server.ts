@@ -1,0 +1,39 @@
+/** A served app as a process of its own, for `process.test.ts`. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { App } from "spikard";
+
+export const app = new App({ title: "child" });
+
+app.get("/", () => "sync");
+app.get("/later", async () => {
+  await sleep(2);
+  return "later";
+});
+app.get("/exit", () => process.exit(7));
+app.get("/exit-later", async () => {
+  await sleep(1);
+  process.exit(7);
+});
+app.get("/busy", () => {
+  const end = performance.now() + 300;
+  while (performance.now() < end);
+  return "busy";
+});
+app.get("/throws", () => {
+  throw new Error("secret");
+});
+app.get("/rejects", () => Promise.reject(new Error("secret")));
+app.get("/thenable", () => ({ then: (settle: (value: string) => void) => { settle("once"); settle("twice"); } }));
+app.get("/hostile", () => ({ get then() { throw new Error("secret"); } }));
+app.get("/cyclic", () => {
+  const cycle: { self?: unknown } = {};
+  cycle.self = cycle;
+  return cycle;
+});
+app.get("/memory", () => {
+  globalThis.gc?.();
+  return process.memoryUsage().rss;
+});
+
+await app.run({ port: 0 });

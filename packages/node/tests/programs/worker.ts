@@ -1,0 +1,10 @@
+/** A served app in a worker thread, for `process.test.ts`. */
+
+import { parentPort } from "node:worker_threads";
+import { App } from "spikard";
+
+const app = new App();
+app.get("/", () => "thread");
+const { port } = await app.listen({ port: 0 });
+parentPort?.postMessage(port);
+parentPort?.once("message", () => void app.close().then(() => parentPort?.close()));
