@@ -1,5 +1,6 @@
 //! The command line: verbs, flags and the help that teaches them. Does nothing.
 
+use crate::Interpreter;
 use crate::app::App;
 use crate::completions::CompletionsArguments;
 use crate::doctor::DoctorArguments;
@@ -102,6 +103,9 @@ Exit codes: 0 no mistakes; 1 mistakes, or the app was not loaded; 2 the command 
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) verb: Verb,
+    /// `python=/usr/bin/python3`: what starts apps of that language; each language's package says it
+    #[arg(long, global = true, hide = true, value_name = "LANGUAGE=PROGRAM")]
+    pub(crate) interpreter: Option<Interpreter>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -23,7 +23,10 @@ use arguments::{Arguments, Verb};
 use clap::Parser as _;
 use output::Failure;
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
+use std::process::Command;
+use std::str::FromStr;
 
 /// The process of a language whose package carries this library.
 pub struct Host<'h> {
@@ -32,6 +35,10 @@ pub struct Host<'h> {
     /// Serves the app of this name in this very process, with these variables in its environment; gives the exit code.
     /// `None`: the interpreter is started anew, in the place of this process.
     pub serve: Option<&'h Serve<'h>>,
+    /// This command as a program of its own, where the package has it. It takes the place of the process for `dev` and for
+    /// a supervisor, which stay as long as the app is served and need no interpreter. `None`, or nothing there that can be
+    /// run (a package built from sources): they run in this process.
+    pub program: Option<PathBuf>,
 }
 
 /// An interpreter and what it runs.
@@ -42,6 +49,37 @@ pub struct Interpreter {
     /// Its program.
     pub path: PathBuf,
 }
+
+impl Interpreter {
+    /// As `--interpreter` takes it.
+    fn flag(&self) -> OsString {
+        let language = LANGUAGES.iter().find(|(_, one)| *one == self.language);
+        let mut flag = OsString::from(language.expect("invariant: every language has a name").0);
+        flag.push("=");
+        flag.push(&self.path);
+        flag
+    }
+}
+
+impl FromStr for Interpreter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('=').and_then(|(name, path)| {
+            let (_, language) = LANGUAGES.iter().find(|(one, _)| *one == name)?;
+            Some((*language, path))
+        });
+        let (language, path) =
+            parts.ok_or_else(|| "write a language and a program: python=/usr/bin/python3".to_owned())?;
+        Ok(Self {
+            language,
+            path: path.into(),
+        })
+    }
+}
+
+/// Languages by the names that `--interpreter` knows.
+const LANGUAGES: [(&str, Language); 2] = [("python", Language::Python), ("node", Language::Node)];
 
 /// A language whose package carries this library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +100,7 @@ pub type Variable = (&'static str, String);
 /// `run` returns its worker's code, or does not return because this process becomes the worker. `args` starts with the
 /// program's name.
 pub fn main(args: Vec<OsString>, host: Option<&Host<'_>>) -> i32 {
-    let arguments = match Arguments::try_parse_from(args) {
+    let arguments = match Arguments::try_parse_from(&args) {
         Ok(arguments) => arguments,
         Err(refusal) => {
             // Help and version come this way too, with code 0 and on standard output. A closed pipe is no failure.
@@ -70,11 +108,22 @@ pub fn main(args: Vec<OsString>, host: Option<&Host<'_>>) -> i32 {
             return refusal.exit_code();
         }
     };
-    perform(arguments.verb, host).unwrap_or_else(|failure| output::report(&failure))
+    perform(arguments, &args, host).unwrap_or_else(|failure| output::report(&failure))
 }
 
-fn perform(verb: Verb, host: Option<&Host<'_>>) -> Result<i32, Failure> {
-    let interpreter = host.map(|host| host.interpreter.clone());
+/// Lets the package's program take the place of this process; comes back where there is none.
+fn leave_interpreter(host: Option<&Host<'_>>, args: &[OsString]) {
+    if let Some((host, program)) = host.and_then(|host| Some((host, host.program.as_ref()?))) {
+        let mut command = Command::new(program);
+        command.arg0("spikard").arg("--interpreter").arg(host.interpreter.flag());
+        // Not found, or of another machine: what it would have done is done here.
+        let _ = command.args(args.iter().skip(1)).exec();
+    }
+}
+
+fn perform(arguments: Arguments, args: &[OsString], host: Option<&Host<'_>>) -> Result<i32, Failure> {
+    let Arguments { verb, interpreter } = arguments;
+    let interpreter = interpreter.or_else(|| host.map(|host| host.interpreter.clone()));
     match verb {
         Verb::Run {
             app,
@@ -86,11 +135,18 @@ fn perform(verb: Verb, host: Option<&Host<'_>>) -> Result<i32, Failure> {
             let settings = listen.secured(settings::gather(&app, &set, &[])?)?;
             let listen = listen.listen(&settings)?;
             match supervise.plan(&app, &settings)? {
-                Some(plan) => supervisor::supervise(&app, &listen, plan, &settings, interpreter),
-                None => run::run(&app, &listen, &settings, host),
+                Some(plan) => {
+                    leave_interpreter(host, args);
+                    supervisor::supervise(&app, &listen, plan, &settings, interpreter)
+                }
+                None => {
+                    let serve = host.and_then(|host| host.serve);
+                    run::run(&app, &listen, &settings, serve, interpreter)
+                }
             }
         }
         Verb::Dev { app, listen, set } => {
+            leave_interpreter(host, args);
             let app = app::find(app)?;
             let settings = listen.secured(settings::gather(&app, &set, &dev::BASE)?)?;
             dev::dev(&app, &listen.at_home(&settings)?, &settings, interpreter)

@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::output::{self, Failure};
 use crate::settings::Settings;
-use crate::{Host, launch};
+use crate::{Interpreter, Serve, launch};
 use rustix::io::FdFlags;
 use spikard::server::{Listen, ListenError};
 use std::io;
@@ -17,7 +17,8 @@ pub(crate) fn run(
     app: &App,
     listen: &Listen,
     settings: &Settings,
-    host: Option<&Host<'_>>,
+    serve: Option<&Serve<'_>>,
+    interpreter: Option<Interpreter>,
 ) -> Result<i32, Failure> {
     let broken = |error: io::Error| Failure::app(format!("cannot start: {error}"));
     let listener = listen
@@ -38,7 +39,7 @@ pub(crate) fn run(
             )),
         ),
     ]);
-    if let (App::Python(name), Some(serve)) = (app, host.and_then(|host| host.serve)) {
+    if let (App::Python(name), Some(serve)) = (app, serve) {
         // The variables hand both over.
         let _ = (listener.into_raw_fd(), stderr.into_raw_fd());
         return Ok(serve(name, &variables));
@@ -47,7 +48,7 @@ pub(crate) fn run(
         rustix::io::fcntl_setfd(descriptor, FdFlags::empty())
             .map_err(|error| broken(error.into()))?;
     }
-    let mut command = launch::command(app, None);
+    let mut command = launch::command(app, interpreter);
     let error = command.envs(variables).exec();
     Err(launch::not_started(command.get_program(), &error))
 }

@@ -22,6 +22,7 @@ pub fn command(arguments: Vec<String>, interpreter: String) -> i32 {
             path: interpreter.into(),
         },
         serve: None,
+        program: None,
     };
     let arguments = arguments.into_iter().map(Into::into).collect();
     spikard_cli::main(arguments, Some(&host))

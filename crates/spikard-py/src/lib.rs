@@ -34,12 +34,14 @@ mod _native {
     use std::ffi::OsString;
     use std::path::PathBuf;
 
-    /// The `spikard` command; returns its exit code. `serve(app, environment)` serves an app in this process.
+    /// The `spikard` command; returns its exit code. `program` is the same command without this interpreter, if it is there;
+    /// `serve(app, environment)` serves an app in this process.
     #[pyfunction]
     fn command(
         py: Python<'_>,
         argv: Vec<OsString>,
         interpreter: PathBuf,
+        program: PathBuf,
         serve: Py<PyAny>,
     ) -> PyResult<i32> {
         py.detach(|| {
@@ -60,6 +62,7 @@ mod _native {
                     path: interpreter,
                 },
                 serve: Some(&serve),
+                program: Some(program),
             };
             let code = spikard_cli::main(argv, Some(&host));
             raised.take().map_or(Ok(code), Err)

@@ -114,8 +114,10 @@ class Reactor:
     def wake(self) -> None: ...
     def close(self) -> None: ...
 
-def command(argv: Sequence[str], interpreter: str, serve: Callable[[str, dict[str, str]], int]) -> int:
-    """The `spikard` command; returns its exit code."""
+def command(
+    argv: Sequence[str], interpreter: str, program: str, serve: Callable[[str, dict[str, str]], int]
+) -> int:
+    """The `spikard` command; returns its exit code, or the file `program` takes the place of this process."""
 
 def tables() -> str:
     """The error table and the config schema as JSON, from which `errors.py` and `config.py` are generated."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from spikard.__main__ import PROGRAM
 
 APP = """
 import os
@@ -29,16 +31,27 @@ def answer() -> str:
 """
 
 
+SPIKARD = ["-m", "spikard"]
+# As in a package that was built from sources: no program lies in it.
+IN_PYTHON = ["-c", "import spikard.__main__ as m, sys; m.PROGRAM = m.PROGRAM.with_name('none'); sys.exit(m.main())"]
+
+
 class Supervised:
     """Two workers and their supervisor, stopped by its pid at the latest when the test ends."""
 
-    def __init__(self, folder: Path, source: str = APP, options: Sequence[str] = ("--workers", "2")) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        source: str = APP,
+        options: Sequence[str] = ("--workers", "2"),
+        command: Sequence[str] = SPIKARD,
+    ) -> None:
         self.app = folder / "app.py"
         self.source = source
         self.write("1")
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "spikard", "run", "app.py", "--port", "0", *options],
+            [sys.executable, *command, "run", "app.py", "--port", "0", *options],
             cwd=folder,
             env=os.environ
             | {
@@ -109,6 +122,33 @@ def running(folder: Path, source: str, *options: str) -> Iterator[Supervised]:
 def supervised(tmp_path: Path) -> Iterator[Supervised]:
     with running(tmp_path, APP, "--workers", "2") as supervised:
         yield supervised
+
+
+def test_the_supervisor_is_no_interpreter(supervised: Supervised) -> None:
+    supervised.workers("1")
+    process = Path(f"/proc/{supervised.process.pid}")
+    assert process.joinpath("exe").readlink() == PROGRAM.resolve()
+    resident = re.search(r"VmRSS:\s+(\d+) kB", process.joinpath("status").read_text())
+    assert resident is not None
+    assert int(resident[1]) <= 12 * 1024
+
+
+def test_workers_run_in_the_environment_of_the_command(supervised: Supervised) -> None:
+    for worker in supervised.workers("1"):
+        assert Path(f"/proc/{worker}/cmdline").read_bytes().split(b"\0")[0].decode() == sys.executable
+
+
+def test_without_the_program_the_supervisor_runs_in_python(tmp_path: Path) -> None:
+    supervised = Supervised(tmp_path, command=IN_PYTHON)
+    try:
+        supervised.workers("1")
+        executable = Path(f"/proc/{supervised.process.pid}/exe").readlink()
+        assert executable == Path(sys.executable).resolve()
+        supervised.process.terminate()
+        assert supervised.process.wait(10) == 0
+    finally:
+        supervised.process.kill()
+        supervised.process.wait(10)
 
 
 def test_a_killed_worker_is_back_soon_and_nobody_is_refused(supervised: Supervised) -> None:
