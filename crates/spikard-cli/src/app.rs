@@ -1,6 +1,7 @@
 //! Which app is meant: from the command line, or the one this folder holds. Starts nothing.
 
 use crate::output::Failure;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Files that make a folder an app's, in the order listed.
@@ -25,6 +26,8 @@ pub(crate) enum App {
     Node(String),
     /// The `Cargo.toml` of a project whose program serves.
     Cargo(PathBuf),
+    /// A program and its arguments, which ends with the app's `run()`.
+    Program(Vec<OsString>),
 }
 
 impl App {
@@ -36,13 +39,18 @@ impl App {
                 Some(folder) if folder != Path::new("") => folder.display().to_string(),
                 _ => ".".to_owned(),
             },
+            Self::Program(words) => {
+                let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+                words.join(" ")
+            }
         }
     }
 
-    /// The folder that its files are in; of a module, the current one.
+    /// The folder that its files are in; of a module or a compiled program, the current one.
     pub(crate) fn folder(&self) -> PathBuf {
         let file = match self {
             Self::Cargo(manifest) => manifest.as_path(),
+            Self::Program(words) => script(words).unwrap_or(Path::new("")),
             Self::Python(text) | Self::Node(text) => match text.split(':').next() {
                 Some(place) if place.ends_with(".py") || is_node(place) => Path::new(place),
                 _ => Path::new(""),
@@ -130,6 +138,12 @@ fn in_folder(folder: &Path) -> Result<App, Failure> {
     }
 }
 
+/// The file that an interpreter runs: its first argument that is a file with an extension.
+fn script(words: &[OsString]) -> Option<&Path> {
+    let mut places = words.iter().skip(1).map(Path::new);
+    places.find(|place| place.extension().is_some() && place.is_file())
+}
+
 fn is_node(place: &str) -> bool {
     NODE.iter().any(|end| place.ends_with(end))
 }
@@ -209,6 +223,22 @@ mod tests {
         ] {
             let failure = find(Some(text.to_owned())).expect_err(text);
             assert!(failure.message.contains(part), "{text}: {failure:?}");
+        }
+    }
+
+    #[test]
+    fn the_settings_of_a_program_lie_beside_its_script() {
+        let place = folder(&["app.py"]);
+        let file = place.path().join("app.py").into_os_string();
+        let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let mut python = words(&["python", "-X", "dev"]);
+        python.push(file);
+        assert_eq!(App::Program(python).folder(), place.path());
+        for none in [
+            words(&["python", "-m", "shop"]),
+            words(&["target/release/shop"]),
+        ] {
+            assert_eq!(App::Program(none).folder(), Path::new("."));
         }
     }
 

@@ -13,6 +13,7 @@ use crate::supervisor::{Bounds, Format, Limits, Place, Plan};
 use clap::{Args, Parser, Subcommand};
 use spikard::Config;
 use spikard::server::{Listen, check_tls};
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
@@ -65,6 +66,7 @@ Examples:
   spikard run app.py --workers 4 --pid-file app.pid
   spikard run app.py --workers 4 --control 9000 --log-format json
   curl http://127.0.0.1:9000/metrics  what the workers do, from the supervisor
+  spikard run --workers 4 -- python shop.py --stock 7           a program that ends with app.run()
   spikard run app.py --tls-cert cert.pem --tls-key key.pem      HTTPS, with HTTP/2
 
 Signals of the supervisor:
@@ -121,6 +123,9 @@ pub(crate) enum Verb {
         supervise: SuperviseArguments,
         #[arg(long, value_name = "NAME=VALUE", help = SET)]
         set: Vec<String>,
+        /// Instead of APP: a program that serves by its app's run(), and its arguments
+        #[arg(last = true, conflicts_with = "app")]
+        program: Vec<OsString>,
     },
     /// Serves an app while it is written: on this machine only, started anew when a file is saved, failures in full
     #[command(after_help = DEV)]
@@ -171,7 +176,7 @@ pub(crate) enum Verb {
     Tables,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct ListenArguments {
     /// Name or address to listen on; 0.0.0.0 for every IPv4 one [default: $SPIKARD_HOST, `host` in spikard.toml, or 127.0.0.1]
     #[arg(long, conflicts_with = "fd")]
@@ -241,7 +246,7 @@ impl ListenArguments {
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct SuperviseArguments {
     /// Worker processes, kept running by a supervisor; `auto` for one per processor [default: $SPIKARD_WORKERS, or one
     /// without a supervisor]
@@ -319,7 +324,7 @@ impl SuperviseArguments {
             );
         }
         let start = match app {
-            App::Python(_) | App::Node(_) => START,
+            App::Python(_) | App::Node(_) | App::Program(_) => START,
             App::Cargo(_) => COMPILED,
         };
         Ok(Some(Plan {

@@ -35,13 +35,21 @@ pub(crate) fn command(app: &App, interpreter: Option<Interpreter>) -> Command {
                 .arg(manifest);
             command
         }
+        App::Program(words) => {
+            let mut words = words.iter();
+            let mut command = Command::new(words.next().map_or(OsStr::new(""), |word| word));
+            command.args(words);
+            command
+        }
     }
 }
 
 /// The same for a worker whose output we pass on: Python would hold back lines that go to a pipe.
 pub(crate) fn supervised(app: &App, interpreter: Option<Interpreter>) -> Command {
     let mut command = command(app, interpreter);
-    if matches!(app, App::Python(_)) && std::env::var_os("PYTHONUNBUFFERED").is_none() {
+    if matches!(app, App::Python(_) | App::Program(_))
+        && std::env::var_os("PYTHONUNBUFFERED").is_none()
+    {
         command.env("PYTHONUNBUFFERED", "1");
     }
     command

@@ -19,7 +19,8 @@ mod run;
 mod settings;
 mod supervisor;
 
-use arguments::{Arguments, Verb};
+use app::App;
+use arguments::{Arguments, ListenArguments, SuperviseArguments, Verb};
 use clap::Parser as _;
 use output::Failure;
 use std::ffi::OsString;
@@ -69,8 +70,8 @@ impl FromStr for Interpreter {
             let (_, language) = LANGUAGES.iter().find(|(one, _)| *one == name)?;
             Some((*language, path))
         });
-        let (language, path) =
-            parts.ok_or_else(|| "write a language and a program: python=/usr/bin/python3".to_owned())?;
+        let (language, path) = parts
+            .ok_or_else(|| "write a language and a program: python=/usr/bin/python3".to_owned())?;
         Ok(Self {
             language,
             path: path.into(),
@@ -112,16 +113,72 @@ pub fn main(args: Vec<OsString>, host: Option<&Host<'_>>) -> i32 {
 }
 
 /// Lets the package's program take the place of this process; comes back where there is none.
-fn leave_interpreter(host: Option<&Host<'_>>, args: &[OsString]) {
+fn leave_interpreter<'a>(
+    host: Option<&Host<'_>>,
+    variables: &[Variable],
+    args: impl Iterator<Item = &'a OsString>,
+) {
     if let Some((host, program)) = host.and_then(|host| Some((host, host.program.as_ref()?))) {
         let mut command = Command::new(program);
-        command.arg0("spikard").arg("--interpreter").arg(host.interpreter.flag());
+        command
+            .arg0("spikard")
+            .arg("--interpreter")
+            .arg(host.interpreter.flag());
         // Not found, or of another machine: what it would have done is done here.
-        let _ = command.args(args.iter().skip(1)).exec();
+        let _ = command.envs(variables.iter().cloned()).args(args).exec();
     }
 }
 
-fn perform(arguments: Arguments, args: &[OsString], host: Option<&Host<'_>>) -> Result<i32, Failure> {
+/// What a program says that serves its app by itself (`app.run()`), where the operator says nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Program {
+    /// The command line that starts the program again, as a worker.
+    pub again: Vec<OsString>,
+    /// Name or address to listen on.
+    pub host: Option<String>,
+    /// Port to listen on; 0 for a free one.
+    pub port: Option<u16>,
+    /// How many workers, or `auto`; `None` for none beside the program itself.
+    pub workers: Option<String>,
+}
+
+/// What `app.run()` does in a program that was not started as a worker: gives the variables of the one worker, which is
+/// this process, or supervises workers and gives their exit code. Settings are those of `spikard run -- PROGRAM`.
+pub fn start(program: Program, host: &Host<'_>) -> Result<Vec<Variable>, i32> {
+    let failed = |failure: Failure| output::report(&failure);
+    let app = App::Program(program.again);
+    let mut settings = settings::gather(&app, &[], &[]).map_err(failed)?;
+    settings.in_code(program.host, program.port, program.workers);
+    let arguments = ListenArguments::default();
+    let settings = arguments.secured(settings).map_err(failed)?;
+    let listen = arguments.listen(&settings).map_err(failed)?;
+    let supervise = SuperviseArguments::default();
+    let Some(plan) = supervise.plan(&app, &settings).map_err(failed)? else {
+        settings.warn();
+        let opened = run::open(&app, &listen, &settings).map_err(failed)?;
+        return Ok(opened.handed_over());
+    };
+    if let (App::Program(again), None) = (&app, listen.fd) {
+        let said = [
+            "run".to_owned(),
+            format!("--host={}", listen.host),
+            format!("--port={}", listen.port),
+            format!("--workers={}", plan.workers),
+            "--".to_owned(),
+        ];
+        let said = said.map(OsString::from);
+        leave_interpreter(Some(host), &settings.variables(), said.iter().chain(again));
+    }
+    settings.warn();
+    let interpreter = Some(host.interpreter.clone());
+    Err(supervisor::supervise(&app, &listen, plan, &settings, interpreter).unwrap_or_else(failed))
+}
+
+fn perform(
+    arguments: Arguments,
+    args: &[OsString],
+    host: Option<&Host<'_>>,
+) -> Result<i32, Failure> {
     let Arguments { verb, interpreter } = arguments;
     let interpreter = interpreter.or_else(|| host.map(|host| host.interpreter.clone()));
     match verb {
@@ -130,30 +187,38 @@ fn perform(arguments: Arguments, args: &[OsString], host: Option<&Host<'_>>) -> 
             listen,
             supervise,
             set,
+            program,
         } => {
-            let app = app::find(app)?;
+            let app = match program.is_empty() {
+                true => app::find(app)?,
+                false => App::Program(program),
+            };
             let settings = listen.secured(settings::gather(&app, &set, &[])?)?;
             let listen = listen.listen(&settings)?;
             match supervise.plan(&app, &settings)? {
                 Some(plan) => {
-                    leave_interpreter(host, args);
+                    leave_interpreter(host, &[], args.iter().skip(1));
+                    settings.warn();
                     supervisor::supervise(&app, &listen, plan, &settings, interpreter)
                 }
                 None => {
+                    settings.warn();
                     let serve = host.and_then(|host| host.serve);
                     run::run(&app, &listen, &settings, serve, interpreter)
                 }
             }
         }
         Verb::Dev { app, listen, set } => {
-            leave_interpreter(host, args);
+            leave_interpreter(host, &[], args.iter().skip(1));
             let app = app::find(app)?;
             let settings = listen.secured(settings::gather(&app, &set, &dev::BASE)?)?;
+            settings.warn();
             dev::dev(&app, &listen.at_home(&settings)?, &settings, interpreter)
         }
         Verb::Config { app, set, json } => {
             let app = app::find(app)?;
             let settings = settings::gather(&app, &set, &[])?;
+            settings.warn();
             config::show(&app, &settings, json, interpreter)
         }
         Verb::Routes { app, json } => describe::routes(&app::find(app)?, json, interpreter),

@@ -4,12 +4,12 @@
 use crate::app::App;
 use crate::output::{self, Failure};
 use crate::settings::Settings;
-use crate::{Interpreter, Serve, launch};
+use crate::{Interpreter, Serve, Variable, launch};
 use rustix::io::FdFlags;
 use spikard::server::{Listen, ListenError};
 use std::io;
-use std::net::SocketAddr;
-use std::os::fd::{AsFd as _, AsRawFd as _, IntoRawFd as _};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd as _, AsRawFd as _, IntoRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 
 /// Serves `app`, in the host's process where it can, else as another program that takes the place of this one.
@@ -20,37 +20,61 @@ pub(crate) fn run(
     serve: Option<&Serve<'_>>,
     interpreter: Option<Interpreter>,
 ) -> Result<i32, Failure> {
-    let broken = |error: io::Error| Failure::app(format!("cannot start: {error}"));
+    let opened = open(app, listen, settings)?;
+    if let (App::Python(name), Some(serve)) = (app, serve) {
+        return Ok(serve(name, &opened.handed_over()));
+    }
+    for descriptor in [opened.listener.as_fd(), opened.stderr.as_fd()] {
+        rustix::io::fcntl_setfd(descriptor, FdFlags::empty())
+            .map_err(|error| broken(error.into()))?;
+    }
+    let mut command = launch::command(app, interpreter);
+    let error = command.envs(opened.variables.iter().cloned()).exec();
+    Err(launch::not_started(command.get_program(), &error))
+}
+
+/// What a worker gets: its socket, where to say that it is ready, and the variables that name both.
+pub(crate) struct Opened {
+    listener: TcpListener,
+    stderr: OwnedFd,
+    variables: Vec<Variable>,
+}
+
+impl Opened {
+    /// For a worker in this process, which closes both by their numbers.
+    pub(crate) fn handed_over(self) -> Vec<Variable> {
+        let _ = (self.listener.into_raw_fd(), self.stderr.into_raw_fd());
+        self.variables
+    }
+}
+
+/// Opens the socket of the one worker.
+pub(crate) fn open(app: &App, listen: &Listen, settings: &Settings) -> Result<Opened, Failure> {
     let listener = listen
         .open()
         .map_err(|error| no_socket(&error, "run", app, listen))?;
     let address = listener.local_addr().map_err(broken)?;
     // A copy, because who says that it is ready closes what it said it to.
     let stderr = io::stderr().as_fd().try_clone_to_owned().map_err(broken)?;
+    let url = url(settings.scheme(), address);
     let mut variables = settings.variables();
     variables.extend([
         ("SPIKARD_FD", listener.as_raw_fd().to_string()),
         ("SPIKARD_READY_FD", stderr.as_raw_fd().to_string()),
         (
             "SPIKARD_READY_LINE",
-            output::noted(&format!(
-                "{} (Ctrl-C stops it)",
-                url(settings.scheme(), address)
-            )),
+            output::noted(&format!("{url} (Ctrl-C stops it)")),
         ),
     ]);
-    if let (App::Python(name), Some(serve)) = (app, serve) {
-        // The variables hand both over.
-        let _ = (listener.into_raw_fd(), stderr.into_raw_fd());
-        return Ok(serve(name, &variables));
-    }
-    for descriptor in [listener.as_fd(), stderr.as_fd()] {
-        rustix::io::fcntl_setfd(descriptor, FdFlags::empty())
-            .map_err(|error| broken(error.into()))?;
-    }
-    let mut command = launch::command(app, interpreter);
-    let error = command.envs(variables).exec();
-    Err(launch::not_started(command.get_program(), &error))
+    Ok(Opened {
+        listener,
+        stderr,
+        variables,
+    })
+}
+
+fn broken(error: io::Error) -> Failure {
+    Failure::app(format!("cannot start: {error}"))
 }
 
 /// What to open in a browser; `0.0.0.0` and `::` are no address to call.
@@ -69,11 +93,15 @@ pub(crate) fn no_socket(error: &ListenError, verb: &str, app: &App, listen: &Lis
     let failure = Failure::app(error.to_string());
     match error {
         ListenError::Busy { .. } => {
-            let free = listen.port.checked_add(1).unwrap_or(0);
-            failure.advice(format!(
-                "stop it, or choose another port: spikard {verb} {} --port {free}",
-                app.name()
-            ))
+            let (free, name) = (listen.port.checked_add(1).unwrap_or(0), app.name());
+            failure.advice(match app {
+                App::Program(_) => {
+                    format!("stop it, or choose another port: SPIKARD_PORT={free} {name}")
+                }
+                _ => {
+                    format!("stop it, or choose another port: spikard {verb} {name} --port {free}")
+                }
+            })
         }
         ListenError::Descriptor(_) => {
             failure.advice("--fd and SPIKARD_FD take the number of an inherited listening socket")

@@ -3,10 +3,10 @@
 
 use crate::Variable;
 use crate::app::App;
-use crate::output::Failure;
+use crate::output::{self, Failure};
 use serde_json::{Map, Value};
-use spikard::Config;
 use spikard::settings::{self, Setting};
+use spikard::{Config, did_you_mean};
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml::Spanned;
@@ -16,6 +16,16 @@ use toml::de::{DeTable, DeValue};
 pub(crate) const FILE: &str = "spikard.toml";
 /// What the file may say beside the options of the app.
 const OF_SERVER: [&str; 3] = ["host", "port", "workers"];
+/// What supervisors, workers and this command tell each other.
+const PROTOCOL: [&str; 7] = [
+    "SPIKARD_CONFIG",
+    "SPIKARD_DEFECT",
+    "SPIKARD_EMIT",
+    "SPIKARD_FD",
+    "SPIKARD_READY_FD",
+    "SPIKARD_READY_LINE",
+    "SPIKARD_STATUS_FD",
+];
 
 /// Options that somebody set, and what the file says of the server.
 #[derive(Debug)]
@@ -85,6 +95,47 @@ impl Settings {
             .map(|(name, chosen)| (name.clone(), chosen.value.clone()))
             .collect();
         vec![(settings::VARIABLE, Value::Object(object).to_string())]
+    }
+
+    /// Takes what the code of a program says of the server, where the file says nothing; the environment goes before both.
+    pub(crate) fn in_code(
+        &mut self,
+        host: Option<String>,
+        port: Option<u16>,
+        workers: Option<String>,
+    ) {
+        self.host = self.host.take().or(host);
+        self.port = self.port.or(port);
+        self.workers = self.workers.take().or(workers);
+    }
+
+    /// Says which variables look like ours and set nothing. They are no failure: the environment has other writers, such as
+    /// Kubernetes, which sets `SPIKARD_SERVICE_HOST` for a service of that name.
+    pub(crate) fn warn(&self) {
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        for line in self.strangers(names) {
+            output::note(&line);
+        }
+    }
+
+    fn strangers(&self, names: impl Iterator<Item = String>) -> Vec<String> {
+        let mut known: Vec<String> = PROTOCOL.map(str::to_owned).to_vec();
+        let options = self.table.iter().flat_map(|one| [one.short(), &one.name]);
+        known.extend(
+            OF_SERVER
+                .into_iter()
+                .chain(options)
+                .map(|name| format!("SPIKARD_{}", name.to_uppercase())),
+        );
+        let mut strange: Vec<String> = names
+            .filter(|name| name.starts_with("SPIKARD_") && !known.contains(name))
+            .collect();
+        strange.sort();
+        let told = strange.iter().map(|name| {
+            let meant = did_you_mean(name, known.iter().map(String::as_str));
+            format!("{name} is no setting and does nothing{meant}")
+        });
+        told.collect()
     }
 
     /// The options of an app's code, with those in their place that were chosen.

@@ -69,6 +69,40 @@ mod _native {
         })
     }
 
+    /// What `app.run()` does in a program that is no worker: the variables of the worker that it becomes, or none and the
+    /// exit code of the workers that were supervised. `program` takes the place of this process for that, if it is there.
+    #[pyfunction]
+    fn start(
+        py: Python<'_>,
+        again: Vec<OsString>,
+        host: Option<String>,
+        port: Option<u16>,
+        workers: Option<String>,
+        interpreter: PathBuf,
+        program: PathBuf,
+    ) -> (i32, HashMap<&'static str, String>) {
+        py.detach(|| {
+            let program_of_package = spikard_cli::Host {
+                interpreter: spikard_cli::Interpreter {
+                    language: spikard_cli::Language::Python,
+                    path: interpreter,
+                },
+                serve: None,
+                program: Some(program),
+            };
+            let started = spikard_cli::Program {
+                again,
+                host,
+                port,
+                workers,
+            };
+            match spikard_cli::start(started, &program_of_package) {
+                Ok(variables) => (0, variables.into_iter().collect()),
+                Err(code) => (code, HashMap::new()),
+            }
+        })
+    }
+
     /// The error table and the schema of the config, as JSON.
     #[pyfunction]
     fn tables() -> String {

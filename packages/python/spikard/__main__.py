@@ -3,19 +3,15 @@
 import os
 import signal
 import sys
-from pathlib import Path
 
 from spikard import _bridge
 
-# The same command without an interpreter; scripts/build puts it into wheels.
-PROGRAM = Path(__file__).parent / "bin" / "spikard"
-
 
 def main() -> int:
-    """Runs the command line; its exit code. `dev` and supervisors leave Python for PROGRAM, where it is there."""
+    """Runs the command line; its exit code."""
     # The core hears SIGINT itself; Python would raise KeyboardInterrupt after it has.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return _bridge.command(sys.argv, sys.executable, str(PROGRAM), serve)
+    return _bridge.command(sys.argv, serve)
 
 
 def serve(app: str, environment: dict[str, str]) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from spikard import _native
@@ -12,7 +14,22 @@ from spikard.errors import DefinitionError
 from spikard.route import Argument, Call
 
 App = _native.App
-command = _native.command
+
+# The `spikard` command without an interpreter; scripts/build puts it into wheels.
+PROGRAM = Path(__file__).parent / "bin" / "spikard"
+
+
+def command(argv: Sequence[str], serve: Callable[[str, dict[str, str]], int]) -> int:
+    """The `spikard` command; its exit code. `dev` and supervisors leave Python for PROGRAM, where it is there."""
+    return _native.command(argv, sys.executable, str(PROGRAM), serve)
+
+
+def start(again: Sequence[str], host: str | None, port: int | None, workers: str | None) -> dict[str, str]:
+    """The environment of the worker that this program becomes. Does not return where workers are supervised."""
+    code, environment = _native.start(again, host, port, workers, sys.executable, str(PROGRAM))
+    if not environment:
+        sys.exit(code)
+    return environment
 
 
 def freeze(

@@ -114,10 +114,13 @@ class Reactor:
     def wake(self) -> None: ...
     def close(self) -> None: ...
 
-def command(
-    argv: Sequence[str], interpreter: str, program: str, serve: Callable[[str, dict[str, str]], int]
-) -> int:
+def command(argv: Sequence[str], interpreter: str, program: str, serve: Callable[[str, dict[str, str]], int]) -> int:
     """The `spikard` command; returns its exit code, or the file `program` takes the place of this process."""
+
+def start(
+    again: Sequence[str], host: str | None, port: int | None, workers: str | None, interpreter: str, program: str
+) -> tuple[int, dict[str, str]]:
+    """`app.run()` outside a worker: the variables of the worker to become, or none and an exit code."""
 
 def tables() -> str:
     """The error table and the config schema as JSON, from which `errors.py` and `config.py` are generated."""

@@ -6,11 +6,11 @@ python -m spikard._worker app.py | app.py:name | package.module | package.module
 from __future__ import annotations
 
 import asyncio
+import builtins
 import importlib
 import importlib.util
 import os
 import signal
-import socket
 import sys
 import traceback
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
         return 2
     try:
         app = find(argv[0])
-        run(app, None, None)
+        run(app, None, None, None)
     except NoApp as error:
         print(f"spikard: {error}", file=sys.stderr)
         return 1
@@ -126,55 +126,46 @@ def _theirs(trace: TracebackType | None) -> TracebackType | None:
     return first
 
 
-def run(app: Spikard, host: str | None, port: int | None) -> None:
+def run(app: Spikard, host: str | None, port: int | None, workers: int | str | None) -> None:
     """Serves an app until it was drained, or prints its spec when SPIKARD_EMIT=spec asks for that."""
     if os.environ.get("SPIKARD_EMIT") == "spec":
         sys.stdout.buffer.write(app.spec() + b"\n")
         sys.stdout.flush()
         return
+    if "SPIKARD_FD" not in os.environ:
+        _start(host, port, workers)
     frozen = app.freeze()
-    listener, where = _listener(host, port)
+    listener = int(os.environ.pop("SPIKARD_FD"))
     from spikard._loop import Loop
 
     with asyncio.Runner(loop_factory=Loop) as runner:
-        runner.run(_serve(app, frozen, listener, where))
+        runner.run(_serve(app, frozen, listener))
 
 
-def _listener(host: str | None, port: int | None) -> tuple[int, str]:
-    """A listening descriptor: inherited by SPIKARD_FD, or bound here; what is None the environment says."""
-    inherited = os.environ.pop("SPIKARD_FD", None)
-    if inherited is not None:
-        return int(inherited), ""
-    host = host if host is not None else os.environ.get("SPIKARD_HOST", "127.0.0.1")
-    port = port if port is not None else _port(os.environ.get("SPIKARD_PORT", "8000"))
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(1024)
-    except OSError as error:
-        listener.close()
+def _start(host: str | None, port: int | None, workers: int | str | None) -> None:
+    """Makes this program the worker, or leaves it to the supervisor, which starts it again."""
+    if workers is not None and _unrepeatable():
         sys.exit(
-            f"spikard: cannot listen on {host}:{port}: {error.strerror}; stop what listens there, or take another port"
+            f"spikard: workers={workers!r} starts the program again for each worker, and {_unrepeatable()} cannot be; "
+            "put it into a file and run `python file.py`"
         )
-    shown = f"[{host}]" if ":" in host else host
-    where = f"http://{shown}:{listener.getsockname()[1]}"
-    return listener.detach(), where
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # the core hears it itself
+    again = [sys.executable, *sys.orig_argv[1:]]
+    os.environ.update(_bridge.start(again, host, port, None if workers is None else str(workers)))
+    signal.signal(signal.SIGINT, before)
 
 
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) < 65536):
-        sys.exit(f"spikard: SPIKARD_PORT={text!r} is not a port from 0 to 65535")
-    return int(text)
+def _unrepeatable() -> str:
+    """What runs here, when its command line does not start it again."""
+    if hasattr(sys, "ps1") or hasattr(builtins, "__IPYTHON__"):
+        return "an interactive session"
+    return "a program from standard input" if sys.argv[0] in ("", "-") else ""
 
 
-async def _serve(app: Spikard, frozen: _bridge.App, fd: int, where: str) -> None:
+async def _serve(app: Spikard, frozen: _bridge.App, fd: int) -> None:
     _heed_signals(asyncio.get_running_loop(), frozen.drain)
 
     def ready() -> None:
-        if where:
-            print(f"serving {app.title} on {where}  (Ctrl-C ends it)", file=sys.stderr, flush=True)
         told = os.environ.pop("SPIKARD_READY_FD", None)
         line = os.environ.pop("SPIKARD_READY_LINE", "ready")
         if told is not None:

@@ -61,15 +61,17 @@ class Spikard(Routes):
         self._config: dict[str, Any] = dict(options)
         self._frozen: _bridge.App | None = None
 
-    def run(self, *, host: str | None = None, port: int | None = None) -> None:
-        """Serves in this process until SIGINT or SIGTERM. Raises DefinitionError when the app is wrong.
+    def run(self, *, host: str | None = None, port: int | None = None, workers: int | str | None = None) -> None:
+        """Serves until SIGINT or SIGTERM. Raises DefinitionError when the app is wrong.
 
-        `host` defaults to `$SPIKARD_HOST` or 127.0.0.1, `port` to `$SPIKARD_PORT` or 8000; 0 takes a free port.
-        `spikard run` calls it with an open socket in the environment; then neither is used.
+        The environment (`SPIKARD_PORT`) and `spikard.toml` beside the program go before the arguments; the defaults are
+        127.0.0.1 and 8000, and 0 takes a free port. With `workers`, a number or "auto", this process becomes the
+        supervisor of `spikard run --workers` and starts the program again for each worker; nothing after `run` is reached.
+        In a worker that was started so, or by `spikard run`, the socket is open already and no argument is used.
         """
         from spikard import _worker
 
-        _worker.run(self, host, port)
+        _worker.run(self, host, port, workers)
 
     def spec(self) -> bytes:
         """The app as data: AppSpec as JSON text. Raises DefinitionError."""

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from spikard._bridge import PROGRAM
+
 APP = """
 import asyncio
 from spikard import Spikard
@@ -58,11 +60,14 @@ def main(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def started(*command: str | Path, fds: tuple[int, ...] = (), **environment: str) -> Iterator[subprocess.Popen[str]]:
+def started(
+    *command: str | Path, fds: tuple[int, ...] = (), cwd: Path | None = None, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, *command],
         env=os.environ | environment,
         pass_fds=fds,
+        cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -124,7 +129,7 @@ def test_a_worker_takes_a_socket_and_says_when_it_is_ready(main: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         fds = (listener.fileno(), write)
         environment = {"SPIKARD_FD": str(fds[0]), "SPIKARD_READY_FD": str(fds[1])}
-        with started("-m", "spikard._worker", main, fds=fds, **environment) as process:
+        with started("-m", "spikard._worker", main, fds=fds, cwd=main.parent, **environment) as process:
             os.close(write)
             said = b""
             while select.select([read], [], [], 10)[0] and (piece := os.read(read, 100)):
@@ -143,7 +148,70 @@ def test_a_busy_port_is_named(main: Path) -> None:
         with started(main) as process:
             assert process.wait(10) == 1
             assert process.stderr is not None
-            assert f"cannot listen on 127.0.0.1:{port}" in process.stderr.read()
+            said = process.stderr.read()
+            assert f"127.0.0.1:{port} is in use by " in said and f"(pid {os.getpid()})" in said
+            assert f"SPIKARD_PORT={port + 1} {sys.executable} {main}" in said
+
+
+@pytest.mark.parametrize("verb", ["run", "dev"])
+def test_the_command_names_who_holds_a_busy_port_and_the_flag(main: Path, verb: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with started("-m", "spikard", verb, main, "--port", str(port)) as process:
+            _, said = process.communicate(timeout=10)
+            assert process.returncode == 1
+            assert f"127.0.0.1:{port} is in use by " in said and f"(pid {os.getpid()})" in said
+            assert f"spikard {verb} {main} --port {port + 1}" in said
+
+
+def test_the_environment_and_the_file_go_before_the_arguments_of_run(main: Path) -> None:
+    main.write_text(APP.replace("port=0", 'host="nowhere.invalid", port=1'))
+    (main.parent / "spikard.toml").write_text('host = "127.0.0.1"\nport = 2\naccess_log = true\n')
+    with started(main, SPIKARD_PORT="0") as process:
+        assert get(port_of(process), "/hello/you") == "hello you"
+        process.terminate()
+        _, logged = process.communicate(timeout=10)
+        assert "/hello/you" in logged  # an option of the file reached the app
+
+
+def test_a_setting_with_a_typing_error_does_not_go_unseen(main: Path) -> None:
+    with started(main, SPIKARD_WORKRES="4") as process:
+        assert process.stderr is not None
+        told = 'SPIKARD_WORKRES is no setting and does nothing; did you mean "SPIKARD_WORKERS"?'
+        assert told in process.stderr.readline()
+
+
+def again(main: Path, *how: str) -> list[str]:
+    """The ways to start a program that serves itself."""
+    console = main.with_name("served")
+    console.write_text("import runpy, sys\nsys.argv[0] = 'x'\nrunpy.run_path('main.py', run_name='__main__')\n")
+    return {"file": ["main.py"], "module": ["-m", "main"], "console script": [console.name], "text": ["-c", APP]}[
+        how[0]
+    ]
+
+
+@pytest.mark.parametrize("how", ["file", "module", "console script", "text"])
+def test_a_program_with_workers_becomes_their_supervisor(main: Path, how: str) -> None:
+    app = APP.replace("port=0", "port=0, workers=2").replace('f"hello {name}"', "str(__import__('os').getpid())")
+    main.write_text(app)
+    command = [app if word == APP else word for word in again(main, how)]
+    with started(*command, cwd=main.parent) as process:
+        port = port_of(process)
+        workers = {get(port, "/hello/you") for _ in range(24)}
+        assert len(workers) == 2
+        assert str(process.pid) not in workers
+        assert Path(f"/proc/{process.pid}/exe").readlink() == PROGRAM.resolve()
+        process.terminate()
+        assert process.wait(10) == 0
+        assert process.stdout is not None
+        assert process.stdout.read().count("lifespan over") == 2
+
+
+def test_workers_of_what_cannot_be_started_again_are_refused(main: Path) -> None:
+    text = APP.replace("port=0", "port=0, workers=2")
+    done = subprocess.run([sys.executable], input=text, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert "a program from standard input cannot be; put it into a file" in done.stderr
 
 
 def test_the_command_describes_an_app(main: Path) -> None:

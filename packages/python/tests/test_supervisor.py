@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from spikard.__main__ import PROGRAM
+
+from spikard._bridge import PROGRAM
 
 APP = """
 import os
@@ -33,7 +34,10 @@ def answer() -> str:
 
 SPIKARD = ["-m", "spikard"]
 # As in a package that was built from sources: no program lies in it.
-IN_PYTHON = ["-c", "import spikard.__main__ as m, sys; m.PROGRAM = m.PROGRAM.with_name('none'); sys.exit(m.main())"]
+IN_PYTHON = [
+    "-c",
+    "from spikard import __main__ as m, _bridge; import sys; _bridge.PROGRAM = 'none'; sys.exit(m.main())",
+]
 
 
 class Supervised:

@@ -108,7 +108,7 @@ def test_without_an_app_it_shows_its_usage(tmp_path: Path) -> None:
 def test_the_environment_says_where_to_listen(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text(APP.format(name="app"))
     done = worker("main.py", cwd=tmp_path, SPIKARD_PORT="many")
-    assert (done.returncode, done.stderr) == (1, "spikard: SPIKARD_PORT='many' is not a port from 0 to 65535\n")
+    assert (done.returncode, done.stderr) == (2, 'error: SPIKARD_PORT="many" is not a port from 0 to 65535\n')
 
 
 def test_the_environment_wins_over_the_options_of_the_code(tmp_path: Path) -> None:
