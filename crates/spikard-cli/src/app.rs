@@ -4,18 +4,71 @@ use crate::output::Failure;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Files that make a folder an app's, in the order listed.
-const FILES: [&str; 6] = [
-    "app.py",
-    "main.py",
-    "app.ts",
-    "app.mjs",
-    "app.js",
-    "Cargo.toml",
-];
+/// What the files of a language are called, and what they make.
+struct Language {
+    name: &'static str,
+    /// Files that make a folder an app's.
+    files: &'static [&'static str],
+    /// Ends of the names of its files.
+    ends: &'static [&'static str],
+    /// `None` where this version has no package for the language.
+    app: Option<fn(String) -> App>,
+}
 
-/// Ends of the names of files that Node loads.
-const NODE: [&str; 4] = [".ts", ".mts", ".mjs", ".js"];
+/// In the order listed; how an app is started, `launch` says.
+const LANGUAGES: [Language; 4] = [
+    Language {
+        name: "Python",
+        files: &["app.py", "main.py"],
+        ends: &[".py"],
+        app: Some(App::Python),
+    },
+    Language {
+        name: "TypeScript and JavaScript",
+        files: &["app.ts", "app.mts", "app.mjs", "app.js"],
+        ends: &[".ts", ".mts", ".mjs", ".js"],
+        app: Some(App::Node),
+    },
+    Language {
+        name: "Ruby",
+        files: &["app.rb", "config.ru"],
+        ends: &[".rb", ".ru"],
+        app: None,
+    },
+    Language {
+        name: "PHP",
+        files: &["app.php", "public/index.php"],
+        ends: &[".php"],
+        app: None,
+    },
+];
+const CARGO: &str = "Cargo.toml";
+
+/// The language of a file with this name.
+fn language(place: &str) -> Option<&'static Language> {
+    LANGUAGES
+        .iter()
+        .find(|language| language.ends.iter().any(|end| place.ends_with(end)))
+}
+
+impl Language {
+    /// The app in the file `place`; `text` may name one of its attributes too.
+    fn app(&self, place: &str, text: String) -> Result<App, Failure> {
+        match self.app {
+            _ if !Path::new(place).is_file() => Err(missing(place)),
+            Some(app) => Ok(app(text)),
+            None => {
+                let can = LANGUAGES.iter().filter(|one| one.app.is_some());
+                let can: Vec<&str> = can.map(|one| one.name).collect();
+                Err(Failure::usage(format!(
+                    "{place} is {}, for which this version of Spikard has no package",
+                    self.name
+                ))
+                .advice(format!("it serves apps in {} and Rust", can.join(", "))))
+            }
+        }
+    }
+}
 
 /// An app that can be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +105,7 @@ impl App {
             Self::Cargo(manifest) => manifest.as_path(),
             Self::Program(words) => script(words).unwrap_or(Path::new("")),
             Self::Python(text) | Self::Node(text) => match text.split(':').next() {
-                Some(place) if place.ends_with(".py") || is_node(place) => Path::new(place),
+                Some(place) if language(place).is_some() => Path::new(place),
                 _ => Path::new(""),
             },
         };
@@ -72,7 +125,7 @@ pub(crate) fn find(text: Option<String>) -> Result<App, Failure> {
     if path.is_dir() {
         return in_folder(path);
     }
-    if path.file_name().is_some_and(|name| name == "Cargo.toml") && path.is_file() {
+    if path.file_name().is_some_and(|name| name == CARGO) && path.is_file() {
         return Ok(App::Cargo(path.to_owned()));
     }
     let (place, attribute) = text.split_once(':').unwrap_or((&text, "app"));
@@ -82,19 +135,9 @@ pub(crate) fn find(text: Option<String>) -> Result<App, Failure> {
         ))
         .advice("write the name of the variable after the colon: app.py:app"));
     }
-    if place.ends_with(".py") {
-        return if Path::new(place).is_file() {
-            Ok(App::Python(text))
-        } else {
-            Err(missing(place))
-        };
-    }
-    if is_node(place) {
-        return if Path::new(place).is_file() {
-            Ok(App::Node(text))
-        } else {
-            Err(missing(place))
-        };
+    if let Some(language) = language(place) {
+        let place = place.to_owned();
+        return language.app(&place, text);
     }
     if is_dotted(place) {
         Ok(App::Python(text))
@@ -104,15 +147,21 @@ pub(crate) fn find(text: Option<String>) -> Result<App, Failure> {
 }
 
 fn in_folder(folder: &Path) -> Result<App, Failure> {
-    let found: Vec<PathBuf> = FILES
+    let files = LANGUAGES.iter().flat_map(|language| language.files);
+    let files: Vec<&str> = files.copied().chain([CARGO]).collect();
+    let found: Vec<PathBuf> = files
         .iter()
         .map(|file| folder.join(file))
         .filter(|path| path.is_file())
         .collect();
     match found.as_slice() {
-        [one] if one.ends_with("Cargo.toml") => Ok(App::Cargo(one.clone())),
-        [one] if is_node(&one.display().to_string()) => Ok(App::Node(one.display().to_string())),
-        [one] => Ok(App::Python(one.display().to_string())),
+        [one] => {
+            let text = one.display().to_string();
+            match language(&text) {
+                Some(language) => language.app(&text.clone(), text),
+                None => Ok(App::Cargo(one.clone())),
+            }
+        }
         [] => {
             let place = if folder == Path::new("") {
                 "this folder".to_owned()
@@ -120,8 +169,8 @@ fn in_folder(folder: &Path) -> Result<App, Failure> {
                 folder.display().to_string()
             };
             Err(Failure::usage(format!(
-                "no app in {place}: it has no {}",
-                FILES.join(", no ")
+                "no app in {place}: it has none of {}",
+                files.join(", ")
             ))
             .advice("name it: spikard run path/to/app.py"))
         }
@@ -142,10 +191,6 @@ fn in_folder(folder: &Path) -> Result<App, Failure> {
 fn script(words: &[OsString]) -> Option<&Path> {
     let mut places = words.iter().skip(1).map(Path::new);
     places.find(|place| place.extension().is_some() && place.is_file())
-}
-
-fn is_node(place: &str) -> bool {
-    NODE.iter().any(|end| place.ends_with(end))
 }
 
 fn missing(place: &str) -> Failure {
@@ -183,7 +228,7 @@ mod tests {
             let wanted = folder.path().join(file).display().to_string();
             assert_eq!(in_folder(folder.path()), Ok(App::Python(wanted)));
         }
-        for file in ["app.ts", "app.mjs", "app.js"] {
+        for file in ["app.ts", "app.mts", "app.mjs", "app.js"] {
             let folder = folder(&[file]);
             let wanted = folder.path().join(file).display().to_string();
             assert_eq!(in_folder(folder.path()), Ok(App::Node(wanted)));
@@ -206,11 +251,31 @@ mod tests {
         );
         let none = in_folder(folder(&[]).path()).expect_err("none");
         assert!(
-            none.message.ends_with(
-                "it has no app.py, no main.py, no app.ts, no app.mjs, no app.js, no Cargo.toml"
-            ),
+            none.message.ends_with("app.py, main.py, app.ts, app.mts, app.mjs, app.js, app.rb, config.ru, app.php, public/index.php, Cargo.toml"),
             "{none:?}"
         );
+    }
+
+    #[test]
+    fn a_language_without_a_package_is_named() {
+        for (file, language) in [
+            ("app.rb", "Ruby"),
+            ("config.ru", "Ruby"),
+            ("app.php", "PHP"),
+        ] {
+            let folder = folder(&[file]);
+            let named = folder.path().join(file).display().to_string();
+            for failure in [in_folder(folder.path()), find(Some(named))] {
+                let failure = failure.expect_err(file);
+                let told = format!(
+                    "{file} is {language}, for which this version of Spikard has no package"
+                );
+                assert!(
+                    failure.code == 2 && failure.message.ends_with(&told),
+                    "{failure:?}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ Exit codes: 0 done; 1 the app failed or is wrong; 2 the command line or a settin
 
 pub(crate) const APP: &str = "\
 What to serve: a file of Python or Node (`app.py`, `app.ts`, `app.mjs`), one of its attributes (`app.py:api`), a Python module \
-(`shop.web:api`), or the folder of a Cargo project. Without it: app.py, main.py, app.ts, app.mjs, app.js or Cargo.toml of this folder";
+(`shop.web:api`), or the folder of a Cargo project. Without it: the app.py, main.py, app.ts, app.mts, app.mjs, app.js or Cargo.toml of this folder";
 
 const SET: &str = "\
 Sets an option of the app, over what its environment, spikard.toml and code say; may be repeated. `spikard config` lists \
@@ -92,6 +92,7 @@ const CHECK: &str = "\
 Examples:
   spikard check           the app of this folder
   spikard check app.py    before a commit or a deployment: everything that start-up would refuse
+  spikard check app.py --json | jq -r '.mistakes[].message'
 
 Exit codes: 0 no mistakes; 1 mistakes, or the app was not loaded; 2 the command line or a setting is wrong.";
 
@@ -164,6 +165,9 @@ pub(crate) enum Verb {
     Check {
         #[arg(help = APP)]
         app: Option<String>,
+        /// Prints the mistakes as one JSON object for programs, also when there are none
+        #[arg(long)]
+        json: bool,
     },
     /// Makes a small tested project that runs at once
     New(NewArguments),

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::launch;
 use crate::output::{self, Failure};
 use crate::settings;
+use serde_json::{Value, json};
 use spikard::{Frozen, RouteLine};
 
 /// Lists the routes in the order declared, as a table or as a JSON array.
@@ -42,10 +43,38 @@ fn cells(route: &RouteLine) -> [String; 4] {
 }
 
 /// Says how many routes there are, or every mistake.
-pub(crate) fn check(app: &App, interpreter: Option<Interpreter>) -> Result<i32, Failure> {
+pub(crate) fn check(
+    app: &App,
+    json: bool,
+    interpreter: Option<Interpreter>,
+) -> Result<i32, Failure> {
+    if json {
+        let (code, answer) = match freeze(app, interpreter) {
+            Ok(frozen) => (
+                0,
+                json!({"app": app.name(), "routes": frozen.routes().len(), "mistakes": []}),
+            ),
+            Err(failure) => (
+                failure.code,
+                json!({"app": app.name(), "routes": null, "mistakes": mistakes(&failure)}),
+            ),
+        };
+        return output::print(&answer.to_string()).map(|_| code);
+    }
     let count = freeze(app, interpreter)?.routes().len();
     let noun = if count == 1 { "route" } else { "routes" };
     output::print(&format!("{}: {count} {noun}, no mistakes", app.name()))
+}
+
+/// Those of the definition, each with its place; another failure is one of the whole app.
+fn mistakes(failure: &Failure) -> Vec<Value> {
+    if failure.mistakes.is_empty() {
+        let message = [&*failure.message, &*failure.advice].join("\n");
+        return vec![json!({"place": "", "message": message.trim()})];
+    }
+    let all = failure.mistakes.iter();
+    all.map(|one| json!({"place": one.place, "message": one.message}))
+        .collect()
 }
 
 /// The app after everything was checked, with the operator's settings in force as when it is served.

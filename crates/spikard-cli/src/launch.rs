@@ -139,5 +139,8 @@ pub(crate) fn wrong(app: &App, error: &DefinitionError) -> Failure {
         1 => format!("{} has a mistake:", app.name()),
         several => format!("{} has {several} mistakes:", app.name()),
     };
-    Failure::app(headline).advice(error.to_string())
+    Failure {
+        mistakes: error.mistakes.clone(),
+        ..Failure::app(headline).advice(error.to_string())
+    }
 }

@@ -223,7 +223,7 @@ fn perform(
         }
         Verb::Routes { app, json } => describe::routes(&app::find(app)?, json, interpreter),
         Verb::Openapi(arguments) => document::openapi(arguments, interpreter),
-        Verb::Check { app } => describe::check(&app::find(app)?, interpreter),
+        Verb::Check { app, json } => describe::check(&app::find(app)?, json, interpreter),
         Verb::New(arguments) => new::new(&arguments, interpreter),
         Verb::Doctor(arguments) => doctor::doctor(&arguments, interpreter),
         Verb::Completions(arguments) => completions::completions(&arguments),

@@ -1,5 +1,6 @@
 //! What a person or a program reads: failures, tables, colours. Knows nothing of apps.
 
+use spikard::Mistake;
 use std::io::{self, IsTerminal as _, Write as _};
 
 /// Why the command ends without having done its work.
@@ -11,6 +12,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What to do instead; empty for nothing.
     pub(crate) advice: String,
+    /// Those of the app's definition that the advice lists.
+    pub(crate) mistakes: Vec<Mistake>,
 }
 
 impl Failure {
@@ -20,6 +23,7 @@ impl Failure {
             code: 2,
             message: message.into(),
             advice: String::new(),
+            mistakes: Vec::new(),
         }
     }
 
@@ -29,6 +33,7 @@ impl Failure {
             code: 1,
             message: message.into(),
             advice: String::new(),
+            mistakes: Vec::new(),
         }
     }
 

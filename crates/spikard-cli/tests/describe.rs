@@ -137,6 +137,58 @@ fn openapi_is_printed_compact_indented_or_to_a_file() {
 }
 
 #[test]
+fn programs_read_mistakes_with_their_places() {
+    let told = |folder: &TempDir| {
+        let (code, stdout, _) = output(&mut spikard(folder, &["check", "--json"]));
+        let value: Value = serde_json::from_str(&stdout).expect("JSON");
+        (code, value)
+    };
+    assert_eq!(
+        told(&app(&inventory())),
+        (0, json!({"app": "app.py", "routes": 3, "mistakes": []}))
+    );
+    let mut wrong = inventory();
+    wrong["groups"][0]["routes"][1]["path"] = json!("/{id");
+    let (code, value) = told(&app(&wrong));
+    assert_eq!(code, 1, "{value}");
+    assert_eq!(
+        value["mistakes"][0]["place"], "app.py:12: DELETE /items/{id",
+        "{value}"
+    );
+    let (code, value) = told(&folder("exit 3"));
+    let message = "app.py was not loaded (exit status: 3)";
+    let mistakes = json!([{"place": "", "message": message}]);
+    assert_eq!(
+        (code, value),
+        (
+            1,
+            json!({"app": "app.py", "routes": null, "mistakes": mistakes})
+        )
+    );
+}
+
+/// What `--help` and docs/cli.md say of exit codes.
+#[test]
+fn each_verb_ends_with_the_code_that_is_documented() {
+    let right = app(&inventory());
+    let broken = folder("exit 3");
+    let unset = app(&inventory());
+    std::fs::write(unset.path().join("spikard.toml"), "body_limt = 1").expect("a file");
+    for verb in ["routes", "openapi", "check", "config"] {
+        for (folder, arguments, code) in [
+            (&right, [verb, "app.py"], 0),
+            (&broken, [verb, "app.py"], 1),
+            (&unset, [verb, "app.py"], 2),
+            (&right, [verb, "nothing.py"], 2),
+            (&right, [verb, "--nothing"], 2),
+        ] {
+            let (found, _, stderr) = output(&mut spikard(folder, &arguments));
+            assert_eq!(found, code, "{arguments:?}: {stderr}");
+        }
+    }
+}
+
+#[test]
 fn check_counts_the_routes_or_reports_every_mistake() {
     let (code, stdout, _) = output(&mut spikard(&app(&inventory()), &["check", "app.py"]));
     assert_eq!(
