@@ -128,6 +128,7 @@ def test_examples(session: nox.Session) -> None:
     install_wheel(session)
     program(session, "tally", "examples", "pytest", "examples", "scripts/tests", "tests", *session.posargs)
     program(session, "demo", "--check", python="python")
+    program(session, "record", "--check", python="python")
 
 
 @nox.session(requires=["wheel", "npm"], default=False)
@@ -143,6 +144,14 @@ def fixtures(session: nox.Session) -> None:
 def conformance(session: nox.Session) -> None:
     """Run the public JSON and JSON Schema suites from ../shared/data or $SPIKARD_DATA."""
     program(session, "conformance", *session.posargs)
+
+
+@nox.session(requires=["wheel"], default=False)
+def docs(session: nox.Session) -> None:
+    """Write into docs/cli.md what a terminal shows of the installed command; `test-examples` compares it."""
+    install_wheel(session)
+    session.install("msgspec")
+    program(session, "record", *session.posargs, python="python")
 
 
 @nox.session(requires=["wheel"], default=False)
