@@ -1,6 +1,6 @@
 //! The `date` of a reply (RFC 9110 section 5.6.7), formatted once per second and thread.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 /// Bytes of `Sun, 06 Nov 1994 08:49:37 GMT`.
 const LENGTH: usize = 29;
@@ -10,13 +10,13 @@ const FIELD: usize = LENGTH + 8;
 
 /// Appends the field that says now.
 pub(crate) fn append_field(out: &mut Vec<u8>) {
-    out.extend_from_slice(&now());
+    with_field(|field| out.extend_from_slice(field));
 }
 
 /// The value alone.
 pub(crate) fn value() -> [u8; LENGTH] {
     let mut value = [0; LENGTH];
-    value.copy_from_slice(&now()[6..6 + LENGTH]);
+    with_field(|field| value.copy_from_slice(&field[6..6 + LENGTH]));
     value
 }
 
@@ -25,17 +25,18 @@ pub fn http_date() -> String {
     String::from_utf8_lossy(&value()).into_owned()
 }
 
-fn now() -> [u8; FIELD] {
+/// Lends the field that says now.
+fn with_field(take: impl FnOnce(&[u8; FIELD])) {
     thread_local! {
-        static LAST: Cell<(u64, [u8; FIELD])> = const { Cell::new((u64::MAX, [0; FIELD])) };
+        static LAST: RefCell<(u64, [u8; FIELD])> = const { RefCell::new((u64::MAX, [0; FIELD])) };
     }
     let now = seconds();
-    let mut last = LAST.get();
-    if last.0 != now {
-        last = (now, field(now));
-        LAST.set(last);
-    }
-    last.1
+    LAST.with_borrow_mut(|(second, text)| {
+        if *second != now {
+            (*second, *text) = (now, field(now));
+        }
+        take(text);
+    });
 }
 
 fn field(seconds: u64) -> [u8; FIELD] {

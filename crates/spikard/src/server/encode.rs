@@ -13,6 +13,19 @@ use crate::{Body, Response};
 /// beside it, uncopied.
 pub(crate) const COPY_LIMIT: usize = 16 << 10;
 
+/// How nearly every reply begins, up to its length: one copy instead of three.
+fn usual_start(status: u16, media_type: &str) -> Option<&'static [u8]> {
+    match (status, media_type) {
+        (200, "application/json") => {
+            Some(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ")
+        }
+        (201, "application/json") => {
+            Some(b"HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: ")
+        }
+        _ => None,
+    }
+}
+
 /// Bytes of a head with few fields, so that the buffer grows once.
 const USUAL_HEAD: usize = 256;
 
@@ -71,20 +84,15 @@ pub(crate) fn reply(
         *out = buffers::lend();
     }
     out.reserve(USUAL_HEAD + length.unwrap_or(0).min(COPY_LIMIT));
-    status_line(out, response.status);
-    match response.content_type.as_deref() {
-        Some("application/json") if !bare => {
-            out.extend_from_slice(b"content-type: application/json\r\n");
+    let media_type = response.content_type.as_deref();
+    let usual = media_type.and_then(|media_type| usual_start(response.status, media_type));
+    match (usual, length) {
+        (Some(usual), Some(length)) => {
+            out.extend_from_slice(usual);
+            digits(out, length);
+            out.extend_from_slice(b"\r\n");
         }
-        Some(media_type) if response.status != 204 => {
-            field(out, b"content-type: ", media_type.as_bytes());
-        }
-        _ => {}
-    }
-    if let Some(length) = length {
-        out.extend_from_slice(b"content-length: ");
-        digits(out, length);
-        out.extend_from_slice(b"\r\n");
+        (_, length) => start(out, response.status, media_type, length),
     }
     let coding = match &body {
         Body::Stream(_) if framing.modern => {
@@ -106,16 +114,30 @@ pub(crate) fn reply(
         RequestId::Own(own) => out.extend_from_slice(own),
         other => out.extend_from_slice(other.as_bytes()),
     }
-    out.extend_from_slice(b"\r\n");
     match (close, framing.modern) {
-        (true, _) => out.extend_from_slice(b"connection: close\r\n\r\n"),
-        (false, false) => out.extend_from_slice(b"connection: keep-alive\r\n\r\n"),
-        (false, true) => out.extend_from_slice(b"\r\n"),
+        (true, _) => out.extend_from_slice(b"\r\nconnection: close\r\n\r\n"),
+        (false, false) => out.extend_from_slice(b"\r\nconnection: keep-alive\r\n\r\n"),
+        (false, true) => out.extend_from_slice(b"\r\n\r\n"),
     }
     if framing.is_head && !defect("head-with-body") {
         return Rest::None;
     }
     content(out, body, coding)
+}
+
+/// The status line, and what is said of the content.
+fn start(out: &mut Vec<u8>, status: u16, media_type: Option<&str>, length: Option<usize>) {
+    status_line(out, status);
+    if let Some(media_type) = media_type
+        && status != 204
+    {
+        field(out, b"content-type: ", media_type.as_bytes());
+    }
+    if let Some(length) = length {
+        out.extend_from_slice(b"content-length: ");
+        digits(out, length);
+        out.extend_from_slice(b"\r\n");
+    }
 }
 
 fn content(out: &mut Vec<u8>, body: Body, coding: Coding) -> Rest {
@@ -165,10 +187,12 @@ fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 }
 
 fn digits(out: &mut Vec<u8>, mut number: usize) {
-    if number < 100 {
-        // Most small answers; two digits need no loop.
-        let pair = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
-        return out.extend_from_slice(&pair[usize::from(number < 10)..]);
+    if number < 1000 {
+        // Most small answers; three digits need no loop.
+        let digit = |power: usize| b'0' + (number / power % 10) as u8;
+        let three = [digit(100), digit(10), digit(1)];
+        let zeros = usize::from(number < 100) + usize::from(number < 10);
+        return out.extend_from_slice(&three[zeros..]);
     }
     let mut text = [0; 20];
     let mut at = text.len();
