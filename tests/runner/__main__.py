@@ -13,6 +13,9 @@ from runner.rules import broken_rules
 from runner.run import Result, known_failing, run
 
 LANGUAGES = ("rust", "echo", "python", "python-def", "python-blocking", "node", "node-memory")
+TRANSPORTS = ("http1", "http2")
+# What is below the border is the same for all: `all` runs these over HTTP/2 as well.
+TWICE = ("rust", "python", "node")
 
 
 def main(arguments: list[str]) -> int:
@@ -31,11 +34,12 @@ def main(arguments: list[str]) -> int:
     if options.command == "all":
         given = {name: getattr(options, name.replace("-", "_")) for name in LANGUAGES}
         recorders = {name: command for name, command in given.items() if command}
-        good = [_report("rules", broken_rules()), _oracle(cases), _languages(cases, recorders)]
+        columns = [(name, "http1") for name in recorders] + [(name, "http2") for name in TWICE if name in recorders]
+        good = [_report("rules", broken_rules()), _oracle(cases), _languages(cases, recorders, columns)]
         if options.defects:
             good.append(_mutate(cases, options.defects))
         return max(good)
-    return _languages(cases, {options.language: options.recorder})
+    return _languages(cases, {options.language: options.recorder}, [(options.language, options.transport)])
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -46,6 +50,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     for language in LANGUAGES:
         parser.add_argument(f"--{language}", help=f"command of the {language} recording app (all)")
     parser.add_argument("--defects", help="command of the Rust recording app with the feature `defects` (all)")
+    parser.add_argument("--transport", choices=TRANSPORTS, default="http1", help="what the cases go over (run)")
     parser.add_argument("--filter", default="*", help="glob of case ids")
     options = parser.parse_args(arguments)
     if options.command in ("run", "mutate") and not options.recorder:
@@ -53,13 +58,14 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def _languages(cases: list[Case], recorders: dict[str, str]) -> int:
+def _languages(cases: list[Case], recorders: dict[str, str], columns: list[tuple[str, str]]) -> int:
     results: dict[str, list[Result]] = {}
     seconds = {}
-    for language, command in recorders.items():
+    for language, transport in columns:
+        column = language if transport == "http1" else f"{language}, {transport}"
         start = time.monotonic()
-        results[language] = run(cases, command, known=known_failing(language))
-        seconds[language] = time.monotonic() - start
+        results[column] = run(cases, recorders[language], known=known_failing(language), transport=transport)
+        seconds[column] = time.monotonic() - start
     table.show(results, seconds)
     good = [result.good for found in results.values() for result in found]
     print(f"fixtures: {sum(good)} passed, {len(good) - sum(good)} failed")

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from threading import Event
 
-from runner import wire
+from runner import http2, wire
 from runner.cases import Case
 from runner.compare import check
 from runner.recorder import Recorder, RecorderError
@@ -49,15 +49,17 @@ def run(
     known: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
     until_first_failure: bool = False,
+    transport: str = "http1",
 ) -> list[Result]:
-    """Every case's result, in order of id."""
+    """Every case's result, in order of id; over `http2` of those that have a counterpart there."""
     groups: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
-        groups[case.group].append(case)
+        if transport == "http1" or not http2.why_not(case):
+            groups[case.group].append(case)
     stop = Event()
 
     def one(group: list[Case]) -> list[Result]:
-        return _group(group, command, known or {}, environment or {}, stop if until_first_failure else None)
+        return _group(group, command, known or {}, environment or {}, stop if until_first_failure else None, transport)
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         results = [result for found in pool.map(one, groups.values()) for result in found]
@@ -65,7 +67,12 @@ def run(
 
 
 def _group(
-    cases: list[Case], command: str, known: Mapping[str, str], environment: Mapping[str, str], stop: Event | None
+    cases: list[Case],
+    command: str,
+    known: Mapping[str, str],
+    environment: Mapping[str, str],
+    stop: Event | None,
+    transport: str,
 ) -> list[Result]:
     results: list[Result] = []
     recorder: Recorder | None = None
@@ -83,7 +90,7 @@ def _group(
                 gap = f"the platform lacks {', '.join(gaps)}" if gaps else "it needs a socket"
                 results.append(Result(case, [f"not run: {gap}"], gap))
                 continue
-            failures = _case(case, recorder)
+            failures = _case(case, recorder) if transport == "http1" else _case_http2(case, recorder)
         except (RecorderError, wire.WireError, OSError) as error:
             failures = [str(error)]
             if recorder is None:
@@ -119,6 +126,16 @@ def _case(case: Case, recorder: Recorder) -> list[str]:
             recorder.observed()  # A dead recorder is the better message.
             return [str(error)]
         return check(case, exchange, recorder.observed())
+
+
+def _case_http2(case: Case, recorder: Recorder) -> list[str]:
+    recorder.prepare(case.id, case.reply)
+    try:
+        exchange = http2.over_socket(recorder.port, case)
+    except wire.WireError as error:
+        recorder.observed()
+        return [str(error)]
+    return check(http2.counterpart(case), exchange, recorder.observed())
 
 
 def reason(case: str, known: Mapping[str, str]) -> str:

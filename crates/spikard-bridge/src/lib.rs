@@ -20,5 +20,5 @@ pub use returns::Returns;
 pub use slots::{Completion, Token};
 pub use spec::{build, parse, schema};
 pub use spikard::Cancel;
-pub use spikard::server::{Life, Listen, ListenError, announce_ready, exchange, serve};
+pub use spikard::server::{Life, Listen, ListenError, Listener, announce_ready, exchange, serve};
 pub use tables::tables;

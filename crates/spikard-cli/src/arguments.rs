@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::supervisor::{Bounds, Format, Limits, Place, Plan};
 use clap::{Args, Parser, Subcommand};
 use spikard::Config;
-use spikard::server::{Listen, check_tls};
+use spikard::server::{Listen, check_tls, mode};
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::os::fd::RawFd;
@@ -68,6 +68,7 @@ Examples:
   curl http://127.0.0.1:9000/metrics  what the workers do, from the supervisor
   spikard run --workers 4 -- python shop.py --stock 7           a program that ends with app.run()
   spikard run app.py --tls-cert cert.pem --tls-key key.pem      HTTPS, with HTTP/2
+  spikard run app.py --uds /run/shop/app.sock --uds-mode 0660   a Unix socket, for a proxy in front
 
 Signals of the supervisor:
   kill -HUP $(cat app.pid)            new workers, one by one; nothing is lost
@@ -191,6 +192,13 @@ pub(crate) struct ListenArguments {
     /// Descriptor of a listening socket that this process inherited, instead of host and port
     #[arg(long, value_name = "N")]
     fd: Option<RawFd>,
+    /// Path of a Unix socket, instead of host and port; its file is removed at the end [default: $SPIKARD_UDS, or `uds` in
+    /// spikard.toml]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["fd", "host", "port"])]
+    uds: Option<PathBuf>,
+    /// Who may connect to it, in octal digits [default: $SPIKARD_UDS_MODE, `uds_mode` in spikard.toml, or the umask's]
+    #[arg(long, value_name = "MODE", value_parser = octal)]
+    uds_mode: Option<u32>,
     /// Serves HTTPS with this certificate (PEM, the chain included), read again when it changes; may be repeated, with as
     /// many --tls-key, for several names [default: $SPIKARD_TLS_CERT, `tls_cert` in spikard.toml, or no TLS]
     #[arg(long, value_name = "FILE")]
@@ -242,8 +250,17 @@ impl ListenArguments {
     pub(crate) fn listen(self, settings: &Settings) -> Result<Listen, Failure> {
         let environment = Listen::from_env().map_err(|error| Failure::usage(error.to_string()))?;
         let address_given = self.host.is_some() || self.port.is_some();
+        let uds = match self.uds {
+            Some(path) => Some(path),
+            None if address_given || self.fd.is_some() => None,
+            None => settings.uds(environment.uds),
+        };
         Ok(Listen {
-            fd: self.fd.or(environment.fd.filter(|_| !address_given)),
+            fd: self
+                .fd
+                .or(environment.fd.filter(|_| !address_given && uds.is_none())),
+            uds,
+            uds_mode: self.uds_mode.or(environment.uds_mode).or(settings.uds_mode),
             host: self.host.unwrap_or_else(|| settings.host(environment.host)),
             port: self.port.unwrap_or_else(|| settings.port(environment.port)),
         })
@@ -348,6 +365,10 @@ impl SuperviseArguments {
             format: self.log_format.unwrap_or_default(),
         }))
     }
+}
+
+fn octal(text: &str) -> Result<u32, String> {
+    mode(text).ok_or_else(|| "write octal digits, for example 0660".to_owned())
 }
 
 fn workers(name: &str, text: &str) -> Result<usize, Failure> {

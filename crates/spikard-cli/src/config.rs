@@ -83,6 +83,23 @@ fn server(settings: &Settings) -> Result<Vec<Row>, Failure> {
             "Port to listen on; 0 for a free one.",
         ),
         row(
+            "uds",
+            settings
+                .uds(environment.uds)
+                .map_or_else(String::new, |path| path.display().to_string())
+                .into(),
+            "Path of a Unix socket to listen on, instead of host and port.",
+        ),
+        row(
+            "uds_mode",
+            environment
+                .uds_mode
+                .or(settings.uds_mode)
+                .map_or_else(String::new, |mode| format!("{mode:04o}"))
+                .into(),
+            "Who may connect to it, in octal digits; empty for what the umask says.",
+        ),
+        row(
             "workers",
             workers,
             "Worker processes; auto for one per processor.",

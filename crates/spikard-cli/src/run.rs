@@ -6,9 +6,8 @@ use crate::output::{self, Failure};
 use crate::settings::Settings;
 use crate::{Interpreter, Serve, Variable, launch};
 use rustix::io::FdFlags;
-use spikard::server::{Listen, ListenError};
+use spikard::server::{Listen, ListenError, Listener};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, AsRawFd as _, IntoRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 
@@ -35,7 +34,7 @@ pub(crate) fn run(
 
 /// What a worker gets: its socket, where to say that it is ready, and the variables that name both.
 pub(crate) struct Opened {
-    listener: TcpListener,
+    listener: Listener,
     stderr: OwnedFd,
     variables: Vec<Variable>,
 }
@@ -53,10 +52,9 @@ pub(crate) fn open(app: &App, listen: &Listen, settings: &Settings) -> Result<Op
     let listener = listen
         .open()
         .map_err(|error| no_socket(&error, "run", app, listen))?;
-    let address = listener.local_addr().map_err(broken)?;
+    let url = listener.url(settings.scheme()).map_err(broken)?;
     // A copy, because who says that it is ready closes what it said it to.
     let stderr = io::stderr().as_fd().try_clone_to_owned().map_err(broken)?;
-    let url = url(settings.scheme(), address);
     let mut variables = settings.variables();
     variables.extend([
         ("SPIKARD_FD", listener.as_raw_fd().to_string()),
@@ -66,6 +64,9 @@ pub(crate) fn open(app: &App, listen: &Listen, settings: &Settings) -> Result<Op
             output::noted(&format!("{url} (Ctrl-C stops it)")),
         ),
     ]);
+    // The worker removes the file of the socket that it is handed.
+    let path = listen.uds.as_ref().filter(|_| listen.fd.is_none());
+    variables.extend(path.map(|path| ("SPIKARD_UDS", path.display().to_string())));
     Ok(Opened {
         listener,
         stderr,
@@ -75,17 +76,6 @@ pub(crate) fn open(app: &App, listen: &Listen, settings: &Settings) -> Result<Op
 
 fn broken(error: io::Error) -> Failure {
     Failure::app(format!("cannot start: {error}"))
-}
-
-/// What to open in a browser; `0.0.0.0` and `::` are no address to call.
-pub(crate) fn url(scheme: &str, address: SocketAddr) -> String {
-    match address.ip().is_unspecified() {
-        true => format!(
-            "{scheme}://localhost:{} and every address of this machine",
-            address.port()
-        ),
-        false => format!("{scheme}://{address}"),
-    }
 }
 
 /// Why there is no socket for `spikard verb app`.
@@ -103,32 +93,13 @@ pub(crate) fn no_socket(error: &ListenError, verb: &str, app: &App, listen: &Lis
                 }
             })
         }
+        ListenError::Served(_) => {
+            failure.advice("stop what serves there, or choose another path by --uds")
+        }
+        ListenError::NoSocket(_) => failure.advice("choose another path by --uds"),
         ListenError::Descriptor(_) => {
             failure.advice("--fd and SPIKARD_FD take the number of an inherited listening socket")
         }
         _ => failure,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::url;
-
-    #[test]
-    fn the_address_shown_can_be_opened() {
-        for (address, shown) in [
-            ("127.0.0.1:8000", "http://127.0.0.1:8000"),
-            ("[::1]:8000", "http://[::1]:8000"),
-            (
-                "0.0.0.0:8000",
-                "http://localhost:8000 and every address of this machine",
-            ),
-            (
-                "[::]:8000",
-                "http://localhost:8000 and every address of this machine",
-            ),
-        ] {
-            assert_eq!(url("http", address.parse().unwrap()), shown);
-        }
     }
 }

@@ -5,17 +5,18 @@ use crate::Variable;
 use crate::app::App;
 use crate::output::{self, Failure};
 use serde_json::{Map, Value};
+use spikard::server::mode;
 use spikard::settings::{self, Setting};
 use spikard::{Config, did_you_mean};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The file beside the app.
 pub(crate) const FILE: &str = "spikard.toml";
 /// What the file may say beside the options of the app.
-const OF_SERVER: [&str; 3] = ["host", "port", "workers"];
+const OF_SERVER: [&str; 5] = ["host", "port", "uds", "uds_mode", "workers"];
 /// What supervisors, workers and this command tell each other.
 const PROTOCOL: [&str; 7] = [
     "SPIKARD_CONFIG",
@@ -35,6 +36,8 @@ pub(crate) struct Settings {
     chosen: BTreeMap<String, Chosen>,
     pub(crate) host: Option<String>,
     pub(crate) port: Option<u16>,
+    uds: Option<PathBuf>,
+    pub(crate) uds_mode: Option<u32>,
     /// As `--workers` takes it.
     pub(crate) workers: Option<String>,
     /// `spikard.toml:3` by the name.
@@ -61,6 +64,8 @@ pub(crate) fn gather(
         chosen: BTreeMap::new(),
         host: None,
         port: None,
+        uds: None,
+        uds_mode: None,
         workers: None,
         lines: BTreeMap::new(),
     };
@@ -162,6 +167,16 @@ impl Settings {
         file.unwrap_or(environment)
     }
 
+    /// The same of the path; a host or a port of the environment goes before that of the file.
+    pub(crate) fn uds(&self, environment: Option<PathBuf>) -> Option<PathBuf> {
+        let addressed = ["SPIKARD_HOST", "SPIKARD_PORT", "SPIKARD_FD"];
+        let file = self
+            .uds
+            .clone()
+            .filter(|_| !addressed.into_iter().any(is_set));
+        environment.or(file)
+    }
+
     /// The same of the port.
     pub(crate) fn port(&self, environment: u16) -> u16 {
         let file = self.port.filter(|_| !is_set("SPIKARD_PORT"));
@@ -231,7 +246,7 @@ impl Settings {
         for (key, value) in members {
             let (name, place) = (key.get_ref().as_ref(), place(key.span().start));
             let read = plain(value).and_then(|value| match OF_SERVER.contains(&name) {
-                true => self.serve(name, &value),
+                true => self.serve(name, &value, path),
                 false => self.choose(name, &self.beside(path, name, value), &place),
             });
             // `keep_alive` and `keep_alive_ms` are one.
@@ -255,7 +270,7 @@ impl Settings {
         }
     }
 
-    fn serve(&mut self, name: &str, value: &Value) -> Result<(), String> {
+    fn serve(&mut self, name: &str, value: &Value, file: &Path) -> Result<(), String> {
         let wrong = |right: &str| Err(format!("{name}: {value} is wrong; write {right}"));
         match (name, value) {
             ("host", Value::String(host)) => self.host = Some(host.clone()),
@@ -265,6 +280,12 @@ impl Settings {
                 _ => return wrong("a port from 0 to 65535"),
             },
             ("port", _) => return wrong("a port from 0 to 65535"),
+            ("uds", Value::String(path)) => {
+                self.uds = Some(file.parent().unwrap_or(Path::new("")).join(path));
+            }
+            ("uds", _) => return wrong("a path in quotes: \"app.sock\""),
+            ("uds_mode", Value::String(text)) if mode(text).is_some() => self.uds_mode = mode(text),
+            ("uds_mode", _) => return wrong("octal digits in quotes: \"0660\""),
             (_, Value::Number(count)) if value.as_u64().is_some_and(|count| count > 0) => {
                 self.workers = Some(count.to_string());
             }

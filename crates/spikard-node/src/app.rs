@@ -113,7 +113,8 @@ impl App {
         listen.port = port.unwrap_or(listen.port);
         check_tls(self.frozen.config()).map_err(error)?;
         let listener = listen.open().map_err(error)?;
-        let bound = listener.local_addr().map_err(error)?.port();
+        // A path has none.
+        let bound = listener.local_addr().map_or(0, |address| address.port());
         let reactor = Reactor::of(js).map_err(error)?;
         let (frozen, life, closed) = (
             Rc::clone(&self.frozen),

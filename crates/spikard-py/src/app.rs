@@ -10,7 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
 use pyo3::{create_exception, intern};
-use spikard::server::Life;
+use spikard::server::{Life, Listener};
 use spikard::{Frozen, server};
 use spikard_bridge::{Completion, Facts};
 use std::cell::RefCell;
@@ -122,7 +122,7 @@ impl App {
         }
         let done = r#loop.call_method0(intern!(r#loop.py(), "create_future"))?;
         // SAFETY: the caller gives the descriptor away (`_native.pyi`), so nothing else closes it.
-        let listener = std::net::TcpListener::from(unsafe { OwnedFd::from_raw_fd(fd) });
+        let listener = Listener::inherited(unsafe { OwnedFd::from_raw_fd(fd) });
         let (frozen, life) = (Rc::clone(&self.0.frozen), Life::new());
         self.0.life.replace(Rc::clone(&life));
         let told = done.clone().unbind();

@@ -11,14 +11,13 @@ use crate::Interpreter;
 use crate::app::App;
 use crate::launch;
 use crate::output::{self, Failure};
-use crate::run::{no_socket, url};
+use crate::run::no_socket;
 use crate::settings::Settings;
 use crate::supervisor::{Event, Signals, timespec};
 use rustix::event::{PollFd, PollFlags, poll};
-use spikard::server::Listen;
+use spikard::server::{Listen, Listener};
 use stand_in::StandIn;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -47,13 +46,12 @@ pub(crate) fn dev(
     let socket = listen
         .open()
         .map_err(|error| no_socket(&error, "dev", app, listen))?;
-    let address = socket.local_addr().map_err(broken)?;
+    let url = socket.url(settings.scheme()).map_err(broken)?;
     let mut desk = Desk {
         app,
         interpreter,
         settings,
         socket,
-        address,
         // Before the first worker exists, so that no signal is lost between.
         signals: Signals::hear().map_err(broken)?,
         // Before the first worker reads them, so that no change is lost between.
@@ -61,10 +59,7 @@ pub(crate) fn dev(
         pause: SHORTEST_PAUSE,
         announced: false,
     };
-    output::note(&format!(
-        "{} (Ctrl-C stops it)",
-        url(settings.scheme(), address)
-    ));
+    output::note(&format!("{url} (Ctrl-C stops it)"));
     desk.run()
 }
 
@@ -72,8 +67,7 @@ struct Desk<'a> {
     app: &'a App,
     interpreter: Option<Interpreter>,
     settings: &'a Settings,
-    socket: TcpListener,
-    address: SocketAddr,
+    socket: Listener,
     signals: Signals,
     watch: Watch,
     pause: Duration,
@@ -173,7 +167,9 @@ impl Desk<'_> {
     fn announce(&mut self, took: Duration) {
         output::note(&format!("serving after {} ms", took.as_millis()));
         if !std::mem::replace(&mut self.announced, true) {
-            docs::announce(self.address, &self.settings.docs_path());
+            if let Ok(address) = self.socket.local_addr() {
+                docs::announce(address, &self.settings.docs_path());
+            }
         }
     }
 

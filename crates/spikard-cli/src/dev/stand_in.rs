@@ -2,8 +2,9 @@
 
 use serde_json::json;
 use spikard::problem;
+use spikard::server::Listener;
 use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,15 +41,15 @@ impl StandIn {
     }
 
     /// Answers those who wait on `listener`, which does not block, each in a thread of its own that ends soon.
-    pub(crate) fn answer(&self, listener: &TcpListener) {
+    pub(crate) fn answer(&self, listener: &Listener) {
         while Arc::strong_count(&self.0) <= MOST {
-            let Ok((stream, _)) = listener.accept() else {
+            let Ok(stream) = listener.accept() else {
                 return;
             };
             let text = Arc::clone(&self.0);
             std::thread::spawn(move || {
-                // A client that went away needs no answer.
-                let _ = reply(stream, &text);
+                // Of either kind; a client that went away needs no answer.
+                let _ = reply(TcpStream::from(stream), &text);
             });
         }
     }

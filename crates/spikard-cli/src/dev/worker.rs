@@ -5,9 +5,9 @@ use super::lines::readable;
 use crate::supervisor::inherit;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
+use spikard::server::Listener;
 use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, PipeReader, Read as _, Write as _};
-use std::net::TcpListener;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
@@ -31,12 +31,14 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts `command` with `socket` as `SPIKARD_FD`.
-    pub(crate) fn start(mut command: Command, socket: &TcpListener) -> io::Result<Self> {
+    pub(crate) fn start(mut command: Command, socket: &Listener) -> io::Result<Self> {
         let (ready, teller) = io::pipe()?;
         command
             .env("SPIKARD_FD", socket.as_raw_fd().to_string())
             .env("SPIKARD_READY_FD", teller.as_raw_fd().to_string())
             .env_remove("SPIKARD_READY_LINE")
+            // Its file is removed by who holds it.
+            .env_remove("SPIKARD_UDS")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             // Ctrl-C of a terminal is ours to pass on: a worker that hears it twice ends at once.

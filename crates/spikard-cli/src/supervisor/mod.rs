@@ -19,7 +19,7 @@ use crate::Interpreter;
 use crate::app::App;
 use crate::launch;
 use crate::output::Failure;
-use crate::run::{no_socket, url};
+use crate::run::no_socket;
 use crate::settings::Settings;
 use control::Control;
 pub(crate) use control::Place;
@@ -33,10 +33,9 @@ pub(crate) use process::inherit;
 use report::{Report, Tally, Worker};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 pub(crate) use signals::Signals;
-use spikard::server::{Listen, share, spread};
+use spikard::server::{Listen, Listener, share, spread};
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -106,7 +105,7 @@ struct Supervisor<'a> {
     signals: Signals,
     machine: Machine,
     /// One per slot.
-    sockets: Vec<TcpListener>,
+    sockets: Vec<Listener>,
     processes: BTreeMap<Id, Process>,
     notify: Notify,
     vitals: Vitals,
@@ -188,7 +187,7 @@ impl Supervisor<'_> {
     }
 
     /// The socket of a slot; opened at the slot's first worker, so that no connection waits for one that is not there.
-    fn socket(&mut self, slot: usize) -> io::Result<&TcpListener> {
+    fn socket(&mut self, slot: usize) -> io::Result<&Listener> {
         while self.sockets.len() <= slot {
             let next = share(&self.sockets[0])?;
             self.sockets.push(next);
@@ -206,12 +205,10 @@ impl Supervisor<'_> {
     }
 
     fn announce(&self) {
-        if let Some(Ok(address)) = self.sockets.first().map(TcpListener::local_addr) {
+        let scheme = self.settings.scheme();
+        if let Some(Ok(url)) = self.sockets.first().map(|first| first.url(scheme)) {
             let count = workers(self.sockets.len());
-            self.say(&format!(
-                "{}, {count} (Ctrl-C stops)",
-                url(self.settings.scheme(), address)
-            ));
+            self.say(&format!("{url}, {count} (Ctrl-C stops)"));
         }
     }
 

@@ -6,10 +6,10 @@ use super::notify;
 use super::streams::Streams;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
+use spikard::server::Listener;
 use spikard::status::{self, Status};
 use std::fs::File;
 use std::io::{self, PipeReader, Read as _};
-use std::net::TcpListener;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -31,7 +31,7 @@ impl Process {
     /// Starts `command` with `socket` as `SPIKARD_FD`. `number` is the worker's name in what it prints.
     pub(super) fn start(
         mut command: Command,
-        socket: &TcpListener,
+        socket: &Listener,
         number: usize,
         format: Format,
         labelled: &Arc<AtomicBool>,
@@ -41,6 +41,8 @@ impl Process {
             .env("SPIKARD_FD", socket.as_raw_fd().to_string())
             .env("SPIKARD_READY_FD", teller.as_raw_fd().to_string())
             .env_remove("SPIKARD_READY_LINE")
+            // Its file is removed by who holds it.
+            .env_remove("SPIKARD_UDS")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

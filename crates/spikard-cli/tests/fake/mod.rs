@@ -49,6 +49,7 @@ pub(crate) fn spikard(folder: &TempDir, arguments: &[&str]) -> Command {
         "SPIKARD_EMIT",
         "SPIKARD_READY_FD",
         "SPIKARD_READY_LINE",
+        "SPIKARD_UDS",
         "SPIKARD_WORKERS",
     ] {
         command.env_remove(name);

@@ -1,12 +1,14 @@
 //! Which socket a worker serves: the one it inherited, or a new one; and telling who started it that it serves. The one
-//! place that reads `SPIKARD_FD`, `SPIKARD_HOST`, `SPIKARD_PORT`, `SPIKARD_READY_FD` and its line. Accepts nothing.
+//! place that reads `SPIKARD_FD`, `SPIKARD_HOST`, `SPIKARD_PORT`, `SPIKARD_UDS`, `SPIKARD_READY_FD` and its line. Accepts nothing.
 
 use super::holder::{Holder, holder_of};
+use super::listener::{self, Listener};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::fmt;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
+use std::path::PathBuf;
 
 /// Connections that wait to be accepted; more are refused by the kernel (which caps it at `net.core.somaxconn`).
 pub(super) const BACKLOG: i32 = 4096;
@@ -22,8 +24,14 @@ pub(super) const BACKLOG: i32 = 4096;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
-    /// An inherited listening socket (`SPIKARD_FD`); goes before host and port, and becomes ours.
+    /// An inherited listening socket (`SPIKARD_FD`, or the first of systemd's, sd_listen_fds(3)); goes before the others,
+    /// and becomes ours.
     pub fd: Option<RawFd>,
+    /// Path of a Unix socket (`SPIKARD_UDS`); goes before host and port. Its file is removed at the end; with `fd`, it is
+    /// the file of that socket.
+    pub uds: Option<PathBuf>,
+    /// Who may connect to it, as of chmod(1) (`SPIKARD_UDS_MODE`, octal). `None`: the umask decides.
+    pub uds_mode: Option<u32>,
     /// Name or address (`SPIKARD_HOST`). Default `127.0.0.1`.
     pub host: String,
     /// Port (`SPIKARD_PORT`); 0 for a free one. Default 8000.
@@ -34,6 +42,8 @@ impl Default for Listen {
     fn default() -> Self {
         Self {
             fd: None,
+            uds: None,
+            uds_mode: None,
             host: "127.0.0.1".to_owned(),
             port: 8000,
         }
@@ -58,6 +68,10 @@ pub enum ListenError {
         /// What it said.
         source: io::Error,
     },
+    /// Somebody else listens at the path.
+    Served(PathBuf),
+    /// At the path is something else.
+    NoSocket(PathBuf),
     /// The descriptor is not a listening socket.
     Descriptor(RawFd),
     /// A variable of the environment is not what it should be.
@@ -83,6 +97,12 @@ impl fmt::Display for ListenError {
                 holder: None,
             } => write!(f, "{address} is in use"),
             Self::Refused { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::Served(path) => write!(f, "{} is in use", path.display()),
+            Self::NoSocket(path) => write!(
+                f,
+                "{} is there and is no socket; it is left alone",
+                path.display()
+            ),
             Self::Descriptor(fd) => write!(
                 f,
                 "descriptor {fd} is not a listening socket of this process"
@@ -110,24 +130,35 @@ impl Listen {
     pub fn from_env() -> Result<Self, ListenError> {
         let default = Self::default();
         Ok(Self {
-            fd: variable("SPIKARD_FD", "a descriptor number")?,
+            fd: variable("SPIKARD_FD", "a descriptor number")?.or_else(of_systemd),
+            uds: std::env::var_os("SPIKARD_UDS").map(PathBuf::from),
+            uds_mode: match std::env::var("SPIKARD_UDS_MODE") {
+                Ok(text) => Some(mode(&text).ok_or(ListenError::Variable {
+                    name: "SPIKARD_UDS_MODE",
+                    value: text,
+                    wanted: "a mode in octal digits, for example 0660",
+                })?),
+                Err(_) => None,
+            },
             host: std::env::var("SPIKARD_HOST").unwrap_or(default.host),
             port: variable("SPIKARD_PORT", "a port from 0 to 65535")?.unwrap_or(default.port),
         })
     }
 
     /// The listening socket, non-blocking and closed on exec.
-    pub fn open(&self) -> Result<TcpListener, ListenError> {
-        match self.fd {
-            Some(fd) => adopt(fd),
-            None => self.bind_with(listener),
+    pub fn open(&self) -> Result<Listener, ListenError> {
+        match (self.fd, &self.uds) {
+            (Some(fd), None) => adopt(fd).map(Listener::from),
+            (Some(fd), Some(path)) => Ok(Listener::at(adopt(fd)?, path)),
+            (None, Some(path)) => listener::open_unix(path, self.uds_mode),
+            (None, None) => self.bind_with(listener),
         }
     }
 
     pub(super) fn bind_with(
         &self,
         listener: impl Fn(SocketAddr) -> io::Result<TcpListener>,
-    ) -> Result<TcpListener, ListenError> {
+    ) -> Result<Listener, ListenError> {
         let refused = |source| ListenError::Refused {
             address: format!("{}:{}", self.host, self.port),
             source,
@@ -142,13 +173,15 @@ impl Listen {
             .to_socket_addrs()
             .map_err(refused)?;
         let address = addresses.into_iter().next().ok_or_else(nothing)?;
-        listener(address).map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => ListenError::Busy {
-                address,
-                holder: holder_of(address.port()),
-            },
-            _ => refused(error),
-        })
+        listener(address)
+            .map(Listener::from)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::AddrInUse => ListenError::Busy {
+                    address,
+                    holder: holder_of(address.port()),
+                },
+                _ => refused(error),
+            })
     }
 }
 
@@ -166,21 +199,41 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn adopt(fd: RawFd) -> Result<TcpListener, ListenError> {
+fn adopt(fd: RawFd) -> Result<OwnedFd, ListenError> {
     let wrong = |_| ListenError::Descriptor(fd);
     // A number that names no socket must not become an owned descriptor: dropping it would close somebody's file.
     let link = std::fs::read_link(format!("/proc/self/fd/{fd}")).map_err(wrong)?;
     if !link.to_string_lossy().starts_with("socket:") {
         return Err(ListenError::Descriptor(fd));
     }
-    let listener = TcpListener::from(inherit(fd));
-    let socket = SockRef::from(&listener);
+    let descriptor = inherit(fd);
+    let socket = SockRef::from(&descriptor);
     if !socket.is_listener().map_err(wrong)? {
         return Err(ListenError::Descriptor(fd));
     }
     socket.set_cloexec(true).map_err(wrong)?;
-    listener.set_nonblocking(true).map_err(wrong)?;
-    Ok(listener)
+    socket.set_nonblocking(true).map_err(wrong)?;
+    Ok(descriptor)
+}
+
+/// The first socket that the service manager opened for this very process (sd_listen_fds(3)).
+fn of_systemd() -> Option<RawFd> {
+    let number = |name| std::env::var(name).ok()?.parse::<u32>().ok();
+    let ours = number("LISTEN_PID") == Some(std::process::id());
+    (ours && number("LISTEN_FDS").is_some_and(|count| count > 0)).then_some(3)
+}
+
+/// A file mode in octal digits: `660`, `0660`.
+///
+/// ```
+/// use spikard::server::mode;
+///
+/// assert_eq!(mode("0660"), Some(0o660));
+/// assert_eq!(mode("rw-rw----"), None);
+/// ```
+pub fn mode(text: &str) -> Option<u32> {
+    let mode = u32::from_str_radix(text, 8).ok()?;
+    (mode <= 0o777).then_some(mode)
 }
 
 /// Writes `SPIKARD_READY_LINE` (`ready` when there is none) and a newline to `SPIKARD_READY_FD`, where whoever started
@@ -224,6 +277,9 @@ fn variable<T: std::str::FromStr>(
 mod tests {
     use super::*;
     use std::os::fd::IntoRawFd as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::Path;
 
     fn on(port: u16) -> Listen {
         Listen {
@@ -294,5 +350,72 @@ mod tests {
                 .starts_with("cannot listen on no host:1: "),
             "{error}"
         );
+    }
+
+    fn at(path: &Path, mode: Option<u32>) -> Listen {
+        Listen {
+            uds: Some(path.to_owned()),
+            uds_mode: mode,
+            ..on(0)
+        }
+    }
+
+    #[test]
+    fn a_path_is_served_by_one_and_left_by_the_last() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("app.sock");
+        let first = at(&path, Some(0o660)).open().expect("a free path");
+        let data = std::fs::metadata(&path).expect("a file");
+        assert_eq!(data.permissions().mode() & 0o777, 0o660);
+        assert_eq!(
+            first.url("http").expect("a url"),
+            format!("unix:{}", path.display())
+        );
+        let busy = at(&path, None).open().expect_err("served");
+        assert_eq!(busy.to_string(), format!("{} is in use", path.display()));
+        let copy = first.try_clone().expect("a copy");
+        drop(copy);
+        UnixStream::connect(&path).expect("still served");
+        drop(first);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_stale_socket_is_replaced_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("app.sock");
+        // What a killed server leaves.
+        drop(UnixListener::bind(&path).expect("a free path"));
+        assert!(path.exists());
+        let second = at(&path, None).open().expect("nobody listens");
+        // Whoever takes the place keeps it.
+        std::fs::remove_file(&path).expect("removed");
+        let third = UnixListener::bind(&path).expect("a free path");
+        drop(second);
+        assert!(path.exists());
+        drop(third);
+        std::fs::remove_file(&path).expect("removed");
+        std::fs::write(&path, "text").expect("written");
+        let error = at(&path, None).open().expect_err("a file");
+        assert!(
+            error
+                .to_string()
+                .ends_with("is no socket; it is left alone"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_inherited_path_is_removed_by_who_got_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("app.sock");
+        let opened = at(&path, None).open().expect("a free path");
+        let inherited = Listen {
+            fd: Some(opened.into_raw_fd()),
+            ..at(&path, None)
+        };
+        assert!(path.exists());
+        drop(inherited.open().expect("a listening socket"));
+        assert!(!path.exists());
     }
 }

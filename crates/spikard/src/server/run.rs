@@ -4,11 +4,11 @@
 use super::accept::serve;
 use super::life::Life;
 use super::listen::{Listen, ListenError, announce_ready};
+use super::listener::Listener;
 use super::tls::check_tls;
 use crate::Frozen;
 use std::fmt;
 use std::io;
-use std::net::TcpListener;
 use std::rc::Rc;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -95,12 +95,12 @@ async fn obey(mut signals: Signal, kind: SignalKind, life: Rc<Life>) {
 }
 
 /// Where to look. Whoever hands over a socket says it himself.
-fn announce(app: &Frozen, listener: &TcpListener) -> io::Result<()> {
+fn announce(app: &Frozen, listener: &Listener) -> io::Result<()> {
     let scheme = match app.config().tls_cert.as_str() {
         "" => "http",
         _ => "https",
     };
-    let url = format!("{scheme}://{}", listener.local_addr()?);
+    let url = listener.url(scheme)?;
     match app.config().docs_path.as_str() {
         "" => eprintln!("serving {url}"),
         docs => eprintln!("serving {url}, documents at {url}{docs}"),

@@ -1,6 +1,7 @@
 //! Sockets for several workers of one address, a queue of its own for each (`SO_REUSEPORT`, socket(7)). Starts no worker.
 
 use super::listen::{BACKLOG, Listen, ListenError};
+use super::listener::Listener;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -8,17 +9,17 @@ use std::net::{SocketAddr, TcpListener};
 impl Listen {
     /// As [`Listen::open`], and [`share`] gives more sockets of the same address. An address that anybody else listens
     /// on is refused here too, also when it is another supervisor's.
-    pub fn open_shared(&self) -> Result<TcpListener, ListenError> {
-        match self.fd {
-            Some(_) => self.open(),
-            None => self.bind_with(first),
+    pub fn open_shared(&self) -> Result<Listener, ListenError> {
+        match (self.fd, &self.uds) {
+            (None, None) => self.bind_with(first),
+            _ => self.open(),
         }
     }
 }
 
 /// One more socket beside `listener`: the kernel spreads new connections over all of them. Beside an inherited socket,
-/// whose opener did not ask for that, it is another descriptor of the same one.
-pub fn share(listener: &TcpListener) -> io::Result<TcpListener> {
+/// whose opener did not ask for that, and beside one at a path, it is another descriptor of the same one.
+pub fn share(listener: &Listener) -> io::Result<Listener> {
     if !SockRef::from(listener).reuse_port()? {
         return listener.try_clone();
     }
@@ -26,7 +27,7 @@ pub fn share(listener: &TcpListener) -> io::Result<TcpListener> {
     let socket = unbound(address)?;
     socket.set_reuse_port(true)?;
     socket.bind(&address.into())?;
-    listening(socket)
+    listening(socket).map(Listener::from)
 }
 
 /// Asks for the port alone and only then says that it may be shared: what was there before is found out without a moment

@@ -1,8 +1,8 @@
 //! Which of the sockets that share an address get the new connections (`SO_ATTACH_REUSEPORT_CBPF`, socket(7)). Opens and
 //! accepts nothing.
 
+use super::listener::Listener;
 use std::io;
-use std::net::TcpListener;
 use std::os::fd::AsRawFd as _;
 
 /// Spreads new connections evenly over the sockets with these `places`, counted from 0 in the order in which
@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd as _;
 /// socket that is not shared: nothing changes.
 ///
 /// An error means that connections go on to be spread as before.
-pub fn spread(listener: &TcpListener, places: &[usize]) -> io::Result<()> {
+pub fn spread(listener: &Listener, places: &[usize]) -> io::Result<()> {
     if places.is_empty() || !socket2::SockRef::from(listener).reuse_port()? {
         return Ok(());
     }
@@ -45,7 +45,7 @@ fn program(places: &[usize]) -> Vec<Instruction> {
     unsafe_code,
     reason = "no safe wrapper of this socket option exists, and without it connections are sent to workers that are not there"
 )]
-fn attach(listener: &TcpListener, program: &[Instruction]) -> io::Result<()> {
+fn attach(listener: &Listener, program: &[Instruction]) -> io::Result<()> {
     let mut code: Vec<libc::sock_filter> = program
         .iter()
         .map(|&(code, jt, jf, k)| libc::sock_filter { code, jt, jf, k })
@@ -74,7 +74,7 @@ fn attach(listener: &TcpListener, program: &[Instruction]) -> io::Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn attach(_: &TcpListener, _: &[Instruction]) -> io::Result<()> {
+fn attach(_: &Listener, _: &[Instruction]) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -85,7 +85,7 @@ mod tests {
     use std::net::TcpStream;
 
     /// How many of `count` new connections each socket gets.
-    fn accepted<const N: usize>(sockets: &[TcpListener; N], count: usize) -> [usize; N] {
+    fn accepted<const N: usize>(sockets: &[Listener; N], count: usize) -> [usize; N] {
         let address = sockets[0].local_addr().expect("an address");
         let clients: Vec<TcpStream> = (0..count)
             .map(|_| TcpStream::connect(address).expect("not refused"))
@@ -97,7 +97,7 @@ mod tests {
         found
     }
 
-    fn shared() -> [TcpListener; 3] {
+    fn shared() -> [Listener; 3] {
         let listen = Listen {
             port: 0,
             ..Listen::default()

@@ -62,6 +62,7 @@ impl<S: Serve> Stream<S> {
     /// Answers it. Ends early when the client is gone; dropping the stream then tells nobody anything.
     pub(super) async fn serve(mut self) {
         if let Ok((exchange, response)) = self.answer().await {
+            self.watch.count();
             let _ = self.deliver(&exchange, response).await;
         }
     }
