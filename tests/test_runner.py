@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from runner import compare, oracle, rules, wire
+from runner import compare, http2, oracle, rules, wire
 from runner.cases import ROOT, Case, build, expand, load, parse
 from runner.run import known_failing, reason, run
 
@@ -196,3 +196,22 @@ def test_known_failures_need_a_reason(tmp_path: Path) -> None:
         known_failing("ruby", tmp_path)
     (tmp_path / "ruby.txt").write_text("query/x[* numbers are text\n")
     assert reason("query/x[v=1]", known_failing("ruby", tmp_path)) == "numbers are text"
+
+
+def test_a_case_over_http2_is_the_same_request_in_fields() -> None:
+    request = {"method": "POST", "target": "/a?b", "headers": [["X-A", "1"]], "body": {"json": {"a": 1}}}
+    head, body = http2.fields(small(request=request))
+    pseudo = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/a?b"), (b":authority", b"fixtures.test")]
+    assert head == [*pseudo, (b"content-type", b"application/json"), (b"content-length", b"7"), (b"x-a", b"1")]
+    assert body == b'{"a":1}'
+
+
+def test_what_a_case_says_of_a_connection_has_no_counterpart_in_http2() -> None:
+    raw = {"raw_text": "GET / HTTP/1.1\r\n\r\n"}
+    assert http2.why_not(small(request=raw))
+    assert not http2.why_not(small())
+    assert run([small(request=raw)], "false", transport="http2") == []
+    left = http2.counterpart(
+        small(expect={"status": 200, "closed": True, "headers": {"connection": "close", "a": "b"}})
+    )
+    assert left.expects == [{"status": 200, "headers": {"a": "b"}}]

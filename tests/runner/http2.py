@@ -1,4 +1,4 @@
-"""The same requests over HTTP/2 (RFC 9113), by prior knowledge: a case's request on one stream, then a probe on a second.
+"""The same requests over HTTP/2 (RFC 9113), by prior knowledge: a case on one stream, then a probe on a second.
 
 What a case says of HTTP/1.1 itself has no counterpart; `why_not` names the reason. Judges nothing else.
 """
@@ -171,9 +171,8 @@ class _Answer:
             self._body += event.data
         elif isinstance(event, StreamEnded):
             self.complete = True
-        elif isinstance(event, StreamReset):
-            if not self.complete:
-                raise WireError(f"the stream was reset with code {event.error_code}")
+        elif isinstance(event, StreamReset) and not self.complete:
+            raise WireError(f"the stream was reset with code {event.error_code}")
 
     def response(self) -> Response:
         assert self.status is not None

@@ -95,9 +95,7 @@ def test_http2_is_spoken_by_prior_knowledge(folder: Path, command: tuple[str, ..
 
 
 @pytest.mark.parametrize("command", RUNS.values(), ids=RUNS.keys())
-def test_https_is_served_with_certificates_of_files(
-    folder: Path, certificate: Path, command: tuple[str, ...]
-) -> None:
+def test_https_is_served_with_certificates_of_files(folder: Path, certificate: Path, command: tuple[str, ...]) -> None:
     files = {"SPIKARD_TLS_CERT": "cert.pem", "SPIKARD_TLS_KEY": "key.pem"}
     trust = ssl.create_default_context(cafile=str(certificate))
     with serving(folder, *command, SPIKARD_PORT="0", **files) as where:
@@ -113,7 +111,12 @@ def test_wrong_files_are_refused_with_what_is_right(folder: Path, certificate: P
     for command, code in ((RUNS["app.run()"], 1), (RUNS["run"], 2)):
         files = {"SPIKARD_TLS_CERT": "cert.pem", "SPIKARD_TLS_KEY": "wrong.pem"}
         done = subprocess.run(
-            [sys.executable, *command], cwd=folder, env=os.environ | files, capture_output=True, text=True, timeout=LIMIT
+            [sys.executable, *command],
+            cwd=folder,
+            env=os.environ | files,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
         )
         assert done.returncode == code
         assert "tls_key: wrong.pem holds no private key" in done.stderr
