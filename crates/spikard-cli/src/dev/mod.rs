@@ -166,10 +166,10 @@ impl Desk<'_> {
 
     fn announce(&mut self, took: Duration) {
         output::note(&format!("serving after {} ms", took.as_millis()));
-        if !std::mem::replace(&mut self.announced, true) {
-            if let Ok(address) = self.socket.local_addr() {
-                docs::announce(address, &self.settings.docs_path());
-            }
+        if !std::mem::replace(&mut self.announced, true)
+            && let Ok(address) = self.socket.local_addr()
+        {
+            docs::announce(address, &self.settings.docs_path());
         }
     }
 
