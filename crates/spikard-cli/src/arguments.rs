@@ -120,7 +120,7 @@ pub(crate) enum Verb {
         #[arg(help = APP)]
         app: Option<String>,
         #[command(flatten)]
-        listen: ListenArguments,
+        listen: Box<ListenArguments>,
         #[command(flatten)]
         supervise: SuperviseArguments,
         #[arg(long, value_name = "NAME=VALUE", help = SET)]
@@ -135,7 +135,7 @@ pub(crate) enum Verb {
         #[arg(help = APP)]
         app: Option<String>,
         #[command(flatten)]
-        listen: ListenArguments,
+        listen: Box<ListenArguments>,
         #[arg(long, value_name = "NAME=VALUE", help = SET)]
         set: Vec<String>,
     },
