@@ -182,6 +182,6 @@ fn config_is_json_for_programs() {
     let options = config.as_object().map(serde_json::Map::len);
     assert_eq!(
         rows.as_array().map(Vec::len),
-        options.map(|count| count + 3)
+        options.map(|count| count + 5)
     );
 }
