@@ -4,7 +4,7 @@ from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, final
 
-__all__ = ["App", "Argument", "DefinitionError", "Handler", "Reactor", "Request", "command", "tables"]
+__all__ = ["App", "Argument", "DefinitionError", "Handler", "Reactor", "Request", "command", "start", "tables"]
 
 class DefinitionError(ValueError):
     """A wrong app definition. `args[0]` lists every mistake, one per line:

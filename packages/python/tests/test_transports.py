@@ -45,7 +45,7 @@ def certificate(folder: Path) -> Path:
     if openssl is None:
         pytest.skip("openssl makes the certificate; install it: apt-get install openssl")
     made = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    files = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
     subprocess.run([openssl, *made, *files, *names], check=True, capture_output=True)
     return folder / "cert.pem"
