@@ -132,9 +132,12 @@ def run(app: Spikard, host: str | None, port: int | None, workers: int | str | N
         sys.stdout.buffer.write(app.spec() + b"\n")
         sys.stdout.flush()
         return
-    if "SPIKARD_FD" not in os.environ:
-        _start(host, port, workers)
-    frozen = app.freeze()
+    own = [] if "SPIKARD_FD" in os.environ else _start(host, port, workers)
+    try:
+        frozen = app.freeze()
+    except DefinitionError:
+        _give_back(own)
+        raise
     listener = int(os.environ.pop("SPIKARD_FD"))
     from spikard._loop import Loop
 
@@ -142,8 +145,8 @@ def run(app: Spikard, host: str | None, port: int | None, workers: int | str | N
         runner.run(_serve(app, frozen, listener))
 
 
-def _start(host: str | None, port: int | None, workers: int | str | None) -> None:
-    """Makes this program the worker, or leaves it to the supervisor, which starts it again."""
+def _start(host: str | None, port: int | None, workers: int | str | None) -> list[str]:
+    """Makes this program the worker, by variables that it names; or leaves it to the supervisor, which repeats it."""
     if workers is not None and _unrepeatable():
         sys.exit(
             f"spikard: workers={workers!r} starts the program again for each worker, and {_unrepeatable()} cannot be; "
@@ -151,8 +154,18 @@ def _start(host: str | None, port: int | None, workers: int | str | None) -> Non
         )
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # the core hears it itself
     again = [sys.executable, *sys.orig_argv[1:]]
-    os.environ.update(_bridge.start(again, host, port, None if workers is None else str(workers)))
+    variables = _bridge.start(again, host, port, None if workers is None else str(workers))
+    os.environ.update(variables)
     signal.signal(signal.SIGINT, before)
+    return list(variables)
+
+
+def _give_back(variables: list[str]) -> None:
+    """Undoes `_start`: what this program starts later is no worker, and the port is free."""
+    values = {name: os.environ.pop(name) for name in variables}
+    for name in ("SPIKARD_FD", "SPIKARD_READY_FD"):
+        if name in values:
+            os.close(int(values[name]))
 
 
 def _unrepeatable() -> str:

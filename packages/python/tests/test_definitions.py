@@ -1,5 +1,6 @@
 """What a wrong definition is told: all mistakes at once, with place and what to write."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any
 
@@ -118,6 +119,15 @@ def test_all_mistakes_of_all_routes_come_at_once() -> None:
     with pytest.raises(DefinitionError) as caught:
         app.run()
     assert [line.split(": ")[1] for line in caught.value.mistakes] == ["POST /two", "GET /r/guess"]
+
+
+def test_a_refused_app_leaves_no_socket_to_the_programs_it_starts() -> None:
+    before = dict(os.environ)
+    app = Spikard()
+    app.post("/two")(two)
+    with pytest.raises(DefinitionError):
+        app.run(port=0)
+    assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize(
