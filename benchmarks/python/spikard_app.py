@@ -41,4 +41,4 @@ async def wait() -> dict[str, bool]:
 @app.get("/compute")
 def compute() -> int:
     """Some milliseconds of a processor."""
-    return sum(number * number for number in range(50_000))
+    return sum(number * number for number in range(150_000))
