@@ -315,7 +315,8 @@ impl Supervisor<'_> {
         }
         self.notify.look(Instant::now());
         self.answer(Instant::now());
-        events.extend(self.vitals.look(Instant::now(), &self.processes));
+        let serves = |id| self.machine.serves_in(id).is_some();
+        events.extend(self.vitals.look(Instant::now(), &self.processes, serves));
         // SIGCHLD only wakes: how many ended is not in it.
         events.extend(self.signals.events());
         let mut ended = Vec::new();

@@ -82,8 +82,14 @@ impl Vitals {
         Some(now.saturating_duration_since(seen.turned))
     }
 
-    /// What there is to say of the workers, when it is time to look.
-    pub(super) fn look(&mut self, now: Instant, workers: &BTreeMap<Id, Process>) -> Vec<Event> {
+    /// What there is to say of the workers that serve, when it is time to look. Others are not replaced, and what was said
+    /// of them would not be said again for a while.
+    pub(super) fn look(
+        &mut self,
+        now: Instant,
+        workers: &BTreeMap<Id, Process>,
+        serves: impl Fn(Id) -> bool,
+    ) -> Vec<Event> {
         let Some(period) = self.period.filter(|_| self.next <= now) else {
             return Vec::new();
         };
@@ -95,7 +101,8 @@ impl Vitals {
             let memory = self.bounds.memory.and_then(|_| resident(process.id()));
             self.judge(id, status, memory, now)
         };
-        workers.iter().filter_map(told).collect()
+        let serving = workers.iter().filter(|(id, _)| serves(**id));
+        serving.filter_map(told).collect()
     }
 
     /// When the supervisor itself was stopped, so were its workers: no time has passed for them.

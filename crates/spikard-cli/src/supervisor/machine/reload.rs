@@ -30,7 +30,8 @@ impl Machine {
         }
     }
 
-    fn serves_in(&self, id: Id) -> Option<usize> {
+    /// The place in which a worker serves.
+    pub(crate) fn serves_in(&self, id: Id) -> Option<usize> {
         let worker = self.workers.get(&id)?;
         (worker.phase == Phase::Serving).then_some(worker.slot)
     }
