@@ -21,6 +21,7 @@ class Usage:
     """What a process tree has used so far."""
 
     cpu_ns: int
+    waited_ns: int  # ready to run, while something else had the processor
     switches: int
 
 
@@ -45,13 +46,14 @@ def tree(pid: int) -> list[int]:
 
 def usage(pid: int) -> Usage:
     """Sum over the threads of the tree of `pid`."""
-    cpu = switches = 0
+    cpu = waited = switches = 0
     for process in tree(pid):
         for task in (PROC / str(process) / "task").glob("*"):
-            cpu += int((task / "schedstat").read_text().split()[0])
+            ran, ready, _ = map(int, (task / "schedstat").read_text().split())
+            cpu, waited = cpu + ran, waited + ready
             status = (task / "status").read_text()
             switches += sum(int(n) for n in re.findall(r"ctxt_switches:\t(\d+)", status))
-    return Usage(cpu, switches)
+    return Usage(cpu, waited, switches)
 
 
 def resident_mb(pid: int) -> float:
