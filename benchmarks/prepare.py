@@ -1,4 +1,4 @@
-"""Everything the comparison needs: an interpreter that all peers support, the peers, Spikard as released, axum.
+"""Everything the comparison needs: interpreters that all peers support, the peers, Spikard as released.
 
 django-bolt needs Python 3.12. Where no such interpreter is found, a Debian 13 in a folder holds one, and the Python
 servers run in there (root needed). Then run.py measures, and the figures go into docs/performance.md.
@@ -20,9 +20,11 @@ sys.path.append(str(ROOT / "scripts"))
 
 import debian  # noqa: E402
 import run  # noqa: E402
-from house import pythons  # noqa: E402
+from house import node, pythons  # noqa: E402
+from house.places import version  # noqa: E402
 
 PEERS = ["django-bolt", "granian", "fastapi", "uvicorn[standard]", "msgspec"]
+NODE_PEERS = ["fastify@latest", "bun@latest", "zod@latest"]
 PYTHONS = ("3.14", "3.13", "3.12")
 ONE = ("--case", "--server", "--json")  # who asks for one thing gets no other
 DOCUMENT = ROOT / "docs/performance.md"
@@ -34,16 +36,14 @@ def main() -> int:
     run.arguments(further)  # a slip is told now, not after the builds
     folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    python = None if options.debian else interpreter(options.python)
-    install_tools(["wrk", "strace", *([] if python else ["debootstrap"])])
-    place = [python] if python else debian.interpreter(folder / "trixie", ROOT, step)
-    inside = python_side(place, folder / ("python" if python else "python-trixie"))
-    command = [sys.executable, str(HERE / "run.py"), "--python", shlex.join(inside), "--rust", str(rust_side())]
     write = [] if options.no_write else ["--write", str(DOCUMENT)]
-    code = subprocess.run([*command, *write, *further]).returncode
-    if code or any(option.split("=")[0] in ONE for option in further):
+    wanted = options.only or list(LANGUAGES)
+    install_tools(["wrk", "strace"])
+    sides = [argument for name in wanted for argument in LANGUAGES[name](options, folder)]
+    code = subprocess.run([sys.executable, str(HERE / "run.py"), *sides, *write, *further]).returncode
+    if code or "python" not in wanted or any(option.split("=")[0] in ONE for option in further):
         return code
-    workers = [sys.executable, str(HERE / "workers.py"), "--python", shlex.join(inside)]
+    workers = [sys.executable, str(HERE / "workers.py"), *sides[:2]]
     return subprocess.run([*workers, *write], stdout=sys.stderr).returncode
 
 
@@ -54,6 +54,7 @@ def arguments() -> tuple[argparse.Namespace, list[str]]:
         epilog="Further options go to run.py: --rounds, --seconds, --case, --server, --json; see its --help.",
     )
     parser.add_argument("folder", type=Path, help="where environments and wheels are kept")
+    parser.add_argument("--only", action="append", choices=list(LANGUAGES), help="only this language (repeatable)")
     parser.add_argument("--python", metavar="X", help="interpreter of the Python servers: 3.13 or a path")
     parser.add_argument("--debian", action="store_true", help="the way of a machine whose Pythons are too old")
     parser.add_argument("--no-write", action="store_true", help=f"leave {DOCUMENT.relative_to(ROOT)} as it is")
@@ -81,11 +82,16 @@ def install_tools(needed: list[str]) -> None:
     step([*as_root, *line])
 
 
-def python_side(python: list[str], venv: Path) -> list[str]:
-    """A virtual environment with the peers and the released wheel; returns the command of its interpreter."""
-    inside = [*python[:-1], str(venv / "bin/python")]
+def python_side(options: argparse.Namespace, folder: Path) -> list[str]:
+    """A virtual environment with the peers and the released wheel."""
+    python = None if options.debian else interpreter(options.python)
+    if python is None:
+        install_tools(["debootstrap"])
+    place = [python] if python else debian.interpreter(folder / "trixie", ROOT, step)
+    venv = folder / ("python" if python else "python-trixie")
+    inside = [*place[:-1], str(venv / "bin/python")]
     if not (venv / "bin/python").is_symlink():
-        step([*python, "-m", "venv", str(venv)])
+        step([*place, "-m", "venv", str(venv)])
     step([*inside, "-m", "pip", "install", "--quiet", "--upgrade", "maturin", *PEERS])
     wheels = venv / "wheels"
     shutil.rmtree(wheels, ignore_errors=True)
@@ -96,22 +102,42 @@ def python_side(python: list[str], venv: Path) -> list[str]:
     step([*inside, "-c", start])
     wheel = next(wheels.glob("*.whl"))
     step([*inside, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", str(wheel)])
-    return inside
+    return ["--python", shlex.join(inside)]
 
 
-def rust_side() -> Path:
-    """The two native servers, built as released; returns their folder."""
+def rust_side(_: argparse.Namespace, __: Path) -> list[str]:
+    """The two native servers, built as released."""
     target = ROOT / "target/benchmark"
     manifest = HERE / "rust/Cargo.toml"
     # Not --locked: this lock file follows what the crates of the workspace depend on by now.
     step(["cargo", "build", "--release", "--manifest-path", str(manifest), "--target-dir", str(target)])
-    return target / "release"
+    return ["--rust", str(target / "release")]
 
 
-def step(command: list[str]) -> None:
+def node_side(_: argparse.Namespace, folder: Path) -> list[str]:
+    """An npm project with the peers, Spikard's packages as released, and the apps, which Node lets import from there."""
+    # dist/ holds them afterwards; whoever tests next builds its own.
+    step([sys.executable, str(ROOT / "scripts/build"), "node", "--release"])
+    place, project = node.folder(), folder / "node"
+    if place is None:
+        sys.exit("bench: no Node 20.17 or later here; ./scripts/bootstrap installs one")
+    shutil.rmtree(project, ignore_errors=True)  # npm keeps an old package that has the new one's version
+    project.mkdir()
+    for app in (HERE / "node").glob("*.mjs"):
+        shutil.copy(app, project)
+    packages = [str(ROOT / f"dist/{name}-{version()}.tgz") for name in ("spikard", "spikard-linux-x64-gnu")]
+    npm = ["npm", "install", "--prefix", str(project), *NODE_PEERS, *packages]
+    step(npm, node.environment())
+    return ["--node", str(project), "--node-path", str(place)]
+
+
+LANGUAGES = {"python": python_side, "rust": rust_side, "node": node_side}
+
+
+def step(command: list[str], environment: dict[str, str] | None = None) -> None:
     """Runs a step and says which; standard output is for the figures."""
     print("$ " + shlex.join(command), file=sys.stderr, flush=True)
-    done = subprocess.run(command, cwd=ROOT, stdout=sys.stderr)
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr)
     if done.returncode != 0:
         sys.exit(f"bench: that step ended with code {done.returncode}; repeat it by the line above")
 

@@ -14,7 +14,7 @@ from rich.table import Table
 Row = dict[str, Any]
 Cases = dict[str, dict[str, Row]]
 Results = dict[str, Cases]
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+BEGIN, END = "<!-- {} figures: begin -->", "<!-- {} figures: end -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,19 @@ BOUNDS: list[tuple[str, str, str, str | None, float]] = [
     ("Rust", "json", "cpu_us", "axum", 0.90),
     ("Rust", "parameters", "cpu_us", "axum", 0.90),
     ("Rust", "item 190 B", "cpu_us", "axum", 0.90),
+    ("Node", "json", "cpu_us", "fastify", 0.42),
+    ("Node", "parameters", "cpu_us", "fastify", 0.40),
+    ("Node", "item 190 B", "cpu_us", "fastify", 0.38),
+    ("Node", "await 1 ms", "cpu_us", "fastify", 0.50),
+    ("Node", "json", "cpu_us", "Bun.serve", 1.0),
+    ("Node", "parameters", "cpu_us", "Bun.serve", 1.0),
+    ("Node", "json, 1 connection", "cpu_us", "node:http", 1.0),
     ("Python", "json", "system_calls", None, 2.2),
     ("Python", "json", "switches", None, 0.05),
     ("Rust", "json", "system_calls", None, 2.2),
     ("Rust", "json", "switches", None, 0.05),
+    ("Node", "json", "system_calls", None, 2.3),
+    ("Node", "json", "switches", None, 0.05),
     ("Python", "start", "seconds", None, 0.25),
     ("Python", "start", "idle_mb", None, 40.0),
 ]
@@ -106,15 +115,26 @@ def show(results: Results, found: list[Verdict]) -> None:
     console.print(table)
 
 
-def write(document: Path, results: Results, found: list[Verdict], load: str, versions: list[str]) -> None:
-    """Replaces what stands between the markers of `document`."""
+def write(document: Path, results: Results, found: list[Verdict], load: str, versions: dict[str, list[str]]) -> None:
+    """Replaces what stands between the markers of each language of `results` in `document`."""
+    text = document.read_text()
+    for language, cases in results.items():
+        begin, end = BEGIN.format(language), END.format(language)
+        before, rest = text.split(begin)
+        own = [verdict for verdict in found if verdict.what.startswith(f"{language}: ")]
+        section = tables({language: cases}, own, load, versions[language])
+        text = before + begin + "\n" + section + "\n" + end + rest.split(end)[1]
+    document.write_text(text)
+
+
+def tables(results: Results, found: list[Verdict], load: str, versions: list[str]) -> str:
+    """Figures and bounds as Markdown."""
     text = [f"Linux {platform.release().split('-')[0]}, {load}, median (lowest); {', '.join(versions)}.", ""]
-    text += ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
-    text += ["| " + " | ".join(row) + " |" for row in lines(results)]
+    text += ["| " + " | ".join(HEAD[1:]) + " |", "|" + "---|" * len(HEAD[1:])]
+    text += ["| " + " | ".join(row[1:]) + " |" for row in lines(results)]
     text += ["", "| bound | measured | at most | |", "|---|---|---|---|"]
     text += [
         f"| {v.what} | {v.measured:.3f} | {v.bound:g} | {'reached' if v.reached else '**not reached**'} |"
         for v in found
     ]
-    before, rest = document.read_text().split(BEGIN)
-    document.write_text(before + BEGIN + "\n" + "\n".join(text) + "\n" + END + rest.split(END)[1])
+    return "\n".join(text)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import shutil
 import statistics
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import measure
@@ -15,20 +17,22 @@ import report
 import servers
 
 
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What is started for a language, and what it was made with."""
+
+    servers: list[servers.Server]
+    versions: list[str]
+
+
 def main() -> int:
     """The whole run."""
     options = arguments(sys.argv[1:])
     announce(options)
-    groups, versions = {}, []
-    if options.python:
-        python = shlex.split(options.python)
-        groups["Python"] = servers.python_servers(python)
-        versions += servers.python_versions(python)
-    if options.rust:
-        groups["Rust"] = servers.rust_servers(Path(options.rust))
-        versions += servers.rust_versions()
-    results = {name: compare(name, group, options) for name, group in groups.items()}
+    groups = languages(options)
+    results = {name: compare(name, group.servers, options) for name, group in groups.items()}
     verdicts = report.verdicts(results)
+    versions = {name: group.versions for name, group in groups.items()}
     if options.json:
         told = {"versions": versions, "results": results, "verdicts": [verdict.as_dict() for verdict in verdicts]}
         print(json.dumps(told, indent=2))
@@ -37,6 +41,21 @@ def main() -> int:
     if options.write:
         report.write(Path(options.write), results, verdicts, load(options), versions)
     return 0
+
+
+def languages(options: argparse.Namespace) -> dict[str, Language]:
+    """The languages whose option was given."""
+    groups = {}
+    if options.python:
+        python = shlex.split(options.python)
+        groups["Python"] = Language(servers.python_servers(python), servers.python_versions(python))
+    if options.rust:
+        groups["Rust"] = Language(servers.rust_servers(Path(options.rust)), servers.rust_versions())
+    if options.node:
+        node = shutil.which("node", path=options.node_path) or sys.exit("bench: no node on PATH")
+        project = Path(options.node)
+        groups["Node"] = Language(servers.node_servers(node, project), servers.node_versions(node, project))
+    return groups
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
@@ -50,13 +69,19 @@ def arguments(given: list[str]) -> argparse.Namespace:
         "--python", metavar="INTERPRETER", help="interpreter with spikard and its Python peers installed"
     )
     parser.add_argument("--rust", metavar="FOLDER", help="folder with the release binaries `spikard` and `axum`")
+    parser.add_argument(
+        "--node", metavar="FOLDER", help="npm project with the apps of benchmarks/node, spikard and its peers"
+    )
+    parser.add_argument("--node-path", metavar="PATH", help="folder of the `node` that runs it; default: by PATH")
     cases = [case.name for case in servers.CASES]
     parser.add_argument("--rounds", type=positive, default=5, help="timed rounds per case (default 5)")
     parser.add_argument("--seconds", type=positive, default=2, help="how long each round loads, whole (default 2)")
     parser.add_argument("--case", action="append", choices=cases, help="only this case (repeatable)")
     parser.add_argument("--server", action="append", metavar="NAME", help="only this server (repeatable)")
     parser.add_argument("--json", action="store_true", help="print figures for machines on standard output")
-    parser.add_argument("--write", metavar="FILE", help="put the tables into this document, between its markers")
+    parser.add_argument(
+        "--write", metavar="FILE", help="put the tables into this document, each language's between its markers"
+    )
     options = parser.parse_args(given)
     if options.case or options.server:
         options.write = None  # a document with half of the rows would pass for the whole

@@ -56,7 +56,7 @@ class Server:
     name: str
     command: list[str]
     env: dict[str, str] = field(default_factory=dict)
-    validates: bool = True
+    refuses: int | None = 422  # the status of an item that breaks its rules; None: the server does not check it
 
 
 def python_servers(python: list[str]) -> list[Server]:
@@ -99,7 +99,24 @@ def rust_servers(folder: Path) -> list[Server]:
     """Spikard and axum, one thread each."""
     return [
         Server("spikard", [str(folder / "spikard")], {"SPIKARD_PORT": "{port}"}),
-        Server("axum", [str(folder / "axum"), "{port}"], validates=False),
+        Server("axum", [str(folder / "axum"), "{port}"], refuses=None),
+    ]
+
+
+def node_servers(node: str, project: Path) -> list[Server]:
+    """Spikard and its peers out of the npm project, one process and one JavaScript thread each."""
+
+    def program(interpreter: str, app: str) -> list[str]:
+        return [interpreter, str(project / f"{app}_app.mjs"), "{port}"]
+
+    run = str(project / "node_modules/spikard/build/src/main.js")
+    bun = str(project / "node_modules/.bin/bun")
+    app = str(project / "spikard_app.mjs")
+    return [
+        Server("spikard", [node, run, "run", app, "--port", "{port}"]),
+        Server("fastify", program(node, "fastify"), refuses=400),
+        Server("Bun.serve", program(bun, "bun"), refuses=None),
+        Server("node:http", program(node, "http"), refuses=None),
     ]
 
 
@@ -117,6 +134,14 @@ def rust_versions() -> list[str]:
     """axum as the lock file has it."""
     packages = tomllib.loads((HERE / "rust/Cargo.lock").read_text())["package"]
     return [f"axum {package['version']}" for package in packages if package["name"] == "axum"]
+
+
+def node_versions(node: str, project: Path) -> list[str]:
+    """Node and what is installed beside it, as `name version`."""
+    own = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    names = ["fastify", "bun", "zod"]
+    manifests = [json.loads((project / "node_modules" / name / "package.json").read_text()) for name in names]
+    return [f"Node {own.removeprefix('v')}", *(f"{manifest['name']} {manifest['version']}" for manifest in manifests)]
 
 
 Started = tuple[subprocess.Popen[bytes], int, float]
@@ -186,8 +211,8 @@ def check(server: Server, port: int) -> None:
         got = call(port, case)
         if got != (case.status, case.answer):
             raise RuntimeError(f"{server.name}: {case.target} answered {got}, expected {(case.status, case.answer)}")
-    if server.validates:
+    if server.refuses is not None:
         create = next(case for case in CASES if case.post)
         status, _ = call(port, create, {**ITEM, "sku": "abc-1"})
-        if status != 422:
-            raise RuntimeError(f"{server.name}: an invalid item was answered with {status}, expected 422")
+        if status != server.refuses:
+            raise RuntimeError(f"{server.name}: an invalid item was answered with {status}, expected {server.refuses}")
