@@ -1,7 +1,7 @@
 //! What a host language must be able to do, and what it is given for one call. Holds no flow: that is `endpoint`.
 
 use crate::{Completion, Token};
-use spikard::contract::Argument;
+use spikard::contract::{Argument, Schema};
 use spikard::{Cancel, Reply, Request};
 use std::cell::Cell;
 
@@ -32,7 +32,7 @@ pub enum Outcome {
     /// Answered, with a response or a problem.
     Done(Reply),
     /// The language's decoder refused the body of a route with `decoder_validates`: the core validates and answers, or
-    /// finds nothing wrong and calls again with [`Call::checked`].
+    /// finds nothing wrong and calls again with [`Call::unvalidated`] as `None`.
     Refused,
     /// Suspended under the token taken from [`Call::suspend`].
     Pending,
@@ -65,9 +65,10 @@ impl<'r> Call<'r> {
         &self.request
     }
 
-    /// The core has validated the body after this guest had refused it, and found nothing: take it as it is.
-    pub fn checked(&self) -> bool {
-        self.request.checked
+    /// The schema that the guest checks the body against while it decodes it, on a route with `decoder_validates`. `None`:
+    /// the core has validated it, if only after this guest had refused it; take it as it is.
+    pub fn unvalidated(&self) -> Option<&'r Schema> {
+        self.request.unvalidated
     }
 
     /// The handler suspends, or may: reserves a place for its answer. A second call gives the same token; a place that

@@ -45,7 +45,7 @@ fn allocations(does: Does) -> usize {
         head: &head,
         arguments: &[],
         body: b"",
-        checked: false,
+        unvalidated: None,
         request_id: "1",
         peer: None,
     };

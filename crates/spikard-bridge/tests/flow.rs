@@ -5,6 +5,7 @@
 mod echo_guest;
 
 use echo_guest::{Does, Echo};
+use spikard::contract::Schema;
 use spikard::endpoint::give_up;
 use spikard::{Cancel, Endpoint as _, Flow, Head, Headers, Reply, Request};
 use spikard_bridge::GuestEndpoint;
@@ -13,7 +14,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-fn call(guest: &Rc<Echo>, does: Does, checked: bool) -> Flow {
+fn call(guest: &Rc<Echo>, does: Does, schema: Option<&Schema>) -> Flow {
     let head = Head {
         method: "GET",
         target: "/",
@@ -23,7 +24,7 @@ fn call(guest: &Rc<Echo>, does: Does, checked: bool) -> Flow {
         head: &head,
         arguments: &[],
         body: b"{}",
-        checked,
+        unvalidated: schema,
         request_id: "1",
         peer: None,
     };
@@ -60,23 +61,25 @@ fn poll(future: &mut Pin<Box<dyn Future<Output = Reply>>>) -> Poll<u16> {
 #[test]
 fn an_answer_at_once_reserves_nothing() {
     let guest = Echo::new();
-    assert_eq!(status(done(call(&guest, Does::Status(201), false))), 201);
-    assert_eq!(status(done(call(&guest, Does::Hesitant(202), false))), 202);
-    assert_eq!(status(done(call(&guest, Does::Raise, false))), 409);
+    assert_eq!(status(done(call(&guest, Does::Status(201), None))), 201);
+    assert_eq!(status(done(call(&guest, Does::Hesitant(202), None))), 202);
+    assert_eq!(status(done(call(&guest, Does::Raise, None))), 409);
     assert_eq!(guest.completion.pending(), 0);
 }
 
 #[test]
 fn a_refused_body_is_called_again_when_the_core_finds_nothing() {
     let guest = Echo::new();
-    assert!(matches!(call(&guest, Does::Refuse, false), Flow::Refused));
-    assert_eq!(status(done(call(&guest, Does::Refuse, true))), 200);
+    let schema = Schema::compile(&true.into(), &true.into()).expect("a right schema");
+    let first = call(&guest, Does::Refuse, Some(&schema));
+    assert!(matches!(first, Flow::Refused));
+    assert_eq!(status(done(call(&guest, Does::Refuse, None))), 200);
 }
 
 #[test]
 fn a_suspended_call_is_answered_later() {
     let guest = Echo::new();
-    let mut future = pending(call(&guest, Does::Later, false));
+    let mut future = pending(call(&guest, Does::Later, None));
     assert_eq!(poll(&mut future), Poll::Pending);
     assert!(guest.complete(203));
     assert_eq!(poll(&mut future), Poll::Ready(203));
@@ -91,7 +94,7 @@ fn a_suspended_call_is_answered_later() {
 #[test]
 fn an_answer_before_the_call_returns_is_kept() {
     let guest = Echo::new();
-    let mut future = pending(call(&guest, Does::LaterAlready(203), false));
+    let mut future = pending(call(&guest, Does::LaterAlready(203), None));
     assert_eq!(poll(&mut future), Poll::Ready(203));
 }
 
@@ -99,7 +102,7 @@ fn an_answer_before_the_call_returns_is_kept() {
 fn a_dropped_future_cancels_with_its_reason_and_drops_a_late_answer() {
     for why in [Cancel::ClientGone, Cancel::Deadline, Cancel::Shutdown] {
         let guest = Echo::new();
-        let mut future = pending(call(&guest, Does::Later, false));
+        let mut future = pending(call(&guest, Does::Later, None));
         assert_eq!(poll(&mut future), Poll::Pending);
         match why {
             Cancel::ClientGone => drop(future),
@@ -114,7 +117,7 @@ fn a_dropped_future_cancels_with_its_reason_and_drops_a_late_answer() {
 
 #[test]
 fn pending_without_a_token_is_the_guest_s_mistake() {
-    let problem = done(call(&Echo::new(), Does::Forgetful, false)).expect_err("a problem");
+    let problem = done(call(&Echo::new(), Does::Forgetful, None)).expect_err("a problem");
     assert_eq!(problem.status, 500);
     assert!(
         problem
@@ -129,7 +132,7 @@ fn pending_without_a_token_is_the_guest_s_mistake() {
 fn a_panic_leaves_no_slot_behind() {
     let guest = Echo::new();
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        call(&guest, Does::Panic, false)
+        call(&guest, Does::Panic, None)
     }));
     assert!(caught.is_err());
     assert_eq!(guest.completion.pending(), 0);

@@ -2,7 +2,8 @@
 
 pub(crate) mod reader;
 
-pub use reader::{Digits, Key, Reader, Text, What};
+pub use reader::{Digits, Text};
+pub(crate) use reader::{Key, Reader, What};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};

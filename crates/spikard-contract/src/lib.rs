@@ -10,5 +10,5 @@ pub mod urlencoded;
 mod violation;
 
 pub use parameter::{Argument, Parameter, ParameterSpec, Place, Style};
-pub use schema::{Dialect, Schema, SchemaError};
+pub use schema::{Build, Dialect, Schema, SchemaError};
 pub use violation::{Source, Violation, Violations};

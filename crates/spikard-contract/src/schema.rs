@@ -1,6 +1,7 @@
 //! A JSON Schema 2020-12 compiled once, checked many times.
 
 mod accept;
+mod build;
 mod compile;
 mod equal;
 mod format;
@@ -13,7 +14,9 @@ mod shape;
 mod uri;
 mod validate;
 
+use crate::json::Reader;
 use crate::{Source, Violations};
+pub use build::Build;
 use serde_json::Value;
 use std::fmt;
 
@@ -79,15 +82,54 @@ impl Schema {
     /// The hot path: is `text` JSON by RFC 8259 and valid? One pass, no tree, no allocation for ordinary schemas.
     /// `false` means "look closer": parse it and call [`Schema::validate`] for the reasons.
     pub fn accepts(&self, text: &[u8]) -> bool {
+        self.build(text, &mut build::Nothing, ()).is_some() || self.accepts_whole(text)
+    }
+
+    /// Checks `text` as [`Schema::accepts`] does and makes its value in the same pass. `None` means "look closer": the
+    /// text is not valid, or holds what `build` does not know, or only the whole of it tells whether it is valid.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use spikard_contract::json::{Digits, Text};
+    /// use spikard_contract::{Build, Schema};
+    ///
+    /// /// The sum of a list of whole numbers.
+    /// struct Sum;
+    ///
+    /// impl Build for Sum {
+    ///     type Place = ();
+    ///     type Value = i64;
+    ///     type Array = i64;
+    ///     type Object = ();
+    ///     fn null(&mut self, (): ()) -> Option<i64> { None }
+    ///     fn boolean(&mut self, (): (), _: bool) -> Option<i64> { None }
+    ///     fn number(&mut self, (): (), digits: Digits<'_>) -> Option<i64> { digits.small() }
+    ///     fn string(&mut self, (): (), _: Text<'_>) -> Option<i64> { None }
+    ///     fn skipped(&mut self, (): ()) -> Option<i64> { None }
+    ///     fn array(&mut self, (): ()) -> Option<(i64, ())> { Some((0, ())) }
+    ///     fn element(&mut self, sum: &mut i64, value: i64) -> Option<()> { *sum += value; Some(()) }
+    ///     fn close_array(&mut self, sum: i64) -> Option<i64> { Some(sum) }
+    ///     fn object(&mut self, (): ()) -> Option<()> { None }
+    ///     fn name(&mut self, (): &mut (), _: Text<'_>) -> Option<()> { None }
+    ///     fn member(&mut self, (): &mut (), _: i64) -> Option<()> { None }
+    ///     fn close_object(&mut self, (): ()) -> Option<i64> { None }
+    /// }
+    ///
+    /// let schema = json!({"type": "array", "items": {"type": "integer"}, "maxItems": 3});
+    /// let schema = Schema::compile(&schema, &json!({})).unwrap();
+    /// assert_eq!(schema.build(b"[1, 2, 3]", &mut Sum, ()), Some(6));
+    /// assert_eq!(schema.build(b"[1, 2, 3, 4]", &mut Sum, ()), None);
+    /// ```
+    pub fn build<B: Build>(&self, text: &[u8], build: &mut B, place: B::Place) -> Option<B::Value> {
         // ASCII is UTF-8, most texts are ASCII, and that is seen in a tenth of the time.
-        if !is_ascii(text) && std::str::from_utf8(text).is_err() {
-            return false;
-        }
-        match accept::accept(&self.nodes, &self.plan, text) {
-            Ok(()) => true,
-            Err(accept::Stop::Syntax) => false,
-            Err(accept::Stop::Unsure) => self.accepts_whole(text),
-        }
+        let reader = if is_ascii(text) {
+            Reader::of_ascii(text)
+        } else if std::str::from_utf8(text).is_ok() {
+            Reader::new(text)
+        } else {
+            return None;
+        };
+        accept::accept(&self.nodes, &self.plan, reader, build, place)
     }
 
     #[cold]

@@ -154,3 +154,12 @@ pub(crate) struct Callable {
     pub(crate) hard_cancel: bool,
     pub(crate) facts: Rc<Facts>,
 }
+
+impl Callable {
+    /// What a body is built as while it is checked.
+    pub(crate) fn shape(&self) -> Option<&Shape> {
+        self.arguments
+            .iter()
+            .find_map(|argument| argument.shape.as_ref())
+    }
+}

@@ -1,11 +1,13 @@
-//! JSON that the core has checked, as values of Python: without the second check and the copy that a decoder of bytes
-//! needs. Knows plain kinds only; whatever else a text holds is left to the decoder of the type.
+//! JSON as values of Python, built while its schema is checked: no second pass, and no copy that a decoder of bytes needs.
+//! Knows plain kinds only; whatever else a text holds is left to the core's check and then to the decoder of the type.
 
 use crate::interpreter::{Arguments, Obj, ascii};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
-use spikard::contract::json::{Key, Reader, Text, What};
+use spikard::contract::json::{Digits, Text};
+use spikard::contract::{Build, Schema};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// What a value is built as.
@@ -37,24 +39,7 @@ struct Object {
 
 struct Member {
     name: Box<[u8]>,
-    key: Key,
     shape: Shape,
-}
-
-/// The text holds what is not plain.
-struct Unknown;
-
-impl From<What> for Unknown {
-    fn from(_: What) -> Self {
-        Self
-    }
-}
-
-impl From<PyErr> for Unknown {
-    /// The decoder that reads the text next raises its own.
-    fn from(_: PyErr) -> Self {
-        Self
-    }
 }
 
 impl Shape {
@@ -81,64 +66,10 @@ impl Shape {
         })
     }
 
-    /// The value of `text`; `None` when the type's own decoder must read it.
-    pub(crate) fn build(&self, py: Python<'_>, text: &[u8]) -> Option<Obj> {
-        let mut reader = Reader::new(text);
-        let value = self.value(py, &mut reader, 0).ok()?;
-        reader.end().ok()?;
-        Some(value)
-    }
-
-    fn value(&self, py: Python<'_>, reader: &mut Reader<'_>, depth: usize) -> Result<Obj, Unknown> {
-        match (reader.peek()?, &self.kind) {
-            (b'"', Kind::Text) => text(py, reader.string()?),
-            (b'"', Kind::Choice(choices)) => choose(py, choices, &text(py, reader.string()?)?),
-            (b'-' | b'0'..=b'9', Kind::Integer) => integer(py, reader),
-            (b'-' | b'0'..=b'9', Kind::Choice(choices)) => {
-                choose(py, choices, &integer(py, reader)?)
-            }
-            (b'-' | b'0'..=b'9', Kind::Number) => {
-                let digits = reader.number()?;
-                let number = digits.exact().ok_or(Unknown)?;
-                // Written without a fraction it is an integer to msgspec, which has no negative zero.
-                let number = if digits.small() == Some(0) {
-                    0.0
-                } else {
-                    number
-                };
-                Ok(PyFloat::new(py, number).into_any().unbind())
-            }
-            (b't', Kind::Boolean) => {
-                reader.literal("true")?;
-                Ok(PyBool::new(py, true).to_owned().into_any().unbind())
-            }
-            (b'f', Kind::Boolean) => {
-                reader.literal("false")?;
-                Ok(PyBool::new(py, false).to_owned().into_any().unbind())
-            }
-            (b'[', Kind::List(items)) => {
-                reader.enter(depth)?;
-                let list = PyList::empty(py);
-                while reader.element()? {
-                    list.append(items.value(py, reader, depth + 1)?)?;
-                }
-                Ok(list.into_any().unbind())
-            }
-            (b'{', Kind::Map(values)) => {
-                reader.enter(depth)?;
-                let map = PyDict::new(py);
-                while let Some(name) = reader.member()? {
-                    map.set_item(text(py, name)?, values.value(py, reader, depth + 1)?)?;
-                }
-                Ok(map.into_any().unbind())
-            }
-            (b'{', Kind::Object(object)) => object.value(py, reader, depth),
-            (b'n', _) if self.nullable => {
-                reader.literal("null")?;
-                Ok(py.None())
-            }
-            _ => Err(Unknown),
-        }
+    /// The value of `text`, checked by `schema` in the same pass; `None` when the core has to tell what is wrong, or the
+    /// type's own decoder must read it.
+    pub(crate) fn build(&self, py: Python<'_>, schema: &Schema, text: &[u8]) -> Option<Obj> {
+        schema.build(text, &mut Builder(py, PhantomData), Some(self))?
     }
 }
 
@@ -146,10 +77,7 @@ impl Object {
     fn of(told: &Bound<'_, PyAny>) -> PyResult<Self> {
         let members: Vec<(String, Bound<'_, PyAny>)> = told.get_item(3)?.extract()?;
         let member = |(name, shape): (String, Bound<'_, PyAny>)| {
-            let key = Key::new(&name)
-                .ok_or_else(|| PyValueError::new_err(format!("{name:?} needs escapes")))?;
             Ok(Member {
-                key,
                 name: name.into_bytes().into(),
                 shape: Shape::of(&shape)?,
             })
@@ -162,59 +90,206 @@ impl Object {
         })
     }
 
-    fn value(&self, py: Python<'_>, reader: &mut Reader<'_>, depth: usize) -> Result<Obj, Unknown> {
-        reader.enter(depth)?;
-        let mut values = Arguments::unset(self.members.len());
-        let mut next = 0;
-        loop {
-            // Members in the order of the class, written compactly, are known by one comparison.
-            let index = match self.members.get(next) {
-                Some(member) if reader.takes(&member.key) => Some(next),
-                _ => match reader.member()? {
-                    None => break,
-                    Some(name) => self.find(name),
-                },
-            };
-            match index {
-                None => reader.skip(depth + 1)?,
-                Some(index) => {
-                    values.set(
-                        index,
-                        self.members[index].shape.value(py, reader, depth + 1)?,
-                    );
-                    next = index + 1;
-                }
-            }
+    /// Which member has a name; `next` is the one expected.
+    fn find(&self, name: Text<'_>, next: usize) -> Option<usize> {
+        let Some(plain) = name.plain() else {
+            return self.search(name.decode().as_bytes());
+        };
+        match self.members.get(next) {
+            Some(member) if *member.name == *plain => Some(next),
+            _ => self.search(plain),
         }
-        // Those at the end that were not sent have defaults; a gap before others is too rare to be worth names.
-        if !values.close_up() || self.keywords.is_some() && values.len() < self.members.len() {
-            return Err(Unknown);
-        }
-        Ok(values.call(py, &self.class, self.keywords.as_ref())?)
     }
 
-    fn find(&self, name: Text<'_>) -> Option<usize> {
-        let name = match name.plain() {
-            Some(name) => std::borrow::Cow::Borrowed(name),
-            None => std::borrow::Cow::Owned(name.decode().into_owned().into_bytes()),
-        };
+    fn search(&self, name: &[u8]) -> Option<usize> {
         self.members.iter().position(|member| *member.name == *name)
     }
 }
 
-fn text(py: Python<'_>, text: Text<'_>) -> Result<Obj, Unknown> {
-    Ok(match text.plain() {
-        Some(plain) if plain.is_ascii() => ascii(py, plain)?,
-        _ => PyString::new(py, &text.decode()).into_any().unbind(),
-    })
+/// Makes the values of Python. A place is a shape; none is that of a member that the class does not have.
+struct Builder<'s, 'py>(Python<'py>, PhantomData<&'s Shape>);
+
+/// An object of JSON whose members are being read.
+enum Opened<'s, 'py> {
+    Struct {
+        object: &'s Object,
+        values: Arguments,
+        /// The member that was named, if the class has it.
+        at: Option<usize>,
+        next: usize,
+    },
+    Map {
+        map: Bound<'py, PyDict>,
+        values: &'s Shape,
+        key: Obj,
+    },
+    Left,
 }
 
-fn integer(py: Python<'_>, reader: &mut Reader<'_>) -> Result<Obj, Unknown> {
-    let whole = reader.number()?.small().ok_or(Unknown)?;
-    Ok(PyInt::new(py, whole).into_any().unbind())
+impl<'s, 'py> Build for Builder<'s, 'py> {
+    type Place = Option<&'s Shape>;
+    type Value = Option<Obj>;
+    type Array = Option<Bound<'py, PyList>>;
+    type Object = Opened<'s, 'py>;
+
+    fn null(&mut self, place: Option<&'s Shape>) -> Option<Option<Obj>> {
+        match place {
+            Some(shape) => shape.nullable.then(|| Some(self.0.None())),
+            None => Some(None),
+        }
+    }
+
+    fn boolean(&mut self, place: Option<&'s Shape>, value: bool) -> Option<Option<Obj>> {
+        match place.map(|shape| &shape.kind) {
+            None => Some(None),
+            Some(Kind::Boolean) => Some(Some(
+                PyBool::new(self.0, value).to_owned().into_any().unbind(),
+            )),
+            Some(_) => None,
+        }
+    }
+
+    fn number(&mut self, place: Option<&'s Shape>, digits: Digits<'_>) -> Option<Option<Obj>> {
+        let py = self.0;
+        Some(Some(match place.map(|shape| &shape.kind) {
+            None => return Some(None),
+            Some(Kind::Integer) => integer(py, digits)?,
+            Some(Kind::Number) => {
+                // Written without a fraction it is an integer to msgspec, which has no negative zero.
+                let number = match digits.small() {
+                    Some(0) => 0.0,
+                    _ => digits.exact()?,
+                };
+                PyFloat::new(py, number).into_any().unbind()
+            }
+            Some(Kind::Choice(choices)) => choose(py, choices, &integer(py, digits)?)?,
+            Some(_) => return None,
+        }))
+    }
+
+    fn string(&mut self, place: Option<&'s Shape>, text: Text<'_>) -> Option<Option<Obj>> {
+        let py = self.0;
+        Some(Some(match place.map(|shape| &shape.kind) {
+            None => return Some(None),
+            Some(Kind::Text) => string(py, text)?,
+            Some(Kind::Choice(choices)) => choose(py, choices, &string(py, text)?)?,
+            Some(_) => return None,
+        }))
+    }
+
+    fn skipped(&mut self, place: Option<&'s Shape>) -> Option<Option<Obj>> {
+        place.is_none().then_some(None)
+    }
+
+    fn array(&mut self, place: Option<&'s Shape>) -> Option<(Self::Array, Self::Place)> {
+        match place.map(|shape| &shape.kind) {
+            None => Some((None, None)),
+            Some(Kind::List(items)) => Some((Some(PyList::empty(self.0)), Some(items))),
+            Some(_) => None,
+        }
+    }
+
+    fn element(&mut self, array: &mut Self::Array, value: Option<Obj>) -> Option<()> {
+        match (array, value) {
+            (Some(list), Some(value)) => quiet(list.append(value)),
+            _ => Some(()),
+        }
+    }
+
+    fn close_array(&mut self, array: Self::Array) -> Option<Option<Obj>> {
+        Some(array.map(|list| list.into_any().unbind()))
+    }
+
+    fn object(&mut self, place: Option<&'s Shape>) -> Option<Opened<'s, 'py>> {
+        Some(match place.map(|shape| &shape.kind) {
+            None => Opened::Left,
+            Some(Kind::Object(object)) => Opened::Struct {
+                object,
+                values: Arguments::unset(object.members.len()),
+                at: None,
+                next: 0,
+            },
+            Some(Kind::Map(values)) => Opened::Map {
+                map: PyDict::new(self.0),
+                values,
+                key: self.0.None(),
+            },
+            Some(_) => return None,
+        })
+    }
+
+    fn name(&mut self, opened: &mut Opened<'s, 'py>, name: Text<'_>) -> Option<Self::Place> {
+        Some(match opened {
+            Opened::Struct {
+                object, at, next, ..
+            } => {
+                *at = object.find(name, *next);
+                at.map(|index| {
+                    *next = index + 1;
+                    &object.members[index].shape
+                })
+            }
+            Opened::Map { values, key, .. } => {
+                *key = string(self.0, name)?;
+                Some(values)
+            }
+            Opened::Left => None,
+        })
+    }
+
+    fn member(&mut self, opened: &mut Opened<'s, 'py>, value: Option<Obj>) -> Option<()> {
+        match (opened, value) {
+            (
+                Opened::Struct {
+                    values,
+                    at: Some(index),
+                    ..
+                },
+                Some(value),
+            ) => values.set(*index, value),
+            (Opened::Map { map, key, .. }, Some(value)) => {
+                return quiet(map.set_item(&*key, value));
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn close_object(&mut self, opened: Opened<'s, 'py>) -> Option<Option<Obj>> {
+        match opened {
+            Opened::Struct {
+                object, mut values, ..
+            } => {
+                // Those at the end that were not sent have defaults; a gap before others is too rare to be worth names.
+                let whole = values.close_up()
+                    && (object.keywords.is_none() || values.len() == object.members.len());
+                if !whole {
+                    return None;
+                }
+                quiet(values.call(self.0, &object.class, object.keywords.as_ref())).map(Some)
+            }
+            Opened::Map { map, .. } => Some(Some(map.into_any().unbind())),
+            Opened::Left => Some(None),
+        }
+    }
 }
 
-fn choose(py: Python<'_>, choices: &Py<PyDict>, value: &Obj) -> Result<Obj, Unknown> {
-    let chosen = choices.bind(py).get_item(value)?;
-    Ok(chosen.ok_or(Unknown)?.unbind())
+/// An error is left to the decoder that reads the text next: it raises its own.
+fn quiet<T>(made: PyResult<T>) -> Option<T> {
+    made.ok()
+}
+
+fn string(py: Python<'_>, text: Text<'_>) -> Option<Obj> {
+    match text.plain_ascii() {
+        Some(plain) => quiet(ascii(py, plain)),
+        None => Some(PyString::new(py, &text.decode()).into_any().unbind()),
+    }
+}
+
+fn integer(py: Python<'_>, digits: Digits<'_>) -> Option<Obj> {
+    Some(PyInt::new(py, digits.small()?).into_any().unbind())
+}
+
+fn choose(py: Python<'_>, choices: &Py<PyDict>, value: &Obj) -> Option<Obj> {
+    quiet(choices.bind(py).get_item(value))?.map(Bound::unbind)
 }

@@ -70,11 +70,20 @@ impl PythonGuest {
         call: &Call<'_>,
     ) -> Result<Outcome, Failure> {
         let mut link = None;
+        // Before anything of the handler's: no code of the user runs for a body that is not valid.
+        let mut body = None;
+        if let Some(schema) = call.unvalidated() {
+            let shape = callable.shape();
+            body = shape.and_then(|shape| shape.build(py, schema, call.request().body));
+            if body.is_none() {
+                return Ok(Outcome::Refused);
+            }
+        }
         let result = match callable.kind {
             Kind::Sync => {
                 let before = clock::coarse();
                 let result = self.starter.in_fresh_context(py, || {
-                    let arguments = self.arguments(py, callable, call, &mut link)?;
+                    let arguments = self.arguments(py, callable, call, body.take(), &mut link)?;
                     Ok::<_, Failure>(arguments.call(
                         py,
                         &callable.function,
@@ -90,7 +99,7 @@ impl PythonGuest {
                 let before = clock::coarse();
                 let mut failure = None;
                 let started = self.starter.start(py, &host, &callable.task_name, || {
-                    match self.arguments(py, callable, call, &mut link) {
+                    match self.arguments(py, callable, call, body.take(), &mut link) {
                         Ok(arguments) => arguments
                             .call(py, &callable.function, callable.keywords.as_ref())
                             .map(Some),
@@ -113,7 +122,7 @@ impl PythonGuest {
             }
             Kind::Blocking => {
                 let context = self.starter.take_context(py)?;
-                let build = || self.arguments(py, callable, call, &mut link);
+                let build = || self.arguments(py, callable, call, body.take(), &mut link);
                 let arguments = in_context(py, &context, build)??;
                 let future = self.in_thread(py, callable, &context, &arguments)?;
                 return self.suspend(py, callable, call, future, link);
@@ -132,13 +141,14 @@ impl PythonGuest {
         py: Python<'_>,
         callable: &Callable,
         call: &Call<'_>,
+        mut built: Option<Obj>,
         link: &mut Option<Rc<Link>>,
     ) -> Result<Arguments, Failure> {
         let mut arguments = Arguments::new();
         let mut body: Option<Py<PyBytes>> = None;
         for argument in &callable.arguments {
-            if let Some(shape) = &argument.shape
-                && let Some(value) = shape.build(py, call.request().body)
+            if argument.shape.is_some()
+                && let Some(value) = built.take()
             {
                 arguments.push(value);
                 continue;

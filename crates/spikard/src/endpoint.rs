@@ -1,7 +1,7 @@
 //! What serves a route: the seam between the pipeline and a handler, native or of another language.
 
 use crate::{Head, Problem, Response};
-use spikard_contract::Argument;
+use spikard_contract::{Argument, Schema};
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
@@ -16,9 +16,10 @@ pub struct Request<'r> {
     pub arguments: &'r [Argument<'r>],
     /// The whole body; validated when the route declares a schema for its media type.
     pub body: &'r [u8],
-    /// The pipeline has validated the body after the endpoint had refused it, and found nothing: it is called again and
-    /// must take the body as it is. False on the first call.
-    pub checked: bool,
+    /// The schema of a body that nobody has validated: the endpoint of a route with `decoder_validates` does so, while it
+    /// decodes. `None` for any other body, and when the endpoint refused one that the pipeline then found valid: it is
+    /// called again and must take the body as it is.
+    pub unvalidated: Option<&'r Schema>,
     /// Identity of this exchange, also sent as `x-request-id`.
     pub request_id: &'r str,
     /// Address of the peer, `None` in process.
@@ -33,7 +34,7 @@ pub enum Flow {
     /// Answered now.
     Done(Reply),
     /// The endpoint of a route with `decoder_validates` refused the body: the pipeline validates it and answers, or finds
-    /// nothing wrong and calls again with [`Request::checked`].
+    /// nothing wrong and calls again with [`Request::unvalidated`] as `None`.
     Refused,
     /// Suspended. Owns what it needs: the request is gone once this is returned. Dropped when the client leaves or the
     /// deadline passes.

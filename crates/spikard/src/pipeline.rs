@@ -15,7 +15,7 @@ use crate::{
 };
 use crate::{body, builtin, log, render, settings};
 use serde::Serialize;
-use spikard_contract::{Source, Violations};
+use spikard_contract::{Schema, Source, Violations};
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -236,9 +236,10 @@ impl Frozen {
             return fail(Problem::not_found(""));
         };
         let mut arguments = Arguments::new();
-        if let Err(problem) = check(plan, exchange, head, content, &mut arguments) {
-            return Flow::Done(Err(problem));
-        }
+        let unvalidated = match check(plan, exchange, head, content, &mut arguments) {
+            Ok(unvalidated) => unvalidated,
+            Err(problem) => return Flow::Done(Err(problem)),
+        };
         #[cfg(feature = "defects")]
         let first_wins = (defect("json-duplicate-first-wins") && exchange.media.is_some())
             .then(|| body::first_wins(content));
@@ -250,7 +251,7 @@ impl Frozen {
             body: content,
             request_id: exchange.request_id.as_str(),
             peer,
-            checked: false,
+            unvalidated,
         };
         let endpoint = &self.endpoints[plan.endpoint];
         let first = shield(|| endpoint.call(request, context)).unwrap_or_else(failed);
@@ -261,11 +262,11 @@ impl Frozen {
         if let Some(answer) = refused(plan, exchange, content) {
             return answer;
         }
-        let checked = Request {
-            checked: true,
+        let validated = Request {
+            unvalidated: None,
             ..request
         };
-        match shield(|| endpoint.call(checked, context)).unwrap_or_else(failed) {
+        match shield(|| endpoint.call(validated, context)).unwrap_or_else(failed) {
             Flow::Refused => fail(invalid(Violations {
                 list: vec![body::refused()],
                 truncated: false,
@@ -457,15 +458,17 @@ fn unrouted(matched: Matched, head: &Head<'_>) -> Reply {
     })
 }
 
-/// Parameters and body together: all violations in one problem, before any user code runs.
+/// Parameters and body together: all violations in one problem, before any user code runs. Gives the schema of a body that
+/// is left to the endpoint's decoder.
 fn check<'r>(
     plan: &'r Plan,
     exchange: &Exchange,
     head: &'r Head<'r>,
     content: &[u8],
     arguments: &mut Arguments<'r>,
-) -> Result<(), Problem> {
+) -> Result<Option<&'r Schema>, Problem> {
     let mut violations = Violations::default();
+    let mut unvalidated = None;
     params::read(plan, head, arguments, &mut violations)?;
     if defect("validation-off") {
         violations.list.clear();
@@ -475,14 +478,17 @@ fn check<'r>(
             if body.required {
                 violations.push(body::missing());
             }
-        } else if let Some(media) = exchange.media.and_then(|media| body.content.get(media))
-            && (!plan.decoder_validates || media.kind != Kind::Json || !violations.is_empty())
-        {
-            body::check(media, content, &mut violations)?;
+        } else if let Some(media) = exchange.media.and_then(|media| body.content.get(media)) {
+            let decoder =
+                plan.decoder_validates && media.kind == Kind::Json && !defect("validation-off");
+            match &media.schema {
+                Some(schema) if decoder && violations.is_empty() => unvalidated = Some(schema),
+                _ => body::check(media, content, &mut violations)?,
+            }
         }
     }
     if violations.is_empty() {
-        Ok(())
+        Ok(unvalidated)
     } else {
         Err(invalid(violations))
     }

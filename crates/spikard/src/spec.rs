@@ -127,8 +127,8 @@ pub struct RouteSpec {
     /// Overrides the groups'.
     #[serde(default)]
     pub policy: Policy,
-    /// The body's JSON is decoded and checked by the language's own decoder, which enforces the same rules; on its
-    /// failure the core makes the answer.
+    /// A JSON body is left to the language's decoder, which checks it by the route's schema while it builds the value; what
+    /// it refuses the core checks, and makes the answer.
     #[serde(default)]
     pub decoder_validates: bool,
     /// The handler's name and place, for messages and listings.

@@ -19,7 +19,8 @@ class Argument:
     `convert`: called with the plain value (str, int, float, bool, list; for "body" the raw bytes) unless it is None;
     raising ValueError, TypeError or msgspec.ValidationError from a "body" converter means that it refused the body.
     `default`: used when the parameter was not sent (or the optional body was empty).
-    `shape`: what a JSON body that the core has checked is built as; `convert` reads bodies that hold something else.
+    `shape`: what a JSON body is built as while the core's schema checks it; `convert` reads bodies that hold something
+        else. The route's spec then says `decoder_validates`.
         `(kind, nullable)` with kind "boolean", "integer", "number" or "text"; `("list", nullable, items)`;
         `("map", nullable, values)` for a dict; `("choice", nullable, {text or integer: value, ...})`;
         `("object", nullable, class, [(member, shape), ...], keywords)`: the class takes the members in this order, the

@@ -26,7 +26,7 @@ class Decoder:
     convert: Decode
     """For bodies that the core has checked."""
     shape: Shape | None = None
-    """How the core builds the value of a plain body without `convert`."""
+    """How the value of a plain body is built without `convert`, in the pass that checks it."""
 
 
 def text_decoder(kind: type[str] | type[bytes]) -> Decoder:

@@ -357,6 +357,7 @@ class _Work:
         spec: JsonSchema = {"method": route.method, "path": route.path, "handler": 0, "parameters": self.parameters}
         if self.body is not None:
             spec["body"] = self.body
+            spec["decoder_validates"] = self.decoder is not None and self.decoder.shape is not None
         spec["responses"] = self.responses
         words = {
             "status": options.get("status"),

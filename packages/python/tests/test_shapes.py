@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import enum
 import itertools
@@ -238,6 +239,33 @@ def test_what_is_built_cannot_be_told_from_what_is_read(monkeypatch: pytest.Monk
         assert ours == theirs, (BUILT[index], body)
         seen.add((index, answers[0].status))
     assert seen >= set(itertools.product(range(len(BUILT)), (200, 422, 400)))
+
+
+def test_only_what_is_not_plain_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    ours = decode.decoder
+
+    def watched(kind: Any) -> decode.Decoder:
+        found = ours(kind)
+
+        def convert(body: bytes) -> Any:
+            read.append(body)
+            return found.convert(body)
+
+        return dataclasses.replace(found, convert=convert)
+
+    monkeypatch.setattr(decode, "decoder", watched)
+    client = served([Named])
+    bodies = [
+        '{"right":1}',
+        '{"right": 1, "left": 2, "more": []}',
+        '{"right":1.0}',
+        '{"right":1,"right":2}',
+        '{"right":"a"}',
+    ]
+    for body in bodies:
+        client.post("/0", content=body.encode(), headers={"content-type": "application/json"})
+    assert read == [body.encode() for body in (bodies[0], *bodies[2:4])]
 
 
 def known(answer: Any) -> Any:

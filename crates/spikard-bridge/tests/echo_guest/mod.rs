@@ -76,7 +76,7 @@ impl Guest for Echo {
                 Outcome::Done(Ok(Response::empty(status)))
             }
             Does::Forgetful => Outcome::Pending,
-            Does::Refuse if !call.checked() => Outcome::Refused,
+            Does::Refuse if call.unvalidated().is_some() => Outcome::Refused,
             Does::Refuse => Outcome::Done(Ok(echo(call))),
             Does::Raise => Outcome::Done(Err(Problem::conflict("taken"))),
             Does::Panic => panic!("the handler is broken"),

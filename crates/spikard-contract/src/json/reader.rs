@@ -7,37 +7,14 @@ use std::borrow::Cow;
 
 /// What was expected and what came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct What(pub(crate) &'static str);
+pub(crate) struct What(pub(crate) &'static str);
 
 /// A place in a text, which it reads token by token.
-///
-/// ```
-/// use spikard_contract::json::{Reader, What};
-///
-/// fn price(text: &str) -> Result<Option<f64>, What> {
-///     let mut price = None;
-///     let mut reader = Reader::new(text.as_bytes());
-///     reader.peek()?; // `{`
-///     reader.enter(0)?;
-///     while let Some(name) = reader.member()? {
-///         match name.plain() {
-///             Some(b"price") => {
-///                 reader.peek()?;
-///                 price = reader.number()?.exact();
-///             }
-///             _ => reader.skip(1)?,
-///         }
-///     }
-///     reader.end()?;
-///     Ok(price)
-/// }
-/// assert_eq!(price(r#"{"name": "oak", "price": 249.5}"#), Ok(Some(249.5)));
-/// assert!(price(r#"{"price": 01}"#).is_err());
-/// ```
 #[derive(Debug)]
-pub struct Reader<'t> {
+pub(crate) struct Reader<'t> {
     bytes: &'t [u8],
     at: usize,
+    ascii: bool,
     /// The next member or element is the first of its container.
     first: bool,
 }
@@ -47,11 +24,13 @@ pub struct Reader<'t> {
 pub struct Text<'t> {
     raw: &'t [u8],
     escaped: bool,
+    /// Known without a look at it.
+    ascii: bool,
 }
 
 /// A member's name as compact JSON has it: `,"name":`.
 #[derive(Debug)]
-pub struct Key {
+pub(crate) struct Key {
     text: Box<[u8]>,
     /// The text and which of its bits count, when it fits; else one that nothing is equal to.
     word: u128,
@@ -60,7 +39,7 @@ pub struct Key {
 
 impl Key {
     /// `None` for a name that needs escapes.
-    pub fn new(name: &str) -> Option<Self> {
+    pub(crate) fn new(name: &str) -> Option<Self> {
         if name.bytes().any(|byte| STOP[usize::from(byte)]) {
             return None;
         }
@@ -78,6 +57,15 @@ impl Key {
             mask,
         })
     }
+
+    #[inline]
+    pub(crate) fn name(&self) -> Text<'_> {
+        Text {
+            raw: &self.text[2..self.text.len() - 2],
+            escaped: false,
+            ascii: false,
+        }
+    }
 }
 
 /// A number token.
@@ -93,6 +81,12 @@ impl<'t> Text<'t> {
     /// The characters meant, in UTF-8, when they stand in the text as they are.
     pub fn plain(self) -> Option<&'t [u8]> {
         (!self.escaped).then_some(self.raw)
+    }
+
+    /// The same, when all of them are ASCII.
+    #[inline]
+    pub fn plain_ascii(self) -> Option<&'t [u8]> {
+        (!self.escaped && (self.ascii || self.raw.is_ascii())).then_some(self.raw)
     }
 
     /// The characters meant. Panics when the text is not UTF-8.
@@ -255,11 +249,20 @@ const STOP: [bool; 256] = {
 
 impl<'t> Reader<'t> {
     /// `text` is UTF-8; strings of another do not decode.
-    pub fn new(text: &'t [u8]) -> Self {
+    pub(crate) fn new(text: &'t [u8]) -> Self {
         Self {
             bytes: text,
             at: 0,
+            ascii: false,
             first: false,
+        }
+    }
+
+    /// `text` is ASCII.
+    pub(crate) fn of_ascii(text: &'t [u8]) -> Self {
+        Self {
+            ascii: true,
+            ..Self::new(text)
         }
     }
 
@@ -290,7 +293,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The first byte of the next value, not read yet.
-    pub fn peek(&mut self) -> Result<u8, What> {
+    pub(crate) fn peek(&mut self) -> Result<u8, What> {
         match self.space() {
             byte @ (b'{' | b'[' | b'"' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9') => Ok(byte),
             _ => Err(self.no_value()),
@@ -314,7 +317,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads `{` or `[`, after [`Self::peek`] saw it, of a container that has `depth` others around it.
-    pub fn enter(&mut self, depth: usize) -> Result<(), What> {
+    pub(crate) fn enter(&mut self, depth: usize) -> Result<(), What> {
         if depth >= MAX_DEPTH {
             return Err(What("the text is nested deeper than 128 levels"));
         }
@@ -325,7 +328,7 @@ impl<'t> Reader<'t> {
 
     /// The next member's name up to and with its colon; `None` once `}` is read.
     #[inline]
-    pub fn member(&mut self) -> Result<Option<Text<'t>>, What> {
+    pub(crate) fn member(&mut self) -> Result<Option<Text<'t>>, What> {
         let first = std::mem::take(&mut self.first);
         let mut byte = self.space();
         if byte == b'}' {
@@ -354,7 +357,7 @@ impl<'t> Reader<'t> {
 
     /// Passes over the next member's name, comma and colon if they are exactly those of `key`, as in compact JSON.
     #[inline]
-    pub fn takes(&mut self, key: &Key) -> bool {
+    pub(crate) fn takes(&mut self, key: &Key) -> bool {
         let rest = &self.bytes[self.at..];
         if !self.first
             && let Some(block) = rest.first_chunk()
@@ -374,7 +377,7 @@ impl<'t> Reader<'t> {
 
     /// Whether an element follows; `false` once `]` is read.
     #[inline]
-    pub fn element(&mut self) -> Result<bool, What> {
+    pub(crate) fn element(&mut self) -> Result<bool, What> {
         let first = std::mem::take(&mut self.first);
         match self.space() {
             b']' => {
@@ -391,7 +394,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads `true`, `false` or `null`.
-    pub fn literal(&mut self, word: &'static str) -> Result<(), What> {
+    pub(crate) fn literal(&mut self, word: &'static str) -> Result<(), What> {
         if !self.bytes[self.at..].starts_with(word.as_bytes()) {
             return Err(What("expected true, false or null"));
         }
@@ -448,7 +451,7 @@ impl<'t> Reader<'t> {
 
     /// Reads a string, opening quote included, after [`Self::peek`] saw it.
     #[inline]
-    pub fn string(&mut self) -> Result<Text<'t>, What> {
+    pub(crate) fn string(&mut self) -> Result<Text<'t>, What> {
         let start = self.at + 1;
         self.at = start;
         self.run();
@@ -460,6 +463,7 @@ impl<'t> Reader<'t> {
         Ok(Text {
             raw,
             escaped: false,
+            ascii: self.ascii,
         })
     }
 
@@ -472,7 +476,11 @@ impl<'t> Reader<'t> {
                 Some(b'"') => {
                     let raw = &self.bytes[start..self.at];
                     self.at += 1;
-                    return Ok(Text { raw, escaped });
+                    return Ok(Text {
+                        raw,
+                        escaped,
+                        ascii: self.ascii,
+                    });
                 }
                 Some(b'\\') => {
                     escaped = true;
@@ -535,7 +543,7 @@ impl<'t> Reader<'t> {
 
     /// Reads a number (RFC 8259 section 6), after [`Self::peek`] saw its first byte.
     #[inline]
-    pub fn number(&mut self) -> Result<Digits<'t>, What> {
+    pub(crate) fn number(&mut self) -> Result<Digits<'t>, What> {
         let start = self.at;
         let (mut whole, mut exponent) = (true, false);
         if self.here() == b'-' {
@@ -574,7 +582,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads one value of any kind that has `depth` containers around it.
-    pub fn skip(&mut self, depth: usize) -> Result<(), What> {
+    pub(crate) fn skip(&mut self, depth: usize) -> Result<(), What> {
         match self.peek()? {
             b'{' => {
                 self.enter(depth)?;
@@ -603,7 +611,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Only white space may follow.
-    pub fn end(&mut self) -> Result<(), What> {
+    pub(crate) fn end(&mut self) -> Result<(), What> {
         self.space();
         if self.at < self.bytes.len() {
             return Err(What("expected the end of the text after the value"));
