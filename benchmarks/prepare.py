@@ -115,7 +115,7 @@ def rust_side(_: argparse.Namespace, __: Path) -> list[str]:
 
 
 def node_side(_: argparse.Namespace, folder: Path) -> list[str]:
-    """An npm project with the peers, Spikard's packages as released, and the apps, which Node lets import from there."""
+    """An npm project: the peers, the packages as released, and the apps, which Node lets import from there."""
     # dist/ holds them afterwards; whoever tests next builds its own.
     step([sys.executable, str(ROOT / "scripts/build"), "node", "--release"])
     place, project = node.folder(), folder / "node"
