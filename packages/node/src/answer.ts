@@ -23,12 +23,20 @@ export function answer(value: unknown): Answer {
 }
 
 function told(value: unknown): Answer {
+  if (isPlain(value)) return encode(value);
   if (value === undefined || value === null) return ["nothing"];
   if (typeof value === "string") return ["text", value];
   if (value instanceof Uint8Array) return ["bytes", value];
   if (value instanceof Reply) return response(value, value.content);
   if (value instanceof Problem) return failed(value);
   return encode(value);
+}
+
+/** What most handlers return; the other kinds are looked for only when it is not that. */
+function isPlain(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const kind: unknown = Object.getPrototypeOf(value);
+  return kind === Object.prototype || kind === Array.prototype;
 }
 
 /** A reply with its content, which may have been a promise. */

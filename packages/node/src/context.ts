@@ -63,16 +63,19 @@ function aborted(why: string): DOMException {
   return new DOMException(why, "AbortError");
 }
 
+/** What a route has where it declares nothing. */
+const NONE: Readonly<Record<string, unknown>> = Object.freeze({});
+
 /** One call. Take it apart: `({ params, query, body, request, signal, reply }) => …`. */
 export class Context {
   /** Path parameters, typed. */
-  params: Record<string, unknown> = {};
+  params = NONE;
   /** Declared query parameters that were sent or have a default, typed. */
-  query: Record<string, unknown> = {};
+  query = NONE;
   /** Declared header parameters that were sent or have a default, typed; names as declared. */
-  headers: Record<string, unknown> = {};
+  headers = NONE;
   /** Declared cookies that were sent or have a default, typed. */
-  cookies: Record<string, unknown> = {};
+  cookies = NONE;
   /** The body by its schema; undefined when it is optional and was not sent. */
   body: unknown = undefined;
   readonly #calls: Calls;

@@ -1,7 +1,7 @@
 /** JSON whose integers keep every digit: one that a number cannot hold is a bigint. Slower only where there is one. */
 
-/** A digit run that may be more than a number holds. */
-const LONG = /\d{16}/;
+/** The shortest run of digits that may be more than a number holds has so many. */
+const LONG = 16;
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /**
@@ -11,7 +11,7 @@ const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
  * parseJson("[1, 9007199254740993]"); // [1, 9007199254740993n]
  */
 export function parseJson(text: string): unknown {
-  if (!LONG.test(text)) return JSON.parse(text) as unknown;
+  if (!hasLongRun(text)) return JSON.parse(text) as unknown;
   const mark = newMark();
   const marked = text.replace(TOKEN, (token) => {
     const isLong = token.length > 15 && !token.startsWith('"') && /^-?\d+$/.test(token);
@@ -20,6 +20,23 @@ export function parseJson(text: string): unknown {
   return JSON.parse(marked, (_, value: unknown) =>
     typeof value === "string" && value.startsWith(mark) ? BigInt(value.slice(mark.length)) : value,
   ) as unknown;
+}
+
+/** Looks at every 16th character only: a run of 16 digits has one of them. */
+function hasLongRun(text: string): boolean {
+  for (let at = LONG - 1; at < text.length; at += LONG) {
+    if (!isDigit(text, at)) continue;
+    let [start, end] = [at, at + 1];
+    while (isDigit(text, start - 1)) start--;
+    while (isDigit(text, end)) end++;
+    if (end - start >= LONG) return true;
+  }
+  return false;
+}
+
+function isDigit(text: string, at: number): boolean {
+  const code = text.charCodeAt(at); // NaN outside of the text
+  return code >= 48 && code <= 57;
 }
 
 /** `JSON.stringify`, but a bigint is written as an integer (RFC 8259 section 6). `undefined` for what JSON has no word for. */

@@ -8,6 +8,7 @@ import { Context, type Calls } from "./context.js";
 import { parseJson } from "./json.js";
 import { isStandard, SchemaError, type Schema, type Schemas, type StandardSchema } from "./schema.js";
 import { Reply } from "./response.js";
+import { concerns, type Concerns } from "./zod.js";
 
 /** One parameter in the words of OpenAPI 3.1, for those who have a contract. */
 export interface ParameterSpec {
@@ -88,7 +89,6 @@ type Group = "params" | "query" | "headers" | "cookies";
 const PLACES: readonly (readonly [Group, Place])[] = [
   ["params", "path"], ["query", "query"], ["headers", "header"], ["cookies", "cookie"],
 ];
-const GROUP = { path: "params", query: "query", header: "headers", cookie: "cookies" } as const;
 
 const KNOWN = new Set<string>([
   ...PLACES.map(([group]) => group), "parameters", "body", "response", "status", "summary", "description", "tags",
@@ -233,16 +233,19 @@ class Refused extends Error {
 
 function callableOf(route: Declared, parameters: readonly ParameterSpec[], body: BodySpec | undefined, calls: Calls): Callable {
   const handler = route.handler as (context: Context) => unknown;
-  const slots = parameters.map(({ name, in: place }) => [GROUP[place], name] as const);
+  const groups = groupsOf(parameters);
   const refine = refinements(route.options);
   const read = body === undefined ? undefined : reader(body);
   const call = (number: number, raw: Body, values: readonly unknown[]): Answer | undefined => {
     try {
       const context = new Context(calls, number);
-      for (let at = 0; at < slots.length; at++) {
-        const value = values[at];
-        const slot = slots[at];
-        if (value !== undefined && slot !== undefined) (context[slot[0]] as Values)[slot[1]] = value;
+      for (const { group, slots } of groups) {
+        const sent: Values = {};
+        for (const { name, at } of slots) {
+          const value = values[at];
+          if (value !== undefined) sent[name] = value;
+        }
+        context[group] = sent;
       }
       if (read !== undefined && raw !== undefined) context.body = read(raw, context);
       const result = refine.length === 0 ? handler(context) : refined(refine, context, handler);
@@ -258,6 +261,19 @@ function callableOf(route: Declared, parameters: readonly ParameterSpec[], body:
   const inContext: Callable["function"] = (number, raw, ...values) =>
     new AsyncResource("spikard").runInAsyncScope(call, undefined, number, raw, values);
   return { function: inContext, content: body === undefined ? "nothing" : isJsonOnly(body) ? "text" : "bytes" };
+}
+
+interface ParameterGroup {
+  readonly group: Group;
+  /** Name of a parameter and the place of its value among those of a call. */
+  readonly slots: readonly { readonly name: string; readonly at: number }[];
+}
+
+function groupsOf(parameters: readonly ParameterSpec[]): ParameterGroup[] {
+  const groups = PLACES.map(([group, place]) => ({
+    group, slots: parameters.flatMap((parameter, at) => (parameter.in === place ? [{ name: parameter.name, at }] : [])),
+  }));
+  return groups.filter(({ slots }) => slots.length > 0);
 }
 
 function finished(calls: Calls, number: number, result: unknown): Answer | undefined {
@@ -326,21 +342,26 @@ interface Refinement {
   readonly group: Group | "body";
   readonly source: string;
   readonly validate: StandardSchema["~standard"]["validate"];
+  /** Values for which it has to run. */
+  readonly concerns: Concerns;
 }
 
 function refinements(options: RouteOptions): Refinement[] {
   const places = [...PLACES, ["body", "body"] as const];
   return places.flatMap(([group, source]) => {
     const schema = options[group];
-    return isStandard(schema) ? [{ group, source, validate: schema["~standard"].validate }] : [];
+    if (!isStandard(schema)) return [];
+    const { vendor, validate } = schema["~standard"];
+    return [{ group, source, validate, concerns: vendor === "zod" ? concerns(schema) : () => true }];
   });
 }
 
 function refined(refine: readonly Refinement[], context: Context, handler: (context: Context) => unknown): unknown {
   const refusals: Refusal[] = [];
   const waiting: Promise<void>[] = [];
-  for (const { group, source, validate } of refine) {
+  for (const { group, source, validate, concerns } of refine) {
     if (group === "body" && context.body === undefined) continue; // optional, and not sent
+    if (!concerns(context[group])) continue;
     const keep = (result: Awaited<ReturnType<typeof validate>>): void => {
       if (result.issues === undefined) context[group] = result.value as Values;
       else refusals.push(...result.issues.map((issue) => [source, tokens(issue.path), issue.message] as const));

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { App, Conflict, DefinitionError, NotFound, Problem, reply, TestClient } from "spikard";
+import { App, Conflict, DefinitionError, NotFound, parseJson, Problem, reply, TestClient } from "spikard";
 import { z } from "zod";
 
 test("plain values, text, bytes and nothing are answers", async () => {
@@ -141,6 +141,14 @@ test("an integer keeps every digit, in and out", async () => {
   assert.equal(answer.text(), text);
   assert.equal((await client.get("/-9223372036854775808")).text(), "[-9223372036854775808]");
   assert.equal((await client.get("/123456789012345678901234567890")).text(), "[123456789012345678901234567890]");
+});
+
+test("an integer keeps every digit wherever it stands in the text", () => {
+  for (let before = 0; before < 40; before++) {
+    const text = `"${"x".repeat(before)}"`;
+    assert.deepEqual(parseJson(`[${text},9007199254740993]`), ["x".repeat(before), 9007199254740993n], `after ${before}`);
+    assert.deepEqual(parseJson(`[${text},123456789012345]`), ["x".repeat(before), 123456789012345], `after ${before}`);
+  }
 });
 
 test("app.fetch follows the Fetch convention", async () => {
