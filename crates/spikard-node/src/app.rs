@@ -147,10 +147,16 @@ impl App {
         life.drain();
     }
 
-    /// Answers a call that has suspended; see `answer.ts`.
+    /// A function that answers a call that has suspended: it takes the call's number and what `answer.ts` makes.
     #[napi]
-    pub fn reply(&self, call: f64, answer: Unknown<'_>) {
-        self.guest.reply(call, answer.raw());
+    pub fn replier(&self, env: napi::Env) -> Unknown<'static> {
+        let (js, guest) = (Env(env.raw()), Rc::downgrade(&self.guest));
+        let replier = js.function(move |call, answer| {
+            if let Some(guest) = guest.upgrade() {
+                guest.reply(js.to_number(call), answer);
+            }
+        });
+        back(env, replier)
     }
 
     /// Somebody still waits for the answer of a call.
@@ -159,7 +165,7 @@ impl App {
         self.guest.is_awaited(call)
     }
 
-    /// Method, target, request id, peer, then names and values of the fields, one per line, bytes as Latin-1; `undefined`
+    /// Peer, method, target, request id, then names and values of the fields, one per line, bytes as Latin-1; `undefined`
     /// once the call was answered.
     #[napi]
     pub fn head(&self, env: napi::Env, call: f64) -> Unknown<'static> {

@@ -9,6 +9,8 @@ use spikard::{Cancel, Problem};
 use spikard_bridge::{Call, Completion, Facts, Guest, Outcome, Token};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ptr::null_mut;
 use std::rc::Rc;
 
 /// What a handler wants of the body.
@@ -35,7 +37,7 @@ pub(crate) struct NodeGuest {
     /// Is told the number of a call that is given up, and why.
     cancel: Reference,
     completion: Completion,
-    suspended: RefCell<HashMap<Token, Suspended>>,
+    suspended: RefCell<Calls>,
 }
 
 /// A call whose handler has not ended.
@@ -44,6 +46,27 @@ struct Suspended {
     request: Kept,
     /// Somebody waits for the answer.
     awaited: bool,
+}
+
+/// Calls by token. Tokens come from a counter of our own, so their hash needs no secret: slot and generation, spread.
+type Calls = HashMap<Token, Suspended, BuildHasherDefault<Spread>>;
+
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32((*byte).into()));
+    }
+
+    fn write_u32(&mut self, part: u32) {
+        // The factor is 2^64 divided by the golden ratio: neighbours end up far apart.
+        self.0 = (self.0.rotate_left(32) ^ u64::from(part)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
 }
 
 /// Bits of a token's slot in the number that JavaScript has: with a generation they make up the 53 that it keeps exactly.
@@ -62,6 +85,9 @@ fn token(number: f64) -> Token {
         generation: (bits >> SLOT_BITS) as u32,
     }
 }
+
+/// Parameters of a call that are passed without an allocation.
+const FEW: usize = 8;
 
 impl NodeGuest {
     pub(crate) fn new(env: Env, cancel: Reference, completion: &Completion) -> Rc<Self> {
@@ -86,12 +112,20 @@ impl NodeGuest {
             Content::Text => env.string(body),
             Content::Bytes => env.buffer(body),
         };
-        let mut arguments = Vec::with_capacity(2 + call.arguments().len());
-        arguments.extend([env.number(id), content]);
+        let fixed = [env.number(id), content];
         let values = call.arguments().iter();
-        arguments.extend(values.map(|argument| value::of_argument(env, argument)));
+        let values = values.map(|argument| value::of_argument(env, argument));
         let running = Running::enter(token, call);
-        let result = env.call(&callable.function, &arguments);
+        let result = if call.arguments().len() <= FEW {
+            let mut arguments = [null_mut(); 2 + FEW];
+            for (place, value) in arguments.iter_mut().zip(fixed.into_iter().chain(values)) {
+                *place = value;
+            }
+            env.call(&callable.function, &arguments[..2 + call.arguments().len()])
+        } else {
+            let arguments: Vec<Value> = fixed.into_iter().chain(values).collect();
+            env.call(&callable.function, &arguments)
+        };
         drop(running);
         let answer = match result {
             Ok(result) => value::answer(env, &callable.facts, result),

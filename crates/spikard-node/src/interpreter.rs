@@ -5,7 +5,9 @@
 
 use napi::sys;
 use std::cell::RefCell;
-use std::ptr::null_mut;
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::{null, null_mut};
 
 pub(crate) type Value = sys::napi_value;
 
@@ -241,6 +243,25 @@ impl Env {
         Reference(made!(napi_create_reference(self.0, value, 1)), self)
     }
 
+    /// A function that calls `inner` with its first two arguments; a fraction of what napi-rs spends on a method. `inner`
+    /// is dropped with the function.
+    pub(crate) fn function<F: Fn(Value, Value) + 'static>(self, inner: F) -> Value {
+        let data = Box::into_raw(Box::new(inner)).cast::<c_void>();
+        let function = made!(napi_create_function(
+            self.0,
+            null(),
+            0,
+            Some(called::<F>),
+            data
+        ));
+        // SAFETY: see the module; `data` belongs to the function from here on.
+        unsafe {
+            let finalize = Some(dropped::<F> as _);
+            sys::napi_add_finalizer(self.0, function, data, finalize, null_mut(), null_mut());
+        }
+        function
+    }
+
     /// Runs `inner` with a handle scope of its own.
     pub(crate) fn scoped<R>(self, inner: impl FnOnce() -> R) -> R {
         let scope = made!(napi_open_handle_scope(self.0));
@@ -278,6 +299,28 @@ impl Env {
         let name = self.latin1(b"spikard");
         made!(napi_async_init(self.0, null_mut(), name))
     }
+}
+
+unsafe extern "C" fn called<F: Fn(Value, Value)>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> Value {
+    let (mut count, mut arguments, mut data) = (2, [null_mut(); 2], null_mut());
+    // SAFETY: called by N-API with an environment and an info that belong together; what was not given is `undefined`.
+    unsafe {
+        let first = arguments.as_mut_ptr();
+        sys::napi_get_cb_info(env, info, &raw mut count, first, null_mut(), &raw mut data);
+    }
+    // SAFETY: `Env::function` made it, and the function that is being called keeps it.
+    let inner = unsafe { &*data.cast::<F>() };
+    // A panic must not cross into C: it would end the process. Its message is on standard error.
+    let _ = catch_unwind(AssertUnwindSafe(|| inner(arguments[0], arguments[1])));
+    null_mut()
+}
+
+unsafe extern "C" fn dropped<F>(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
+    // SAFETY: made by `Env::function`; the function is gone.
+    drop(unsafe { Box::from_raw(data.cast::<F>()) });
 }
 
 /// Keeps a value alive until it is dropped, on the interpreter's thread.

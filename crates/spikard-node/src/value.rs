@@ -25,14 +25,11 @@ pub(crate) fn of_argument(env: Env, argument: &Argument<'_>) -> Value {
 /// What `answer.ts` made of a handler's result: a string is JSON text, `undefined` means later (`None`), and an array
 /// starts with its kind.
 pub(crate) fn answer(env: Env, facts: &Facts, value: Value) -> Option<Reply> {
-    match env.type_of(value) {
-        ValueType::napi_undefined => None,
-        ValueType::napi_string => {
-            let text = env.text(value).unwrap_or_default();
-            Some(Ok(facts.returns.json(text)))
-        }
-        _ => Some(described(env, facts, value)),
+    if let Some(text) = env.text(value) {
+        return Some(Ok(facts.returns.json(text)));
     }
+    let is_later = env.type_of(value) == ValueType::napi_undefined;
+    (!is_later).then(|| described(env, facts, value))
 }
 
 fn described(env: Env, facts: &Facts, parts: Value) -> Reply {

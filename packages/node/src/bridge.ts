@@ -21,7 +21,7 @@ export interface Native {
   routes(): string;
   serve(host: string | undefined, port: number | undefined, closed: (error: string | undefined) => void): number;
   drain(): void;
-  reply(call: number, answer: Answer): void;
+  replier(): (call: number, answer: Answer) => void;
   isAwaited(call: number): boolean;
   head(call: number): string | undefined;
   body(call: number): Uint8Array | undefined;

@@ -8,10 +8,12 @@ import { reply } from "./response.js";
 export class Calls {
   readonly #controllers = new Map<number, AbortController>();
   #app: CallsOfApp | undefined;
+  #reply: ReturnType<CallsOfApp["replier"]> = () => undefined;
 
   /** The app that makes the calls; set once it is frozen, before the first call. */
   set app(app: CallsOfApp) {
     this.#app = app;
+    this.#reply = app.replier();
   }
 
   head(call: number): string | undefined {
@@ -24,8 +26,8 @@ export class Calls {
 
   /** The answer of a call that had suspended. */
   settle(call: number, answer: Answer): void {
-    this.#controllers.delete(call);
-    this.#app?.reply(call, answer);
+    this.forget(call);
+    this.#reply(call, answer);
   }
 
   /** Aborted when nobody waits for the call any more. */
@@ -46,7 +48,7 @@ export class Calls {
     controller?.abort(aborted(why));
   }
 
-  /** A call that was answered at once. */
+  /** A call that was answered. */
   forget(call: number): void {
     if (this.#controllers.size > 0) this.#controllers.delete(call);
   }
@@ -55,7 +57,7 @@ export class Calls {
 interface CallsOfApp {
   head(call: number): string | undefined;
   body(call: number): Uint8Array | undefined;
-  reply(call: number, answer: Answer): void;
+  replier(): (call: number, answer: Answer) => void;
   isAwaited(call: number): boolean;
 }
 

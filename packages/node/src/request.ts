@@ -22,12 +22,12 @@ export class Request {
 
   /** Upper case: `GET`. */
   get method(): string {
-    return this.#line(0);
+    return this.#line(1);
   }
 
   /** Path and query as sent: `/items?tag=a%20b`. */
   get target(): string {
-    return this.#line(1);
+    return this.#line(2);
   }
 
   /** The path as sent, without the query. */
@@ -43,12 +43,12 @@ export class Request {
 
   /** Identity of this exchange; the answer carries it as `x-request-id`. */
   get id(): string {
-    return this.#line(2);
+    return this.#line(3);
   }
 
   /** Address and port of the peer, `127.0.0.1:50312`; undefined under the test client. */
   get client(): string | undefined {
-    return this.#line(3) || undefined;
+    return this.#line(0) || undefined;
   }
 
   /** Every header field as sent; a repeated name gives its values joined with `, `. */

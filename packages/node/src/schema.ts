@@ -37,24 +37,42 @@ export type Output<S> =
   : S extends { readonly static: infer Type } ? Type
   : FromJson<S>;
 
-/** The type of a plain JSON Schema, as far as its literals tell (`as const`); TypeBox's schemas tell everything. */
+/** The type of a plain JSON Schema, as far as it tells; of TypeBox's schemas, which are such, too. */
 export type FromJson<S> =
-  S extends { readonly const: infer Value } ? Value
+  S extends { readonly "~unsafe": infer Type } ? Type
+  : S extends { readonly const: infer Value } ? Value
   : S extends { readonly enum: readonly (infer Value)[] } ? Value
   : S extends { readonly anyOf: readonly (infer Member)[] } ? Each<Member>
+  : S extends { readonly oneOf: readonly (infer Member)[] } ? Each<Member>
+  : S extends { readonly allOf: infer Members extends readonly unknown[] } ? All<Members>
+  : S extends { readonly type: readonly (infer Name)[] } ? EachType<S, Name>
   : S extends { readonly type: "string" } ? string
   : S extends { readonly type: "integer" | "number" } ? number
   : S extends { readonly type: "boolean" } ? boolean
   : S extends { readonly type: "null" } ? null
-  : S extends { readonly type: "array"; readonly items: infer Items } ? FromJson<Items>[]
-  : S extends { readonly type: "object"; readonly properties: infer Properties } ? Members<Properties, Required<S>>
+  : S extends { readonly type: "array" } ? FromArray<S>
+  : S extends { readonly type: "object" } ? FromObject<S>
   : unknown;
 
 type Each<Member> = Member extends unknown ? FromJson<Member> : never;
+type EachType<S, Name> = Name extends unknown ? FromJson<Omit<S, "type"> & { readonly type: Name }> : never;
+type All<Members extends readonly unknown[]> =
+  Members extends readonly [infer First, ...infer Rest] ? FromJson<First> & All<Rest> : unknown;
+type FromArray<S> =
+  S extends { readonly prefixItems: infer Items extends readonly unknown[] } ? Tuple<Items>
+  : S extends { readonly items: infer Items extends readonly unknown[] } ? Tuple<Items>
+  : S extends { readonly items: infer Items } ? FromJson<Items>[]
+  : unknown[];
+type Tuple<Items extends readonly unknown[]> = { -readonly [At in keyof Items]: FromJson<Items[At]> };
+type FromObject<S> =
+  S extends { readonly properties: infer Properties } ? Members<Properties, Required<S>>
+  : S extends { readonly additionalProperties: infer Value extends object } ? Record<string, FromJson<Value>>
+  : S extends { readonly patternProperties: Readonly<Record<string, infer Value>> } ? Record<string, FromJson<Value>>
+  : Record<string, unknown>;
 type Required<S> = S extends { readonly required: readonly (infer Name)[] } ? Name : never;
 type Members<Properties, Names> = Flat<
-  { [Name in keyof Properties as Name extends Names ? Name : never]: FromJson<Properties[Name]> } & {
-    [Name in keyof Properties as Name extends Names ? never : Name]?: FromJson<Properties[Name]>;
+  { -readonly [Name in keyof Properties as Name extends Names ? Name : never]: FromJson<Properties[Name]> } & {
+    -readonly [Name in keyof Properties as Name extends Names ? never : Name]?: FromJson<Properties[Name]>;
   }
 >;
 /** An intersection as one object type, for readable hints. */
@@ -132,7 +150,7 @@ export function isStandard(schema: unknown): schema is StandardSchema {
 }
 
 function jsonOf(schema: StandardSchema | object, direction: Direction): Json {
-  if (!isStandard(schema)) return JSON.parse(JSON.stringify(schema)) as Json;
+  if (!isStandard(schema)) return mapped(JSON.parse(JSON.stringify(schema)), withTuples) as Json;
   const { jsonSchema, vendor } = schema["~standard"];
   if (jsonSchema === undefined) {
     throw new SchemaError(`a schema of ${vendor} that gives no JSON Schema; use Zod 4.2, or give a JSON Schema`);
@@ -143,6 +161,13 @@ function jsonOf(schema: StandardSchema | object, direction: Direction): Json {
   } catch (error) {
     throw new SchemaError(`a schema of ${vendor} has no JSON Schema: ${error instanceof Error ? error.message : error}`);
   }
+}
+
+/** A list of `items`, as TypeBox writes a tuple, is `prefixItems` since 2020-12 (JSON Schema core, section 10.3.1). */
+function withTuples(schema: Json): Json {
+  if (!Array.isArray(schema.items)) return schema;
+  const { items, additionalItems = true, ...rest } = schema;
+  return { ...rest, prefixItems: items, items: additionalItems };
 }
 
 /**

@@ -9,8 +9,9 @@ pub(super) const USUAL: usize = 8 << 10;
 /// A buffer that grew past this is not kept.
 const KEEP: usize = 64 << 10;
 
-/// Buffers kept per thread; a worker's turn rarely needs more at a time.
-const SPARE: usize = 64;
+/// Buffers kept per thread. Requests that wait for their handlers hold one each, and their replies take another: with fewer
+/// the allocator would be asked for each of those.
+const SPARE: usize = 128;
 
 thread_local! {
     static SPARES: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
