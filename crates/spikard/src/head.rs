@@ -30,6 +30,41 @@ impl<'b> Head<'b> {
     }
 }
 
+/// Whether two names of fields are the same (RFC 9110 section 5.1): by words, as every request has its names looked at.
+#[inline]
+pub(crate) fn is_name(name: &str, other: &str) -> bool {
+    let (name, other) = (name.as_bytes(), other.as_bytes());
+    if name.len() != other.len() {
+        return false;
+    }
+    // The last word may overlap the one before.
+    match (name.last_chunk::<8>(), other.last_chunk::<8>()) {
+        (Some(last), Some(other_last)) => {
+            let (words, others) = (name.as_chunks::<8>().0, other.as_chunks::<8>().0);
+            lower(last) == lower(other_last)
+                && words
+                    .iter()
+                    .zip(others)
+                    .all(|(word, other)| lower(word) == lower(other))
+        }
+        _ => name.eq_ignore_ascii_case(other),
+    }
+}
+
+/// Eight bytes, the letters among them in lower case.
+#[inline]
+fn lower(word: &[u8; 8]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    let word = u64::from_ne_bytes(*word);
+    // Of each byte the high bit tells; what is added to seven bits never reaches the next byte.
+    let low = word & !HIGH;
+    let from_a = low + ONES * (0x80 - b'A' as u64);
+    let behind_z = low + ONES * (0x7F - b'Z' as u64);
+    let letters = from_a & !behind_z & !word & HIGH;
+    word | letters >> 2
+}
+
 /// Header fields in order; names compare without case (RFC 9110 section 5.1).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Headers<'b>(pub(crate) &'b [httparse::Header<'b>]);
@@ -45,12 +80,65 @@ impl<'b> Headers<'b> {
         let fields = self.0;
         fields
             .iter()
-            .filter(move |field| field.name.eq_ignore_ascii_case(name))
+            .filter(move |field| is_name(field.name, name))
             .map(|field| field.value)
     }
 
     /// Name as sent and value, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'b> {
         self.0.iter().map(|field| (field.name, field.value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn names_are_the_same_whatever_their_case() {
+        let names = [
+            "",
+            "te",
+            "Host",
+            "hOSt",
+            "Cookie",
+            "Expect",
+            "X-A",
+            "CONTENT-LENGTH",
+        ];
+        let odd = [
+            "Content-Type",
+            "content-typE",
+            "x-request-id",
+            "a^b~c|d_e`f",
+            "A~b^c|d_e`f",
+        ];
+        let all: Vec<&str> = names.into_iter().chain(odd).collect();
+        for (one, other) in all
+            .iter()
+            .flat_map(|one| all.iter().map(move |other| (one, other)))
+        {
+            assert_eq!(
+                is_name(one, other),
+                one.eq_ignore_ascii_case(other),
+                "{one} {other}"
+            );
+        }
+        // Every byte beside every other, in each place of a word.
+        for (one, other) in (0..128_u8).flat_map(|one| (0..128_u8).map(move |other| (one, other))) {
+            for at in [0, 3, 7, 9] {
+                let with = |byte: u8| {
+                    let mut text = *b"abcdefghij";
+                    text[at] = byte;
+                    String::from_utf8(text.to_vec()).expect("ASCII")
+                };
+                let same = one.eq_ignore_ascii_case(&other);
+                assert_eq!(
+                    is_name(&with(one), &with(other)),
+                    same,
+                    "{one} {other} {at}"
+                );
+            }
+        }
     }
 }

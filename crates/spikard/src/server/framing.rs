@@ -1,6 +1,7 @@
 //! Bytes to a head, and where its body ends (RFC 9112 sections 2 to 6). Refuses whatever two readers could take for two
 //! different messages; reads no body.
 
+use crate::head::is_name;
 use crate::{Config, Head, Headers, Problem};
 use httparse::{Error, Header, Status};
 use std::mem::MaybeUninit;
@@ -170,14 +171,33 @@ fn syntax(error: Error) -> Problem {
     }
 }
 
+/// Bytes of a head that are looked at together.
+const BLOCK: usize = 16;
+
 /// A lone LF is a line end to some readers and not to others (RFC 9112 section 2.2).
 fn has_bare_line_feed(head: &[u8]) -> bool {
-    // Without a way out in the middle, so that the compiler compares many bytes at a time: the lines are short.
-    let pairs = head.iter().zip(head.get(1..).unwrap_or_default());
-    head.first() == Some(&b'\n')
-        || pairs.fold(false, |bare, (before, byte)| {
-            bare | ((*byte == b'\n') & (*before != b'\r'))
-        })
+    let is_bare = |before: &[u8], block: &[u8]| {
+        before
+            .iter()
+            .zip(block)
+            .fold(false, |found, (before, byte)| {
+                found | ((*byte == b'\n') & (*before != b'\r'))
+            })
+    };
+    // A block is looked at in a few instructions; the last may overlap the one before.
+    let Some(last) = head.len().checked_sub(BLOCK).filter(|last| *last > 0) else {
+        return head.starts_with(b"\n") || is_bare(head, head.get(1..).unwrap_or_default());
+    };
+    let mut found = head[0] == b'\n';
+    let mut at = 1;
+    loop {
+        let (before, block) = (&head[at - 1..][..BLOCK], &head[at..][..BLOCK]);
+        found |= is_bare(before, block);
+        if at == last {
+            return found;
+        }
+        at = (at + BLOCK).min(last);
+    }
 }
 
 /// The target as path and query (RFC 9112 section 3.2); `*` stays for OPTIONS.
@@ -220,7 +240,7 @@ fn frame(head: &Head<'_>, modern: bool) -> Result<Framing, Problem> {
     };
     for field in head.headers.0 {
         // Lengths first: most fields are passed over by one comparison.
-        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+        let is = |name: &str| is_name(field.name, name);
         match field.name.len() {
             4 if is("host") => {
                 hosts += 1;

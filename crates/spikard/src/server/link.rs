@@ -108,12 +108,17 @@ impl<T: Transport> Link<T> {
         until_draining: bool,
     ) -> Result<Filled, Gone> {
         self.input.make_room(wanted);
+        let mut is_first = true;
         poll_fn(|context| {
-            match self.input.poll_fill(&mut self.io, context) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Filled::End)),
-                Poll::Ready(Ok(_)) => return Poll::Ready(Ok(Filled::Data)),
-                Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
-                Poll::Pending => {}
+            // At first there is nearly always nothing, after an answer, and to know that takes no buffer.
+            let asks = std::mem::take(&mut is_first);
+            if !asks || self.io.poll_readable(context).is_ready() {
+                match self.input.poll_fill(&mut self.io, context) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Filled::End)),
+                    Poll::Ready(Ok(_)) => return Poll::Ready(Ok(Filled::Data)),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
+                    Poll::Pending => {}
+                }
             }
             self.register(context);
             if self.is_cut() {

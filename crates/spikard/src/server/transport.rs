@@ -1,6 +1,7 @@
 //! What a connection runs over: a socket, or memory in process. Knows nothing of HTTP.
 
 use socket2::SockRef;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -11,18 +12,31 @@ pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
     /// It has a last word, without which its end looks like an attack (RFC 8446 section 6.1).
     const SAYS_GOODBYE: bool = false;
 
+    /// Pending, with the task of `context` to be woken, when a read would give nothing now. It may say ready too often.
+    fn poll_readable(&self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
     /// The other end must see that what it got is not whole: the drop that follows resets the connection.
     fn abort(&mut self) {}
 }
 
 impl Transport for TcpStream {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.poll_read_ready(context).map(drop)
+    }
+
     fn abort(&mut self) {
         // A failure leaves an ordinary close, which HTTP/1.1 clients still see as a missing last chunk.
         let _ = SockRef::from(&*self).set_linger(Some(Duration::ZERO));
     }
 }
 
-impl Transport for UnixStream {}
+impl Transport for UnixStream {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.poll_read_ready(context).map(drop)
+    }
+}
 
 impl<T: Transport> Transport for TlsStream<T> {
     const SAYS_GOODBYE: bool = true;
