@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const EXAMPLES: &str = "\
 Examples:
   spikard new shop --lang python      an app, its tests, README, container file and CI in the folder shop
+  spikard new shop --lang typescript  the same in TypeScript, for Node
   spikard new work/shop --lang rust   the same in Rust, in the folder work/shop";
 
 /// `spikard new`.
@@ -19,7 +20,7 @@ Examples:
 pub(crate) struct NewArguments {
     /// Folder to make; its last part is the project's name
     name: PathBuf,
-    /// Language of the project; typescript, ruby and php are not there yet
+    /// Language of the project; ruby and php are not there yet
     #[arg(short, long)]
     lang: Language,
 }
@@ -28,9 +29,8 @@ pub(crate) struct NewArguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Language {
     Python,
-    Rust,
-    #[value(hide = true)]
     Typescript,
+    Rust,
     #[value(hide = true)]
     Ruby,
     #[value(hide = true)]
@@ -39,7 +39,7 @@ enum Language {
 
 /// What a language's project is made of.
 struct Template {
-    /// Path and text; `{{name}}` is the project's name, `{{python}}` the version of the Python at hand.
+    /// Path and text; `{{name}}` is the project's name, `{{python}}` the version of the Python at hand, `{{version}}` ours.
     files: &'static [(&'static str, &'static str)],
     /// Names, with spaces between, that its dependencies, its build or the language have.
     taken: &'static str,
@@ -71,6 +71,27 @@ const PYTHON: Template = Template {
         "pip install wheels/spikard-*.whl pytest",
         "pytest",
         "spikard dev app.py",
+    ],
+};
+
+const TYPESCRIPT: Template = Template {
+    files: files!("typescript":
+        "app.ts" from "app.ts",
+        "tests/app.test.ts" from "tests/app.test.ts",
+        "README.md" from "README.md",
+        "package.json" from "package.json",
+        "tsconfig.json" from "tsconfig.json",
+        ".gitignore" from "gitignore",
+        "Containerfile" from "Containerfile",
+        ".github/workflows/test.yml" from "test.yml",
+        "vendor/README.md" from "vendor.md",
+    ),
+    taken: "node node_modules spikard spikard-linux-x64-gnu typescript zod",
+    next: &[
+        "cp PATH/TO/SPIKARD/dist/spikard*.tgz vendor/",
+        "npm install",
+        "npm test",
+        "npx spikard dev app.ts",
     ],
 };
 
@@ -119,7 +140,8 @@ pub(crate) fn new(
         let path = arguments.name.join(file);
         let text = text
             .replace("{{name}}", name)
-            .replace("{{python}}", &python);
+            .replace("{{python}}", &python)
+            .replace("{{version}}", env!("CARGO_PKG_VERSION"));
         write(&path, &text)
             .map_err(|error| Failure::app(format!("cannot write {}: {error}", path.display())))?;
     }
@@ -130,16 +152,17 @@ impl Language {
     fn template(self) -> Result<&'static Template, Failure> {
         match self {
             Self::Python => Ok(&PYTHON),
+            Self::Typescript => Ok(&TYPESCRIPT),
             Self::Rust => Ok(&RUST),
-            Self::Typescript | Self::Ruby | Self::Php => {
+            Self::Ruby | Self::Php => {
                 let value = self.to_possible_value();
                 let name = value
                     .as_ref()
                     .map_or("this language", |value| value.get_name());
                 Err(Failure::usage(format!(
-                    "not yet: {name}; Spikard speaks Python and Rust today"
+                    "not yet: {name}; Spikard speaks Python, TypeScript and Rust today"
                 ))
-                .advice("write --lang python or --lang rust"))
+                .advice("write --lang python, --lang typescript or --lang rust"))
             }
         }
     }
@@ -205,7 +228,7 @@ fn next(folder: &Path, template: &Template) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{PYTHON, RUST, name_of};
+    use super::{PYTHON, RUST, TYPESCRIPT, name_of};
     use crate::arguments::Arguments;
     use clap::Parser as _;
     use std::path::Path;
@@ -238,11 +261,12 @@ mod tests {
     /// What the pages and the last lines tell people to type is understood.
     #[test]
     fn every_command_that_is_told_is_one() {
-        for template in [&PYTHON, &RUST] {
+        for template in [&PYTHON, &TYPESCRIPT, &RUST] {
             let lines = template.files.iter().flat_map(|(_, text)| text.lines());
             let told: Vec<&str> = lines
                 .chain(template.next.iter().copied())
                 .map(|line| line.trim_start_matches("      - run: "))
+                .map(|line| line.trim_start_matches("npx "))
                 .filter(|line| line.starts_with("spikard ") && !line.contains(" = "))
                 .collect();
             assert!(told.len() >= 4, "{told:?}");
@@ -259,7 +283,7 @@ mod tests {
 
     #[test]
     fn every_language_has_what_a_project_needs() {
-        for template in [&PYTHON, &RUST] {
+        for template in [&PYTHON, &TYPESCRIPT, &RUST] {
             let files: Vec<&str> = template.files.iter().map(|(file, _)| *file).collect();
             for needed in [
                 "README.md",
