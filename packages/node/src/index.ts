@@ -12,7 +12,8 @@ export {
 export { parseJson, stringifyJson } from "./json.js";
 export { Request } from "./request.js";
 export { reply, Reply, type CookieOptions, type HeaderFields, type ReplyOptions } from "./response.js";
-export type { Content, DescribedResponse, ParameterSpec, Responses, RouteOptions } from "./route.js";
+export type { Content } from "./content.js";
+export type { DescribedResponse, ParameterSpec, Responses, RouteOptions } from "./route.js";
 export type { Answered, Given, Group, GroupOptions, PathParams, Verb } from "./routing.js";
 export type { JsonSchema, Output, Schema, StandardSchema } from "./schema.js";
 export { TestClient, TestResponse, type TestRequest } from "./testing.js";

@@ -1,14 +1,12 @@
-/** One route: from what the user declared to its RouteSpec and to the function that the core calls. Registers nothing. */
+/** One route: from what the user declared to its RouteSpec. Registers nothing. */
 
-import { AsyncResource } from "node:async_hooks";
-import { answer, failed, refused, response, type Answer, type Refusal } from "./answer.js";
 import type { Callable } from "./bridge.js";
+import { callableOf } from "./call.js";
 import { named, POLICY, type Policy } from "./config.js";
-import { Context, type Calls } from "./context.js";
-import { parseJson } from "./json.js";
-import { isStandard, SchemaError, type Schema, type Schemas, type StandardSchema } from "./schema.js";
-import { Reply } from "./response.js";
-import { concerns, type Concerns } from "./zod.js";
+import { isContent, type Content } from "./content.js";
+import type { Calls } from "./context.js";
+import { PLACES, type Place } from "./place.js";
+import { isStandard, SchemaError, type Schema, type Schemas } from "./schema.js";
 
 /** One parameter in the words of OpenAPI 3.1, for those who have a contract. */
 export interface ParameterSpec {
@@ -20,16 +18,6 @@ export interface ParameterSpec {
   readonly explode?: boolean;
   readonly description?: string;
   readonly deprecated?: boolean;
-}
-
-/** Where a parameter is sent. */
-export type Place = "path" | "query" | "header" | "cookie";
-
-/** Bodies by media type. */
-export interface Content {
-  readonly content: Readonly<Record<string, Schema>>;
-  /** Must be sent. Default true. */
-  readonly required?: boolean;
 }
 
 /** Responses by status: `201`, `"4XX"`, `"default"`. */
@@ -84,11 +72,6 @@ export interface Built {
   readonly callable: Callable;
   readonly mistakes: readonly string[];
 }
-
-type Group = "params" | "query" | "headers" | "cookies";
-const PLACES: readonly (readonly [Group, Place])[] = [
-  ["params", "path"], ["query", "query"], ["headers", "header"], ["cookies", "cookie"],
-];
 
 const KNOWN = new Set<string>([
   ...PLACES.map(([group]) => group), "parameters", "body", "response", "status", "summary", "description", "tags",
@@ -168,7 +151,8 @@ function described(schema: unknown): Pick<ParameterSpec, "schema" | "description
   return { schema: rest, description };
 }
 
-interface BodySpec {
+/** Bodies by media type, as the AppSpec has them. */
+export interface BodySpec {
   readonly content: Record<string, unknown>;
   readonly required: boolean;
 }
@@ -177,12 +161,6 @@ function bodyOf(body: Schema | Content | undefined, schemas: Schemas): BodySpec 
   if (body === undefined) return undefined;
   const { content, required = true } = isContent(body) ? body : { content: { "application/json": body } };
   return { content: mediaTypes(content, schemas, "input"), required };
-}
-
-function isContent(body: Schema | Content): body is Content {
-  if (typeof body !== "object" || isStandard(body)) return false;
-  const { content } = body as Partial<Content>;
-  return typeof content === "object" && content !== null;
 }
 
 function mediaTypes(content: Readonly<Record<string, Schema>>, schemas: Schemas, direction: "input" | "output"): Record<string, unknown> {
@@ -212,171 +190,4 @@ function responseOf(said: Schema | DescribedResponse, schemas: Schemas): unknown
     (Object.keys(said).length === 0 || Object.keys(said).every((key) => key === "description" || key === "content"));
   if (!isDescribed) return { content: { "application/json": schemas.json(said as Schema, "output") } };
   return { description: described.description, content: mediaTypes(described.content ?? {}, schemas, "output") };
-}
-
-// --- the call
-
-type Values = Record<string, unknown>;
-type Body = string | Uint8Array | undefined;
-/** Reads a body that the core has checked; throws a Refused. */
-type ReadBody = (raw: Body, context: Context) => unknown;
-
-/** Values that the route's own schemas refuse. */
-class Refused extends Error {
-  readonly refusals: readonly Refusal[];
-
-  constructor(refusals: readonly Refusal[]) {
-    super("refused");
-    this.refusals = refusals;
-  }
-}
-
-function callableOf(route: Declared, parameters: readonly ParameterSpec[], body: BodySpec | undefined, calls: Calls): Callable {
-  const handler = route.handler as (context: Context) => unknown;
-  const groups = groupsOf(parameters);
-  const refine = refinements(route.options);
-  const read = body === undefined ? undefined : reader(body);
-  const call = (number: number, raw: Body, values: readonly unknown[]): Answer | undefined => {
-    try {
-      const context = new Context(calls, number);
-      for (const { group, slots } of groups) {
-        const sent: Values = {};
-        for (const { name, at } of slots) {
-          const value = values[at];
-          if (value !== undefined) sent[name] = value;
-        }
-        context[group] = sent;
-      }
-      if (read !== undefined && raw !== undefined) context.body = read(raw, context);
-      const result = refine.length === 0 ? handler(context) : refined(refine, context, handler);
-      const said = isPromise(result) ? later(calls, number, result) : finished(calls, number, result);
-      if (said !== undefined) calls.forget(number);
-      return said;
-    } catch (error) {
-      calls.forget(number);
-      return thrown(error);
-    }
-  };
-  // A context of its own: what a handler sets by `enterWith` must not reach the next request of the same turn.
-  const inContext: Callable["function"] = (number, raw, ...values) =>
-    new AsyncResource("spikard").runInAsyncScope(call, undefined, number, raw, values);
-  return { function: inContext, content: body === undefined ? "nothing" : isJsonOnly(body) ? "text" : "bytes" };
-}
-
-interface ParameterGroup {
-  readonly group: Group;
-  /** Name of a parameter and the place of its value among those of a call. */
-  readonly slots: readonly { readonly name: string; readonly at: number }[];
-}
-
-function groupsOf(parameters: readonly ParameterSpec[]): ParameterGroup[] {
-  const groups = PLACES.map(([group, place]) => ({
-    group, slots: parameters.flatMap((parameter, at) => (parameter.in === place ? [{ name: parameter.name, at }] : [])),
-  }));
-  return groups.filter(({ slots }) => slots.length > 0);
-}
-
-function finished(calls: Calls, number: number, result: unknown): Answer | undefined {
-  if (result instanceof Reply && isPromise(result.content)) {
-    return later(calls, number, result.content, (content) => response(result, content));
-  }
-  return answer(result);
-}
-
-function later(
-  calls: Calls, number: number, result: PromiseLike<unknown>, shape: (value: unknown) => Answer | undefined = (value) => finished(calls, number, value),
-): undefined {
-  const settle = (said: Answer | undefined): void => {
-    if (said !== undefined) calls.settle(number, said);
-  };
-  // A thenable may settle at once or twice; a promise stays what it is.
-  Promise.resolve(result).then((value) => settle(attempt(() => shape(value))), (error: unknown) => settle(thrown(error)));
-}
-
-function attempt(make: () => Answer | undefined): Answer | undefined {
-  try {
-    return make();
-  } catch (error) {
-    return failed(error);
-  }
-}
-
-function thrown(error: unknown): Answer {
-  return error instanceof Refused ? refused(error.refusals) : failed(error);
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
-}
-
-function isJson(media: string): boolean {
-  const essence = media.split(";", 1)[0]?.trim().toLowerCase() ?? "";
-  return essence === "application/json" || essence.endsWith("+json");
-}
-
-function isJsonOnly(body: BodySpec): boolean {
-  return Object.keys(body.content).every(isJson);
-}
-
-/** How a body of the declared media types is read. */
-function reader(body: BodySpec): ReadBody {
-  if (isJsonOnly(body)) return (raw) => parseJson(raw as string);
-  return (raw, context) => {
-    const media = context.request.headers.get("content-type") ?? "";
-    if (isJson(media)) return parseJson(text(raw as Uint8Array));
-    return media.toLowerCase().startsWith("text/") ? text(raw as Uint8Array) : raw;
-  };
-}
-
-function text(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw new Refused([["body", [], "must be UTF-8"]]);
-  }
-}
-
-// --- what a Standard Schema does beyond its JSON Schema: defaults, transformations, refinements
-
-interface Refinement {
-  readonly group: Group | "body";
-  readonly source: string;
-  readonly validate: StandardSchema["~standard"]["validate"];
-  /** Values for which it has to run. */
-  readonly concerns: Concerns;
-}
-
-function refinements(options: RouteOptions): Refinement[] {
-  const places = [...PLACES, ["body", "body"] as const];
-  return places.flatMap(([group, source]) => {
-    const schema = options[group];
-    if (!isStandard(schema)) return [];
-    const { vendor, validate } = schema["~standard"];
-    return [{ group, source, validate, concerns: vendor === "zod" ? concerns(schema) : () => true }];
-  });
-}
-
-function refined(refine: readonly Refinement[], context: Context, handler: (context: Context) => unknown): unknown {
-  const refusals: Refusal[] = [];
-  const waiting: Promise<void>[] = [];
-  for (const { group, source, validate, concerns } of refine) {
-    if (group === "body" && context.body === undefined) continue; // optional, and not sent
-    if (!concerns(context[group])) continue;
-    const keep = (result: Awaited<ReturnType<typeof validate>>): void => {
-      if (result.issues === undefined) context[group] = result.value as Values;
-      else refusals.push(...result.issues.map((issue) => [source, tokens(issue.path), issue.message] as const));
-    };
-    const result = validate(context[group]);
-    if (isPromise(result)) waiting.push(Promise.resolve(result).then(keep));
-    else keep(result);
-  }
-  const go = (): unknown => {
-    if (refusals.length > 0) throw new Refused(refusals);
-    return handler(context);
-  };
-  return waiting.length === 0 ? go() : Promise.all(waiting).then(go);
-}
-
-function tokens(path: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined): string[] {
-  return (path ?? []).map((token) => String(typeof token === "object" ? token.key : token));
 }

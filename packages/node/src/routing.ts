@@ -1,10 +1,11 @@
 /** Routes and groups as they are declared, with their types. Builds nothing: `app.ts` does, at the freeze. */
 
 import { POLICY, type Policy } from "./config.js";
+import type { Content } from "./content.js";
 import type { Problem } from "./errors.js";
 import type { Request } from "./request.js";
 import type { Reply, reply } from "./response.js";
-import type { Content, Declared, DescribedResponse, RouteOptions } from "./route.js";
+import type { Declared, DescribedResponse, RouteOptions } from "./route.js";
 import type { Flat, Output } from "./schema.js";
 
 /** What a handler of a route is given. */

@@ -74,6 +74,22 @@ test("a refinement and a transformation run after the contract", async () => {
   assert.equal((await client.get("/upper?word=four")).json(), 5);
 });
 
+test("a schema of one media type is for bodies of that type only", async () => {
+  const app = new App();
+  const text = z.string().transform((word) => word.length);
+  app.post("/one", { body: { content: { "application/json": z.object({ word: text }) } } }, ({ body }) => body.word + 1);
+  app.post("/many", {
+    body: { content: { "application/json": z.object({ word: text }), "application/merge-patch+json": z.object({ word: z.string() }), "text/*": true } },
+  }, ({ body }) => [typeof body === "string" || body instanceof Uint8Array ? body : body.word]);
+  const client = new TestClient(app);
+  const send = async (path: string, type: string, body: string) =>
+    (await client.post(path, { body, headers: { "content-type": type } })).json();
+  assert.equal(await send("/one", "application/json", '{"word":"four"}'), 5);
+  assert.deepEqual(await send("/many", "application/json; charset=utf-8", '{"word":"four"}'), [4]);
+  assert.deepEqual(await send("/many", "application/merge-patch+json", '{"word":"four"}'), ["four"]);
+  assert.deepEqual(await send("/many", "text/plain", "four"), ["four"]);
+});
+
 test("problems reach the client, other errors do not", async (context) => {
   const app = new App();
   class OutOfStock extends Problem {

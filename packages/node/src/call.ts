@@ -1,0 +1,114 @@
+/** One call: gives a handler its context, and what it answers to the core. Decides no status. */
+
+import { AsyncResource } from "node:async_hooks";
+import { answer, failed, refused, response, type Answer } from "./answer.js";
+import type { Callable } from "./bridge.js";
+import { isJson } from "./content.js";
+import { Context, type Calls } from "./context.js";
+import { parseJson } from "./json.js";
+import { PLACES, type Group } from "./place.js";
+import { isPromise, refined, refinements, Refused } from "./refinement.js";
+import { Reply } from "./response.js";
+import type { BodySpec, Declared, ParameterSpec } from "./route.js";
+
+type Values = Record<string, unknown>;
+type Body = string | Uint8Array | undefined;
+/** Reads a body that the core has checked; throws a Refused. */
+type ReadBody = (raw: Body, context: Context) => unknown;
+
+/** The function that the core calls for a route. */
+export function callableOf(route: Declared, parameters: readonly ParameterSpec[], body: BodySpec | undefined, calls: Calls): Callable {
+  const handler = route.handler as (context: Context) => unknown;
+  const groups = groupsOf(parameters);
+  const refine = refinements(route.options);
+  const read = body === undefined ? undefined : reader(body);
+  const call = (number: number, raw: Body, values: readonly unknown[]): Answer | undefined => {
+    try {
+      const context = new Context(calls, number);
+      for (const { group, slots } of groups) {
+        const sent: Values = {};
+        for (const { name, at } of slots) {
+          const value = values[at];
+          if (value !== undefined) sent[name] = value;
+        }
+        context[group] = sent;
+      }
+      if (read !== undefined && raw !== undefined) context.body = read(raw, context);
+      const result = refine.length === 0 ? handler(context) : refined(refine, context, handler);
+      const said = isPromise(result) ? later(calls, number, result) : finished(calls, number, result);
+      if (said !== undefined) calls.forget(number);
+      return said;
+    } catch (error) {
+      calls.forget(number);
+      return thrown(error);
+    }
+  };
+  // A context of its own: what a handler sets by `enterWith` must not reach the next request of the same turn.
+  const inContext: Callable["function"] = (number, raw, ...values) =>
+    new AsyncResource("spikard").runInAsyncScope(call, undefined, number, raw, values);
+  return { function: inContext, content: body === undefined ? "nothing" : isJsonOnly(body) ? "text" : "bytes" };
+}
+
+interface ParameterGroup {
+  readonly group: Group;
+  /** Name of a parameter and the place of its value among those of a call. */
+  readonly slots: readonly { readonly name: string; readonly at: number }[];
+}
+
+function groupsOf(parameters: readonly ParameterSpec[]): ParameterGroup[] {
+  const groups = PLACES.map(([group, place]) => ({
+    group, slots: parameters.flatMap((parameter, at) => (parameter.in === place ? [{ name: parameter.name, at }] : [])),
+  }));
+  return groups.filter(({ slots }) => slots.length > 0);
+}
+
+function finished(calls: Calls, number: number, result: unknown): Answer | undefined {
+  if (result instanceof Reply && isPromise(result.content)) {
+    return later(calls, number, result.content, (content) => response(result, content));
+  }
+  return answer(result);
+}
+
+function later(
+  calls: Calls, number: number, result: PromiseLike<unknown>, shape: (value: unknown) => Answer | undefined = (value) => finished(calls, number, value),
+): undefined {
+  const settle = (said: Answer | undefined): void => {
+    if (said !== undefined) calls.settle(number, said);
+  };
+  // A thenable may settle at once or twice; a promise stays what it is.
+  Promise.resolve(result).then((value) => settle(attempt(() => shape(value))), (error: unknown) => settle(thrown(error)));
+}
+
+function attempt(make: () => Answer | undefined): Answer | undefined {
+  try {
+    return make();
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+function thrown(error: unknown): Answer {
+  return error instanceof Refused ? refused(error.refusals) : failed(error);
+}
+
+function isJsonOnly(body: BodySpec): boolean {
+  return Object.keys(body.content).every(isJson);
+}
+
+/** How a body of the declared media types is read. */
+function reader(body: BodySpec): ReadBody {
+  if (isJsonOnly(body)) return (raw) => parseJson(raw as string);
+  return (raw, context) => {
+    const media = context.request.headers.get("content-type") ?? "";
+    if (isJson(media)) return parseJson(text(raw as Uint8Array));
+    return media.toLowerCase().startsWith("text/") ? text(raw as Uint8Array) : raw;
+  };
+}
+
+function text(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new Refused([["body", [], "must be UTF-8"]]);
+  }
+}
