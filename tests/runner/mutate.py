@@ -18,6 +18,7 @@ DEFECTS = {
     "json-duplicate-first-wins": "json",
     "head-with-body": "routing",
     "allow-missing": "routing",
+    "cors-missing": "cors",
 }
 
 

@@ -62,6 +62,30 @@ pub struct Config {
     pub docs_path: String,
     /// Serve `/health/live` and `/health/ready`. Default true.
     pub health: bool,
+    /// Hosts that the app is served as, separated by commas, without ports: `app.example.com`, `*.example.com` for all
+    /// below it. A request for another is refused (400). Empty for any.
+    pub allowed_hosts: String,
+    /// Origins whose pages may call the app and read its answers (CORS), separated by commas:
+    /// `https://app.example.com`, `https://*.example.com` for all below it, `*` for any. Pages of others are refused
+    /// (403). Empty for no CORS.
+    pub cors_origins: String,
+    /// Methods that those pages may use, separated by commas. Empty for those of each path.
+    pub cors_methods: String,
+    /// Header fields that those pages may send beside the ones that every page may, separated by commas; `*` for any.
+    /// Default `authorization, content-type`.
+    pub cors_headers: String,
+    /// Header fields of answers that those pages may read beside the ones that every page may, separated by commas.
+    pub cors_exposed: String,
+    /// Those pages may send cookies and other credentials. Default false.
+    pub cors_credentials: bool,
+    /// How long a browser remembers what it was told, in ms, whole seconds of which count. Default 600,000.
+    #[schemars(extend("x-unit" = "ms"))]
+    pub cors_max_age_ms: u64,
+    /// Those pages may come from a more public network than the server's (Private Network Access). Default false.
+    pub cors_private_network: bool,
+    /// Answers say what browsers should not do with them: `x-content-type-options`, `x-frame-options`,
+    /// `referrer-policy`, over TLS also `strict-transport-security`, unless the handler says it itself. Default false.
+    pub security_headers: bool,
     /// Prefix of a problem's `type`. Default `urn:spikard:problem:`.
     pub problem_base: String,
 }
@@ -124,6 +148,15 @@ impl Default for Config {
             openapi_path: "/openapi.json".to_owned(),
             docs_path: "/docs".to_owned(),
             health: true,
+            allowed_hosts: String::new(),
+            cors_origins: String::new(),
+            cors_methods: String::new(),
+            cors_headers: "authorization, content-type".to_owned(),
+            cors_exposed: String::new(),
+            cors_credentials: false,
+            cors_max_age_ms: 600_000,
+            cors_private_network: false,
+            security_headers: false,
             problem_base: "urn:spikard:problem:".to_owned(),
         }
     }

@@ -1,9 +1,11 @@
 //! The order of one request, as one list. Serves any codec: head in, response out.
 
 use crate::config::{AdditionalQuery, Egress};
+use crate::cors::Cors;
 use crate::defects::defect;
 use crate::freeze::{self, Compiled};
-use crate::media::{self, Kind};
+use crate::hosts::Hosts;
+use crate::media::Kind;
 use crate::params::{self, Arguments};
 use crate::plan::Plan;
 use crate::request_id::RequestId;
@@ -11,11 +13,11 @@ use crate::router::{Matched, Router};
 use crate::spec::AppSpec;
 use crate::status::{self, Counted};
 use crate::{
-    Body, Config, DefinitionError, Endpoint, Flow, Head, Problem, Reply, Request, Response,
+    Config, DefinitionError, Endpoint, Flow, Head, Mistake, Problem, Reply, Request, Response,
 };
-use crate::{body, builtin, log, render, settings};
+use crate::{body, builtin, leave, log, render, settings};
 use serde::Serialize;
-use spikard_contract::{Schema, Source, Violations};
+use spikard_contract::{Schema, Violations};
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,6 +33,8 @@ pub struct Frozen {
     endpoints: Vec<Box<dyn Endpoint>>,
     openapi: Vec<u8>,
     listing: Vec<RouteLine>,
+    hosts: Option<Hosts>,
+    cors: Option<Cors>,
     ready: Rc<Cell<bool>>,
 }
 
@@ -106,6 +110,16 @@ impl Frozen {
     ) -> Result<Self, DefinitionError> {
         let handlers = endpoints.len();
         let mut mistakes = settings::obey(&mut spec.config, |name| std::env::var(name).ok());
+        let mut right =
+            |wrong: Vec<String>| mistakes.extend(wrong.into_iter().map(Mistake::of_app));
+        let hosts = Hosts::new(&spec.config).unwrap_or_else(|wrong| {
+            right(wrong);
+            None
+        });
+        let cors = Cors::new(&spec.config).unwrap_or_else(|wrong| {
+            right(wrong);
+            None
+        });
         // An app's own route takes the place of a built-in one, in whichever group it stands.
         let own = freeze::operations(&spec);
         let built_in = builtin::routes(&spec.config, handlers);
@@ -144,6 +158,8 @@ impl Frozen {
             endpoints,
             openapi,
             listing,
+            hosts,
+            cors,
             ready,
         })
     }
@@ -182,7 +198,16 @@ impl Frozen {
     /// Head complete, before any byte of the body is looked at: request id, route, media type, limits.
     pub(crate) fn open(&self, head: &Head<'_>, has_body: bool) -> Opened {
         let mut exchange = self.exchange(RequestId::of(head.headers.get("x-request-id")));
-        let plan = match self.router.find(head.method, head.path()) {
+        if let Some(problem) = self.hosts.as_ref().and_then(|hosts| hosts.refuse(head)) {
+            return Opened::Refused(exchange, Err(problem));
+        }
+        let matched = self.router.find(head.method, head.path());
+        if let Some(cors) = &self.cors
+            && let Some(reply) = cors.answer(head, || self.router.allowed(head.path()))
+        {
+            return Opened::Refused(exchange, reply);
+        }
+        let plan = match matched {
             Matched::Route(route) => {
                 exchange.route = Some(route);
                 &self.plans[route]
@@ -284,13 +309,19 @@ impl Frozen {
         reply: Reply,
     ) -> Response {
         let plan = exchange.route.and_then(|route| self.plans.get(route));
-        let response = match reply {
-            Ok(mut response) => match self.leave(plan, exchange, &mut response) {
+        let mut response = match reply {
+            Ok(mut response) => match leave::check(plan, exchange, &mut response) {
                 Ok(()) => response,
                 Err(problem) => self.render(plan, exchange, head, problem),
             },
             Err(problem) => self.render(plan, exchange, head, problem),
         };
+        if let (Some(cors), Some(head)) = (&self.cors, head) {
+            cors.mark(head, &mut response);
+        }
+        if self.spec.config.security_headers {
+            leave::secure(&self.spec.config, &mut response);
+        }
         status::answered(response.status);
         if let Some(started) = exchange.started {
             log::access(&log::Access {
@@ -303,40 +334,6 @@ impl Frozen {
             });
         }
         response
-    }
-
-    /// Whether what a handler returned may leave.
-    fn leave(
-        &self,
-        plan: Option<&Plan>,
-        exchange: &Exchange,
-        response: &mut Response,
-    ) -> Result<(), Problem> {
-        lift_content_type(response);
-        if let Some(wrong) = unsendable(response) {
-            return Err(Problem::internal("").because(wrong));
-        }
-        let Some(plan) = plan else {
-            return Ok(());
-        };
-        if plan.egress == Egress::Off || plan.responses.is_empty() {
-            return Ok(());
-        }
-        match egress(plan, response) {
-            None => Ok(()),
-            Some(wrong) if plan.egress == Egress::Warn => {
-                let id = exchange.request_id.as_str();
-                log::failure(
-                    "warning",
-                    "response-invalid",
-                    Some(&plan.operation),
-                    id,
-                    &wrong,
-                );
-                Ok(())
-            }
-            Some(wrong) => Err(Problem::response_invalid("").because(wrong)),
-        }
     }
 
     #[cold]
@@ -359,7 +356,7 @@ impl Frozen {
         }
         let path = head.map_or("", Head::path);
         let response = render::problem(problem, &self.spec.config, path, id);
-        match unsendable(&response) {
+        match leave::unsendable(&response) {
             None => response,
             Some(wrong) => {
                 let problem = Problem::internal("").because(wrong.clone());
@@ -533,108 +530,4 @@ pub(crate) fn shield<T>(handler: impl FnOnce() -> T) -> Result<T, Problem> {
             .unwrap_or_else(|| "a value that is no text".to_owned());
         Problem::internal("").because(format!("panicked: {text}"))
     })
-}
-
-/// A content type among the fields is the response's own: there is one (RFC 9110 section 8.3).
-fn lift_content_type(response: &mut Response) {
-    while let Some(at) = response
-        .headers
-        .iter()
-        .position(|(name, _)| name.eq_ignore_ascii_case("content-type"))
-    {
-        response.content_type = Some(response.headers.remove(at).1);
-    }
-}
-
-/// Why a response must not be written: its status, or a field that would break the message (RFC 9110 section 5.5).
-fn unsendable(response: &Response) -> Option<String> {
-    if !(200..=599).contains(&response.status) {
-        return Some(format!(
-            "{} is no status of a response; use one from 200 to 599",
-            response.status
-        ));
-    }
-    let breaks = |text: &str| {
-        text.bytes()
-            .any(|byte| byte.is_ascii_control() && byte != b'\t')
-    };
-    // Nearly every answer has this one, so that comparing is cheaper than looking.
-    let usual = |text: &str| text == "application/json";
-    if response
-        .content_type
-        .as_deref()
-        .is_some_and(|text| !usual(text) && breaks(text))
-    {
-        return Some("content-type holds a control character".to_owned());
-    }
-    let token = |name: &str| {
-        !name.is_empty()
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-    };
-    for (name, value) in &response.headers {
-        if !token(name) {
-            return Some(format!(
-                "header name {name:?} is not a token (RFC 9110 section 5.1)"
-            ));
-        }
-        if breaks(value) {
-            return Some(format!("header {name} holds a control character"));
-        }
-    }
-    None
-}
-
-/// How a response breaks the schema that is declared for its status, as text for the log.
-fn egress(plan: &Plan, response: &Response) -> Option<String> {
-    let declared = plan.response(response.status)?;
-    let content: &[u8] = match &response.body {
-        Body::Empty => b"",
-        Body::Static(bytes) => bytes,
-        Body::Full(bytes) => bytes,
-        Body::Stream(_) => return None,
-    };
-    let sent = response.content_type.as_deref().unwrap_or_default();
-    let media = match declared.content.first() {
-        // Nearly always it is the first, letter by letter.
-        Some(first) if first.essence == sent => first,
-        _ => {
-            let essence = media::essence(sent);
-            declared
-                .content
-                .iter()
-                .find(|media| media::takes(&media.essence, essence))?
-        }
-    };
-    let schema = media.schema.as_ref()?;
-    let mut violations = Violations::default();
-    match media.kind {
-        Kind::Json if schema.accepts(content) => return None,
-        Kind::Json => {
-            if let Err(problem) = body::explain(schema, content, Source::Response, &mut violations)
-            {
-                return Some(format!("the body is not JSON: {}", problem.detail));
-            }
-        }
-        Kind::Text => {
-            let text = serde_json::Value::from(String::from_utf8_lossy(content));
-            schema.validate(&text, Source::Response, "", &mut violations);
-        }
-        Kind::Bytes => return None,
-    }
-    if violations.is_empty() {
-        return None;
-    }
-    let lines = violations.list.iter().map(|violation| {
-        format!(
-            "{} {} ({})",
-            violation.pointer, violation.message, violation.keyword
-        )
-    });
-    Some(format!(
-        "status {}: {}",
-        response.status,
-        lines.collect::<Vec<_>>().join("; ")
-    ))
 }

@@ -178,6 +178,12 @@ impl Router {
         }
     }
 
+    /// The methods of `path` as a list, `None` where no route is.
+    pub(crate) fn allowed(&self, path: &str) -> Option<String> {
+        let methods = self.methods(path, path.contains('%'));
+        (!methods.is_empty()).then(|| allow(methods))
+    }
+
     /// Methods of every route that matches `path`; of the whole app for `*` (RFC 9110 section 9.3.7).
     fn methods(&self, path: &str, encoded: bool) -> Vec<&str> {
         let mut methods = Vec::new();

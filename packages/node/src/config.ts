@@ -19,6 +19,14 @@ export interface AppOptions {
   readonly keepAliveMs?: number;
   /** Time for a handler in ms (504); 0 for none. Default 0. */
   readonly handlerTimeoutMs?: number;
+  /** Most requests under way at once on one connection of HTTP/2; 0 for HTTP/1.1 only. Default 128. */
+  readonly http2Streams?: number;
+  /** Certificate files (PEM, the chain included), separated by commas; the first is for clients that ask for no name that one of them is for. Read again when they change. Empty for no TLS. */
+  readonly tlsCert?: string;
+  /** Files of their private keys (PEM, not encrypted), in the same order. */
+  readonly tlsKey?: string;
+  /** File of the authorities (PEM) one of which must have signed the certificate of each client. Empty for clients without certificates. */
+  readonly tlsClientCa?: string;
   /** Time for open requests after SIGTERM in ms. Default 30,000. */
   readonly drainTimeoutMs?: number;
   /** What happens to a response that breaks its schema. */
@@ -37,6 +45,24 @@ export interface AppOptions {
   readonly docsPath?: string;
   /** Serve `/health/live` and `/health/ready`. Default true. */
   readonly health?: boolean;
+  /** Hosts that the app is served as, separated by commas, without ports: `app.example.com`, `*.example.com` for all below it. A request for another is refused (400). Empty for any. */
+  readonly allowedHosts?: string;
+  /** Origins whose pages may call the app and read its answers (CORS), separated by commas: `https://app.example.com`, `https://*.example.com` for all below it, `*` for any. Pages of others are refused (403). Empty for no CORS. */
+  readonly corsOrigins?: string;
+  /** Methods that those pages may use, separated by commas. Empty for those of each path. */
+  readonly corsMethods?: string;
+  /** Header fields that those pages may send beside the ones that every page may, separated by commas; `*` for any. Default `authorization, content-type`. */
+  readonly corsHeaders?: string;
+  /** Header fields of answers that those pages may read beside the ones that every page may, separated by commas. */
+  readonly corsExposed?: string;
+  /** Those pages may send cookies and other credentials. Default false. */
+  readonly corsCredentials?: boolean;
+  /** How long a browser remembers what it was told, in ms, whole seconds of which count. Default 600,000. */
+  readonly corsMaxAgeMs?: number;
+  /** Those pages may come from a more public network than the server's (Private Network Access). Default false. */
+  readonly corsPrivateNetwork?: boolean;
+  /** Answers say what browsers should not do with them: `x-content-type-options`, `x-frame-options`, `referrer-policy`, over TLS also `strict-transport-security`, unless the handler says it itself. Default false. */
+  readonly securityHeaders?: boolean;
   /** Prefix of a problem's `type`. Default `urn:spikard:problem:`. */
   readonly problemBase?: string;
 }
@@ -51,6 +77,10 @@ export const OPTIONS = {
   bodyTimeoutMs: "body_timeout_ms",
   keepAliveMs: "keep_alive_ms",
   handlerTimeoutMs: "handler_timeout_ms",
+  http2Streams: "http2_streams",
+  tlsCert: "tls_cert",
+  tlsKey: "tls_key",
+  tlsClientCa: "tls_client_ca",
   drainTimeoutMs: "drain_timeout_ms",
   egress: "egress",
   additionalQuery: "additional_query",
@@ -60,6 +90,15 @@ export const OPTIONS = {
   openapiPath: "openapi_path",
   docsPath: "docs_path",
   health: "health",
+  allowedHosts: "allowed_hosts",
+  corsOrigins: "cors_origins",
+  corsMethods: "cors_methods",
+  corsHeaders: "cors_headers",
+  corsExposed: "cors_exposed",
+  corsCredentials: "cors_credentials",
+  corsMaxAgeMs: "cors_max_age_ms",
+  corsPrivateNetwork: "cors_private_network",
+  securityHeaders: "security_headers",
   problemBase: "problem_base",
 } as const;
 // --- end of generated part

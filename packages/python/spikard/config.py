@@ -53,6 +53,30 @@ class Options(TypedDict, total=False):
     """Path of the page that shows the document; empty for none. Default `/docs`."""
     health: bool
     """Serve `/health/live` and `/health/ready`. Default true."""
+    allowed_hosts: str
+    """Hosts that the app is served as, separated by commas, without ports: `app.example.com`, `*.example.com` for
+    all below it. A request for another is refused (400). Empty for any."""
+    cors_origins: str
+    """Origins whose pages may call the app and read its answers (CORS), separated by commas:
+    `https://app.example.com`, `https://*.example.com` for all below it, `*` for any. Pages of others are refused
+    (403). Empty for no CORS."""
+    cors_methods: str
+    """Methods that those pages may use, separated by commas. Empty for those of each path."""
+    cors_headers: str
+    """Header fields that those pages may send beside the ones that every page may, separated by commas; `*` for
+    any. Default `authorization, content-type`."""
+    cors_exposed: str
+    """Header fields of answers that those pages may read beside the ones that every page may, separated by
+    commas."""
+    cors_credentials: bool
+    """Those pages may send cookies and other credentials. Default false."""
+    cors_max_age_ms: int
+    """How long a browser remembers what it was told, in ms, whole seconds of which count. Default 600,000."""
+    cors_private_network: bool
+    """Those pages may come from a more public network than the server's (Private Network Access). Default false."""
+    security_headers: bool
+    """Answers say what browsers should not do with them: `x-content-type-options`, `x-frame-options`, `referrer-
+    policy`, over TLS also `strict-transport-security`, unless the handler says it itself. Default false."""
     problem_base: str
     """Prefix of a problem's `type`. Default `urn:spikard:problem:`."""
     # --- end of generated part

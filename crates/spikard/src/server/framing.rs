@@ -72,7 +72,7 @@ pub(crate) fn read<'s, 'b: 's>(
         Ok(Status::Partial) => return partial(bytes, config),
         Err(error) => return refused(syntax(error), None),
     };
-    let headers: &'s [Header<'b>] = request.headers;
+    let headers: &'s mut [Header<'b>] = request.headers;
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
     else {
         return refused(syntax(Error::Token), None);
@@ -86,10 +86,17 @@ pub(crate) fn read<'s, 'b: 's>(
     if has_bare_line_feed(&bytes[..length]) {
         return refused(malformed("a line of the head ends without CR"), None);
     }
-    let target = match reduce(method, target) {
-        Ok(target) => target,
+    let (target, host) = match reduce(method, target) {
+        Ok(found) => found,
         Err(problem) => return refused(problem, None),
     };
+    if let Some(host) = host {
+        // The field's own is then to be ignored (RFC 9112 section 3.2.2).
+        let fields = headers
+            .iter_mut()
+            .filter(|field| is_name(field.name, "host"));
+        fields.for_each(|field| field.value = host.as_bytes());
+    }
     let head = Head {
         method,
         target,
@@ -200,8 +207,8 @@ fn has_bare_line_feed(head: &[u8]) -> bool {
     }
 }
 
-/// The target as path and query (RFC 9112 section 3.2); `*` stays for OPTIONS.
-fn reduce<'t>(method: &str, target: &'t str) -> Result<&'t str, Problem> {
+/// The target as path and query, and the host of an absolute one (RFC 9112 section 3.2); `*` stays for OPTIONS.
+fn reduce<'t>(method: &str, target: &'t str) -> Result<(&'t str, Option<&'t str>), Problem> {
     if target
         .bytes()
         .fold(false, |found, byte| found | (byte == b'#'))
@@ -209,7 +216,7 @@ fn reduce<'t>(method: &str, target: &'t str) -> Result<&'t str, Problem> {
         return Err(malformed("the target holds a fragment (`#`)"));
     }
     if target.starts_with('/') || (target == "*" && method == "OPTIONS") {
-        return Ok(target);
+        return Ok((target, None));
     }
     if method == "CONNECT" {
         return Err(Problem::not_implemented("this server is not a proxy"));
@@ -221,8 +228,10 @@ fn reduce<'t>(method: &str, target: &'t str) -> Result<&'t str, Problem> {
     });
     let after = scheme.map(|scheme| &target[scheme.len()..]);
     match after.map(|rest| (rest, rest.find(['/', '?']))) {
-        Some((rest, Some(at))) if at > 0 && rest.as_bytes()[at] == b'/' => Ok(&rest[at..]),
-        Some((rest, None)) if !rest.is_empty() => Ok("/"),
+        Some((rest, Some(at))) if at > 0 && rest.as_bytes()[at] == b'/' => {
+            Ok((&rest[at..], Some(&rest[..at])))
+        }
+        Some((rest, None)) if !rest.is_empty() => Ok(("/", Some(rest))),
         _ => Err(malformed("the target does not start with `/`")),
     }
 }
