@@ -38,14 +38,16 @@ pub struct App {
 #[napi]
 impl App {
     /// `spec` is the AppSpec as JSON text; a handler `function`, referred to by its index, takes a call's number, the body
-    /// (`content`: "nothing", "text" or "bytes") and one value per parameter. `cancel(call, why)` tells that nobody waits
-    /// for a call any more. Throws with all mistakes at once, one per line.
+    /// (`content`: "nothing", "text" or "bytes") and one value per parameter; `list` stands for a short list, and for
+    /// each of those the number of its items and the items follow the values. `cancel(call, why)` tells that nobody waits for
+    /// a call any more. Throws with all mistakes at once, one per line.
     #[napi(constructor)]
     pub fn new(
         env: napi::Env,
         spec: String,
         handlers: Vec<Object<'_>>,
         cancel: Unknown<'_>,
+        list: Object<'_>,
     ) -> Result<Self> {
         let js = Env(env.raw());
         let parsed = spikard_bridge::parse(&spec).map_err(error)?;
@@ -72,7 +74,8 @@ impl App {
             .map(callable)
             .collect::<Result<Vec<_>>>()?;
         let completion = Completion::default();
-        let guest = NodeGuest::new(js, js.reference(cancel.raw()), &completion);
+        let [cancel, list] = [cancel.raw(), list.raw()].map(|value| js.reference(value));
+        let guest = NodeGuest::new(js, cancel, list, &completion);
         let frozen = spikard_bridge::build(&spec, callables, &guest, &completion).map_err(error)?;
         Ok(Self {
             frozen,

@@ -5,12 +5,12 @@ use crate::interpreter::{Env, Reference, Value};
 use crate::reactor::Reactor;
 use crate::request::{Kept, Running, body_of_running, head_of_running, of_running};
 use crate::value;
+use spikard::contract::Argument;
 use spikard::{Cancel, Problem};
 use spikard_bridge::{Call, Completion, Facts, Guest, Outcome, Token};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::ptr::null_mut;
 use std::rc::Rc;
 
 /// What a handler wants of the body.
@@ -36,8 +36,12 @@ pub(crate) struct NodeGuest {
     env: Env,
     /// Is told the number of a call that is given up, and why.
     cancel: Reference,
+    /// Stands in the place of a list among the arguments of a handler.
+    list: Reference,
     completion: Completion,
     suspended: RefCell<Calls>,
+    /// The arguments of a call, between calls empty.
+    arguments: Cell<Vec<Value>>,
 }
 
 /// A call whose handler has not ended.
@@ -86,16 +90,28 @@ fn token(number: f64) -> Token {
     }
 }
 
-/// Parameters of a call that are passed without an allocation.
-const FEW: usize = 8;
+/// The items of a list that is short enough to be passed one by one.
+fn short_list<'a, 'r>(argument: &'a Argument<'r>) -> Option<&'a [Argument<'r>]> {
+    match argument {
+        Argument::List(items) if items.len() <= 32 => Some(items),
+        _ => None,
+    }
+}
 
 impl NodeGuest {
-    pub(crate) fn new(env: Env, cancel: Reference, completion: &Completion) -> Rc<Self> {
+    pub(crate) fn new(
+        env: Env,
+        cancel: Reference,
+        list: Reference,
+        completion: &Completion,
+    ) -> Rc<Self> {
         Rc::new(Self {
             env,
             cancel,
+            list,
             completion: completion.clone(),
             suspended: RefCell::default(),
+            arguments: Cell::default(),
         })
     }
 
@@ -112,21 +128,15 @@ impl NodeGuest {
             Content::Text => env.string(body),
             Content::Bytes => env.buffer(body),
         };
-        let fixed = [env.number(id), content];
-        let values = call.arguments().iter();
-        let values = values.map(|argument| value::of_argument(env, argument));
+        // Taken, so that a call inside of this one finds an empty one.
+        let mut arguments = self.arguments.take();
+        arguments.extend([env.number(id), content]);
+        self.append(&mut arguments, call.arguments());
         let running = Running::enter(token, call);
-        let result = if call.arguments().len() <= FEW {
-            let mut arguments = [null_mut(); 2 + FEW];
-            for (place, value) in arguments.iter_mut().zip(fixed.into_iter().chain(values)) {
-                *place = value;
-            }
-            env.call(&callable.function, &arguments[..2 + call.arguments().len()])
-        } else {
-            let arguments: Vec<Value> = fixed.into_iter().chain(values).collect();
-            env.call(&callable.function, &arguments)
-        };
+        let result = env.call(&callable.function, &arguments);
         drop(running);
+        arguments.clear();
+        self.arguments.set(arguments);
         let answer = match result {
             Ok(result) => value::answer(env, &callable.facts, result),
             // The package catches what handlers throw; this is its own failure, or the end of the process.
@@ -143,6 +153,20 @@ impl NodeGuest {
                 self.suspended.borrow_mut().insert(token, suspended);
                 Outcome::Pending
             }
+        }
+    }
+
+    /// One value for each parameter. The items of short lists follow them all, because JavaScript makes a list of them in a
+    /// fraction of the time that N-API does; more than a few would need much of its stack.
+    fn append(&self, values: &mut Vec<Value>, arguments: &[Argument<'_>]) {
+        let env = self.env;
+        values.extend(arguments.iter().map(|argument| match short_list(argument) {
+            Some(_) => env.value(&self.list),
+            None => value::of_argument(env, argument),
+        }));
+        for items in arguments.iter().filter_map(short_list) {
+            values.push(env.number(items.len() as f64));
+            values.extend(items.iter().map(|item| value::of_argument(env, item)));
         }
     }
 

@@ -220,7 +220,7 @@ impl Env {
 
     /// Calls a function; `Err` is what it threw.
     pub(crate) fn call(self, function: &Reference, arguments: &[Value]) -> Result<Value, Value> {
-        let callee = made!(napi_get_reference_value(self.0, function.0));
+        let callee = self.value(function);
         let mut result = null_mut();
         // SAFETY: see the module.
         let status = unsafe {
@@ -237,6 +237,11 @@ impl Env {
             sys::Status::napi_ok => Ok(result),
             _ => Err(made!(napi_get_and_clear_last_exception(self.0))),
         }
+    }
+
+    /// What a reference keeps.
+    pub(crate) fn value(self, reference: &Reference) -> Value {
+        made!(napi_get_reference_value(self.0, reference.0))
     }
 
     pub(crate) fn reference(self, value: Value) -> Reference {

@@ -5,12 +5,18 @@ import { createRequire } from "node:module";
 import type { Answer } from "./answer.js";
 import { DefinitionError } from "./errors.js";
 
-/** A handler as the extension module calls it: the call's number, the body, one value per parameter. */
+/**
+ * A handler as the extension module calls it: the call's number, the body, one value per parameter. {@link LIST} stands for
+ * a short list; the number of its items and the items follow the values, list by list. A long one comes as it is.
+ */
 export interface Callable {
   readonly function: (call: number, body: string | Uint8Array | undefined, ...values: unknown[]) => Answer | undefined;
   /** What it wants of the body. */
   readonly content: "nothing" | "text" | "bytes";
 }
+
+/** Stands for a list among the values of a call. */
+export const LIST: object = Object.freeze({});
 
 /** Status, names and values of the fields one after the other, body; nothing when the client left. */
 export type Exchanged = [status: number, fields: string[], body: Uint8Array] | undefined;
@@ -33,7 +39,7 @@ export interface Native {
 }
 
 interface Extension {
-  App: new (spec: string, handlers: readonly Callable[], cancel: (call: number, why: string) => void) => Native;
+  App: new (spec: string, handlers: readonly Callable[], cancel: (call: number, why: string) => void, list: object) => Native;
   command(argv: string[], interpreter: string): number;
   tables(): string;
   announceReady(): void;
@@ -47,7 +53,7 @@ export const { command, tables, announceReady } = others;
 /** Hands the app over, once. Throws DefinitionError with everything that the core finds wrong. */
 export function freeze(spec: string, handlers: readonly Callable[], cancel: (call: number, why: string) => void): Native {
   try {
-    return new App(spec, handlers, cancel);
+    return new App(spec, handlers, cancel, LIST);
   } catch (error) {
     throw new DefinitionError((error instanceof Error ? error.message : String(error)).split("\n"));
   }

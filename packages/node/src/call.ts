@@ -2,7 +2,7 @@
 
 import { AsyncResource } from "node:async_hooks";
 import { answer, failed, refused, response, type Answer } from "./answer.js";
-import type { Callable } from "./bridge.js";
+import { LIST, type Callable } from "./bridge.js";
 import { isJson } from "./content.js";
 import { Context, type Calls } from "./context.js";
 import { parseJson } from "./json.js";
@@ -22,9 +22,10 @@ export function callableOf(route: Declared, parameters: readonly ParameterSpec[]
   const groups = groupsOf(parameters);
   const refine = refinements(route.options);
   const read = body === undefined ? undefined : reader(body);
-  const call = (number: number, raw: Body, values: readonly unknown[]): Answer | undefined => {
+  const call = (number: number, raw: Body, values: unknown[]): Answer | undefined => {
     try {
       const context = new Context(calls, number);
+      gather(values, parameters.length);
       for (const { group, slots } of groups) {
         const sent: Values = {};
         for (const { name, at } of slots) {
@@ -47,6 +48,16 @@ export function callableOf(route: Declared, parameters: readonly ParameterSpec[]
   const inContext: Callable["function"] = (number, raw, ...values) =>
     new AsyncResource("spikard").runInAsyncScope(call, undefined, number, raw, values);
   return { function: inContext, content: body === undefined ? "nothing" : isJsonOnly(body) ? "text" : "bytes" };
+}
+
+/** Makes the lists among the `count` values of a call of what follows those (see `Callable`). */
+function gather(values: unknown[], count: number): void {
+  for (let at = 0, tail = count; tail < values.length; at++) {
+    if (values[at] !== LIST) continue;
+    const end = tail + 1 + (values[tail] as number);
+    values[at] = values.slice(tail + 1, end);
+    tail = end;
+  }
 }
 
 interface ParameterGroup {

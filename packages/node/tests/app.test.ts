@@ -47,6 +47,21 @@ test("parameters come typed, and what breaks the schema never reaches the handle
   assert.equal(calls, 1);
 });
 
+test("lists of every length come in their places", async () => {
+  const numbers = z.array(z.int()).optional();
+  const app = new App();
+  app.get("/", {
+    parameters: [{ name: "h", in: "header", schema: { type: "array", items: { type: "integer" } } }],
+    query: z.object({ a: numbers, word: z.string().optional(), b: numbers }),
+  }, ({ query, headers }) => [query.a ?? null, query.word ?? null, query.b ?? null, headers["h"] ?? null]);
+  const client = new TestClient(app);
+  const list = (length: number) => Array.from({ length }, (_, at) => at);
+  for (const [a, b] of [[0, 0], [1, 0], [0, 2], [3, 4], [32, 33], [33, 1], [1, 500]] as const) {
+    const answer = await client.get("/", { query: { a: list(a), word: "w", b: list(b) }, headers: { h: "7, 8" } });
+    assert.deepEqual(answer.json(), [a === 0 ? null : list(a), "w", b === 0 ? null : list(b), [7, 8]], `${a} and ${b}`);
+  }
+});
+
 test("a body is checked, completed and stripped before the handler, and the answer before the client", async () => {
   const Item = z.object({ sku: z.string().regex(/^[A-Z]{3}$/), tags: z.array(z.string()).default([]) });
   const app = new App();
