@@ -5,7 +5,8 @@
 //! 1. A turn polls Tokio's reactor first and our tasks after, then returns: an event taken from epoll never waits in a
 //!    queue that nobody looks at. `Woken` tells exactly whether a task is ready, because all tasks are in one `LocalSet`.
 //! 2. One turn at a time. JavaScript runs inside it and never starts one.
-//! 3. Microtasks run when the callback scope closes, outside `block_on`; replies made there are written in the same pump.
+//! 3. Microtasks run when the callback scope closes; replies made there are written in the same pump. Tasks run outside of
+//!    `block_on`, which only looks at the reactor.
 //! 4. Replies made elsewhere (timers, files, sockets of libuv) are flushed by `uv_prepare`, before libuv can sleep.
 //! 5. What is left after a turn's share keeps an idle handle active, so that libuv does not sleep.
 //! 6. libuv forgets the descriptor before the runtime closes it.
@@ -27,7 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::ThreadId;
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::{LocalSet, coop};
+use tokio::task::LocalSet;
 
 /// Rounds of a `LocalSet` in one turn, each of up to 61 tasks: bounds the time between two looks at libuv's other handles.
 const SHARE: usize = 2;
@@ -194,22 +195,19 @@ impl Reactor {
             return;
         };
         self.in_turn.set(true);
-        let turn = async {
+        let turned = catch_unwind(AssertUnwindSafe(|| {
             if io {
-                reactor().await;
+                runtime.block_on(reactor());
             }
-            self.run(&tasks);
+            self.run(runtime, &tasks);
             // Tasks that a library gave to `tokio::spawn` live in Tokio's own queue: run it, then ours again.
             for _ in 0..2 {
                 if runtime.metrics().num_alive_tasks() == 0 {
                     break;
                 }
-                reactor().await;
-                self.run(&tasks);
+                runtime.block_on(reactor());
+                self.run(runtime, &tasks);
             }
-        };
-        let turned = catch_unwind(AssertUnwindSafe(|| {
-            runtime.block_on(coop::unconstrained(turn));
         }));
         self.in_turn.set(false);
         if turned.is_err() {
@@ -218,7 +216,10 @@ impl Reactor {
         }
     }
 
-    fn run(&self, tasks: &LocalSet) {
+    /// Outside of `block_on`: a task that has used up its cooperative budget (128 reads, say) is then woken at once. Inside
+    /// its waker would be put by for when the runtime next waits, and forgotten with the end of `block_on`.
+    fn run(&self, runtime: &Runtime, tasks: &LocalSet) {
+        let _entered = runtime.enter();
         let mut context = Context::from_waker(&self.waker);
         let mut until = pin!(tasks.run_until(pending::<()>()));
         for _ in 0..SHARE {

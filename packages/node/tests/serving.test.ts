@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { App, TestClient } from "spikard";
@@ -22,6 +24,19 @@ test("serves, and closes when asked", async () => {
   await closed;
   assert.deepEqual(events, ["open", "close"]);
   await assert.rejects(fetch(`http://127.0.0.1:${port}/`));
+});
+
+test("a request that takes very many reads does not stay where it is", async () => {
+  const app = new App({ targetLimit: 2_000_000, headerLimit: 4_000_000 });
+  app.get("/", () => "read");
+  const { port } = await app.listen({ port: 0 });
+  const target = `/?${"&".repeat(1_000_000)}v=1`;
+  for (let times = 0; times < 30; times++) {
+    const asked = get({ port, path: target, agent: false, signal: AbortSignal.timeout(10_000) });
+    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+    assert.equal(await text(answer), "read", `the ${times}th time`);
+  }
+  await app.close();
 });
 
 test("twenty times open and closed", async () => {
