@@ -21,7 +21,7 @@ os.environ["PATH"] = pythons.search_path()  # where nox looks for the interprete
 
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-GUEST_CRATES = ["--exclude", "spikard-py", "--exclude", "spikard-node"]  # tested through their packages
+GUEST_CRATES = ["--exclude", "spikard-py", "--exclude", "spikard-node", "--exclude", "spikard-rb"]  # tested through their packages
 
 
 def program(session: nox.Session, name: str, *arguments: str, python: str = sys.executable) -> None:
@@ -69,6 +69,12 @@ def build_node(session: nox.Session) -> None:
     program(session, "build", "node", *session.posargs)
 
 
+@nox.session(name="build-ruby", venv_backend="none", default=False, allow_parallel=True)
+def build_ruby(session: nox.Session) -> None:
+    """Build the gem into dist/."""
+    program(session, "build", "ruby", *session.posargs)
+
+
 @nox.session(venv_backend="none", default=False, allow_parallel=True)
 def wheel(session: nox.Session) -> None:
     """What the sessions that test the wheel require: `build-python`, which takes no arguments meant for them."""
@@ -81,14 +87,20 @@ def npm(session: nox.Session) -> None:
     program(session, "build", "node")
 
 
+@nox.session(venv_backend="none", default=False, allow_parallel=True)
+def gem(session: nox.Session) -> None:
+    """What the sessions that test the gem require: `build-ruby` without arguments."""
+    program(session, "build", "ruby")
+
+
 @nox.session(
     name="test-all",
     venv_backend="none",
-    requires=["lint", "test-rust", "conformance", "fixtures", "test-examples", "test-python", "test-node"],
+    requires=["lint", "test-rust", "conformance", "fixtures", "test-examples", "test-python", "test-node", "test-ruby"],
 )
 def test_all(session: nox.Session) -> None:
     """Every check and every test of every language; prints what ran."""
-    program(session, "tally", "--show", "rust", "conformance", "fixtures", "runner", "examples", "python", "node")
+    program(session, "tally", "--show", "rust", "conformance", "fixtures", "runner", "examples", "python", "node", "ruby")
 
 
 @nox.session(name="test-rust", venv_backend="none", default=False)
@@ -119,6 +131,13 @@ def test_node(session: nox.Session) -> None:
     """Install the npm package in an empty project and test that."""
     tests = ["node", "--test", "--test-timeout=60000", "build/*/*.test.js"]
     program(session, "tally", "node", sys.executable, "scripts/node-project", *tests, *session.posargs)
+
+
+@nox.session(name="test-ruby", venv_backend="none", requires=["gem"], default=False)
+def test_ruby(session: nox.Session) -> None:
+    """Install the gem into an empty GEM_HOME and test that."""
+    tests = ["rspec", "--default-path", "packages/ruby/spec", "packages/ruby/spec", *session.posargs]
+    program(session, "tally", "ruby", sys.executable, "scripts/ruby-home", *tests)
 
 
 @nox.session(name="test-examples", requires=["wheel"], default=False)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import node
+from . import node, ruby
 from .places import ROOT
 
 RUST = (1, 95)
@@ -83,6 +83,14 @@ def node_and_npm(_: Tool) -> str | None:
     return node.version(place / "node") if place else node.version(Path(shutil.which("node") or "node"))
 
 
+def ruby_headers(_: Tool) -> str | None:
+    return ruby.headers()
+
+
+def libclang(_: Tool) -> str | None:
+    return ruby.libclang()
+
+
 RUSTUP = "./scripts/bootstrap (or: rustup toolchain install stable --component clippy,rustfmt)"
 APT = "apt-get install -y "
 TOOLS = (
@@ -98,6 +106,10 @@ TOOLS = (
     Tool("uv", ("uv", "--version"), (), "makes the environments of the sessions", "./scripts/bootstrap"),
     Tool("maturin", ("maturin", "--version"), (1, 16), "builds the wheel", "./scripts/bootstrap"),
     Tool("node", (), node.NEEDED, "builds the npm package", "./scripts/bootstrap", find=node_and_npm),
+    Tool("ruby", ("ruby", "--version"), ruby.NEEDED, "builds and tests the gem", APT + "ruby"),
+    Tool("ruby-dev", (), (), "builds the gem: Ruby's headers", APT + "ruby-dev", find=ruby_headers),
+    Tool("libclang", (), (), "builds the gem: reads those headers", APT + "libclang-dev", find=libclang),
+    Tool("rspec", ("rspec", "--version"), (3,), "tests the gem", APT + "ruby-rspec"),
     Tool("wrk", ("wrk", "--version"), (), "bench: load", APT + "wrk", optional=True),
     Tool("strace", ("strace", "--version"), (), "bench: counts system calls", APT + "strace", optional=True),
 )

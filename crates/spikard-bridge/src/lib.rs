@@ -6,6 +6,7 @@
 mod endpoint;
 mod facts;
 mod guest;
+mod nested;
 mod refusal;
 mod returns;
 mod slots;
@@ -15,6 +16,7 @@ mod tables;
 pub use endpoint::GuestEndpoint;
 pub use facts::{Content, Facts};
 pub use guest::{Call, Guest, Outcome};
+pub use nested::{Kick, Nested};
 pub use refusal::refused;
 pub use returns::Returns;
 pub use slots::{Completion, Token};

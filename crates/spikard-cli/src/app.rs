@@ -33,7 +33,7 @@ const LANGUAGES: [Language; 4] = [
         name: "Ruby",
         files: &["app.rb", "config.ru"],
         ends: &[".rb", ".ru"],
-        app: None,
+        app: Some(App::Ruby),
     },
     Language {
         name: "PHP",
@@ -77,6 +77,8 @@ pub(crate) enum App {
     Python(String),
     /// `app.ts` or `app.ts:name`, as the Node worker takes it.
     Node(String),
+    /// `app.rb`, `app.rb:Name` or `config.ru`, as the Ruby worker takes it.
+    Ruby(String),
     /// The `Cargo.toml` of a project whose program serves.
     Cargo(PathBuf),
     /// A program and its arguments, which ends with the app's `run()`.
@@ -87,7 +89,7 @@ impl App {
     /// As the user would write it.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Python(text) | Self::Node(text) => text.clone(),
+            Self::Python(text) | Self::Node(text) | Self::Ruby(text) => text.clone(),
             Self::Cargo(manifest) => match manifest.parent() {
                 Some(folder) if folder != Path::new("") => folder.display().to_string(),
                 _ => ".".to_owned(),
@@ -104,10 +106,12 @@ impl App {
         let file = match self {
             Self::Cargo(manifest) => manifest.as_path(),
             Self::Program(words) => script(words).unwrap_or(Path::new("")),
-            Self::Python(text) | Self::Node(text) => match text.split(':').next() {
-                Some(place) if language(place).is_some() => Path::new(place),
-                _ => Path::new(""),
-            },
+            Self::Python(text) | Self::Node(text) | Self::Ruby(text) => {
+                match text.split(':').next() {
+                    Some(place) if language(place).is_some() => Path::new(place),
+                    _ => Path::new(""),
+                }
+            }
         };
         match file.parent() {
             Some(folder) if folder != Path::new("") => folder.to_owned(),
@@ -258,11 +262,7 @@ mod tests {
 
     #[test]
     fn a_language_without_a_package_is_named() {
-        for (file, language) in [
-            ("app.rb", "Ruby"),
-            ("config.ru", "Ruby"),
-            ("app.php", "PHP"),
-        ] {
+        for (file, language) in [("app.php", "PHP"), ("public/index.php", "PHP")] {
             let folder = folder(&[file]);
             let named = folder.path().join(file).display().to_string();
             for failure in [in_folder(folder.path()), find(Some(named))] {

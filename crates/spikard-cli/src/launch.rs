@@ -14,8 +14,12 @@ use std::process::{Command, Stdio};
 /// Where the npm package keeps the program that serves an app.
 const NODE_WORKER: &str = "node_modules/spikard/build/src/worker.js";
 
+/// What Ruby runs once the gem's worker is loaded.
+const RUBY_WORKER: &str = "exit Spikard::Worker.main(ARGV)";
+
 /// The command that loads `app`, by `interpreter` where that is of its language. Another Python app is loaded by the active
-/// environment's `python`, then `python3`; another app of Node by `node`.
+/// environment's `python`, then `python3`; another app of Node by `node`, one of
+/// Ruby by `ruby`.
 pub(crate) fn command(app: &App, interpreter: Option<Interpreter>) -> Command {
     match app {
         App::Python(text) => {
@@ -26,6 +30,11 @@ pub(crate) fn command(app: &App, interpreter: Option<Interpreter>) -> Command {
         App::Node(text) => {
             let mut command = Command::new(node(interpreter));
             command.arg(node_worker(app)).arg(text);
+            command
+        }
+        App::Ruby(text) => {
+            let mut command = Command::new(ruby(interpreter));
+            command.args(["-r", "spikard/worker", "-e", RUBY_WORKER, text]);
             command
         }
         App::Cargo(manifest) => {
@@ -69,6 +78,11 @@ pub(crate) fn node(interpreter: Option<Interpreter>) -> PathBuf {
     of(Language::Node, interpreter).unwrap_or_else(|| PathBuf::from("node"))
 }
 
+/// `interpreter` when it is a Ruby, else `ruby`.
+pub(crate) fn ruby(interpreter: Option<Interpreter>) -> PathBuf {
+    of(Language::Ruby, interpreter).unwrap_or_else(|| PathBuf::from("ruby"))
+}
+
 fn of(language: Language, interpreter: Option<Interpreter>) -> Option<PathBuf> {
     let interpreter = interpreter.filter(|interpreter| interpreter.language == language)?;
     Some(interpreter.path)
@@ -96,6 +110,9 @@ pub(crate) fn not_started(program: &OsStr, error: &io::Error) -> Failure {
         }
         (io::ErrorKind::NotFound, "node") => {
             failure.advice("install Node 20.17 or later, or add node to PATH")
+        }
+        (io::ErrorKind::NotFound, "ruby") => {
+            failure.advice("install Ruby 3.1 or later, or add ruby to PATH")
         }
         (io::ErrorKind::NotFound, _) => {
             failure.advice("activate the environment that has spikard installed")

@@ -80,7 +80,11 @@ impl FromStr for Interpreter {
 }
 
 /// Languages by the names that `--interpreter` knows.
-const LANGUAGES: [(&str, Language); 2] = [("python", Language::Python), ("node", Language::Node)];
+const LANGUAGES: [(&str, Language); 3] = [
+    ("python", Language::Python),
+    ("node", Language::Node),
+    ("ruby", Language::Ruby),
+];
 
 /// A language whose package carries this library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +93,8 @@ pub enum Language {
     Python,
     /// `spikard` of Node: TypeScript and JavaScript.
     Node,
+    /// `spikard` of Ruby.
+    Ruby,
 }
 
 /// Serves the app of a name in this process, with variables in its environment; its exit code.

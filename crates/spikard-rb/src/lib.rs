@@ -1,0 +1,120 @@
+//! The extension module of the gem `spikard`: contents page.
+
+#![allow(missing_docs, reason = "magnus makes the one function that Ruby calls")]
+
+mod app;
+mod descriptor;
+mod error;
+mod guest;
+mod interpreter;
+mod reactor;
+mod request;
+mod roots;
+mod value;
+
+use magnus::rb_sys::AsRawValue as _;
+use magnus::{
+    Class as _, Error, Module as _, Object as _, RModule, RString, Ruby, Value, function, method,
+};
+use spikard::server::{Answer, request_bytes};
+use spikard_bridge::Kick;
+
+/// Ends the sleep of a thread's loop; any thread may call it.
+#[magnus::wrap(class = "Spikard::Native::Kick", free_immediately)]
+struct Kicker(Kick);
+
+impl Kicker {
+    fn kick(&self) {
+        reactor::UNBLOCKED.store(true, std::sync::atomic::Ordering::Release);
+        self.0.kick();
+    }
+}
+
+/// Whose `run_ready` is called between two turns once it was kicked.
+fn scheduler(scheduler: Value) -> Result<(), Error> {
+    reactor::Reactor::here()?.schedule(scheduler.as_raw());
+    Ok(())
+}
+
+/// The kicker of this thread's loop.
+fn kicker() -> Result<Kicker, Error> {
+    Ok(Kicker(reactor::Reactor::here()?.kick()))
+}
+
+fn finish(number: usize, result: Value) {
+    guest::finish(number, result.as_raw(), false);
+}
+
+fn fail(number: usize, exception: Value) {
+    guest::finish(number, exception.as_raw(), true);
+}
+
+/// The `spikard` command; returns its exit code. It may put another program in the place of this process.
+fn command(arguments: Vec<String>, interpreter: String, program: Option<String>) -> i32 {
+    let host = spikard_cli::Host {
+        interpreter: spikard_cli::Interpreter {
+            language: spikard_cli::Language::Ruby,
+            path: interpreter.into(),
+        },
+        serve: None,
+        program: program.map(Into::into),
+    };
+    let arguments = arguments.into_iter().map(Into::into).collect();
+    spikard_cli::main(arguments, Some(&host))
+}
+
+/// A request as bytes; `fields` are names and values, one after the other.
+fn message(
+    ruby: &Ruby,
+    method: String,
+    target: String,
+    fields: Vec<String>,
+    body: RString,
+) -> RString {
+    let fields: Vec<(&str, &str)> = fields
+        .chunks_exact(2)
+        .map(|pair| (&*pair[0], &*pair[1]))
+        .collect();
+    // SAFETY: copied before Ruby runs again.
+    let body = unsafe { body.as_slice() };
+    ruby.str_from_slice(&request_bytes(&method, &target, &fields, body))
+}
+
+/// `[status, names and values of the fields, body]`; nil when the answer is not whole.
+fn answer(ruby: &Ruby, bytes: RString, to_head: bool) -> Option<(u16, Vec<String>, RString)> {
+    // SAFETY: as above.
+    let answer = Answer::parse(unsafe { bytes.as_slice() }, to_head)?;
+    let fields = answer.headers.into_iter();
+    let fields = fields.flat_map(|(name, value)| [name, value]).collect();
+    Some((answer.status, fields, ruby.str_from_slice(&answer.body)))
+}
+
+#[magnus::init(name = "spikard_rb")]
+fn init(ruby: &Ruby) -> Result<(), Error> {
+    roots::init();
+    let native: RModule = ruby.define_module("Spikard")?.define_module("Native")?;
+    native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
+    let app = native.define_class("App", ruby.class_object())?;
+    app.undef_default_alloc_func();
+    app.define_singleton_method("new", function!(app::App::new, 4))?;
+    app.define_method("openapi", method!(app::App::openapi, 0))?;
+    app.define_method("routes", method!(app::App::routes, 0))?;
+    app.define_method("serve", method!(app::App::serve, 3))?;
+    app.define_method("drain", method!(app::App::drain, 0))?;
+    app.define_method("exchange", method!(app::App::exchange, 1))?;
+    let kick = native.define_class("Kick", ruby.class_object())?;
+    kick.undef_default_alloc_func();
+    kick.define_method("kick", method!(Kicker::kick, 0))?;
+    native.define_singleton_method("kicker", function!(kicker, 0))?;
+    native.define_singleton_method("scheduler=", function!(scheduler, 1))?;
+    native.define_singleton_method("finish", function!(finish, 2))?;
+    native.define_singleton_method("fail", function!(fail, 2))?;
+    native.define_singleton_method("sleep", function!(reactor::sleep, 2))?;
+    native.define_singleton_method("wait_io", function!(reactor::wait_io, 4))?;
+    native.define_singleton_method("forget", function!(reactor::forget, 1))?;
+    native.define_singleton_method("command", function!(command, 3))?;
+    native.define_singleton_method("message", function!(message, 4))?;
+    native.define_singleton_method("answer", function!(answer, 2))?;
+    native.define_singleton_method("tables", function!(spikard_bridge::tables, 0))?;
+    Ok(())
+}

@@ -1,0 +1,365 @@
+//! The loop of the thread that runs Ruby: turns of our tasks with Ruby's lock (GVL), sleep without it, and the fibers that
+//! wait for the reactor. Knows nothing of apps.
+//!
+//! Rules that keep it right:
+//! 1. A task is only polled, and a fiber only resumed, with the lock. `sleep` gives it up and polls none of our tasks.
+//! 2. Every call of Ruby is made under `protect`, so no jump passes a frame of Tokio's.
+//! 3. What must leave the loop (`exit`, a signal, `Thread#kill`) is noted, and raised again by `run`, outside of all tasks.
+//! 4. One turn at a time. Handlers run inside it, or in fibers resumed between two turns, and never start one.
+
+use crate::error::failure;
+use crate::interpreter::{FALSE, Raised, TRUE, id, protect, send};
+use crate::roots::Kept;
+use magnus::Error;
+use rb_sys::{
+    RB_NOGVL_INTR_FAIL, RB_NOGVL_UBF_ASYNC_SAFE, VALUE, rb_fiber_resume, rb_nogvl,
+    rb_thread_check_ints, rb_thread_current, rb_thread_interrupted,
+};
+use spikard_bridge::{Kick, Nested};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::ffi::{c_int, c_void};
+use std::future::Future;
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null_mut;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Another Ruby thread that computes keeps the lock for its whole slice (100 ms). A wait for the lock of more than this
+/// becomes credit: for as long again we keep it, so that such a thread gets half of the time and not nearly all of it.
+const LONG_WAIT: Duration = Duration::from_millis(2);
+
+/// How long we wait for events with the lock in our hands while credit lasts.
+const LINGER: Duration = Duration::from_millis(1);
+
+/// A fiber was unblocked by another thread, or by a fiber.
+pub(crate) static UNBLOCKED: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// Never dropped by the end of its thread: its tasks hold Ruby values, and Ruby may be gone by then.
+    static REACTOR: RefCell<ManuallyDrop<Option<Rc<Reactor>>>> = const { RefCell::new(ManuallyDrop::new(None)) };
+}
+
+pub(crate) struct Reactor {
+    nested: Nested,
+    waits: RefCell<Waits>,
+    ready: RefCell<VecDeque<Ready>>,
+    leaving: RefCell<Option<(c_int, Kept)>>,
+    scheduler: RefCell<Option<Kept>>,
+    running: Cell<bool>,
+    /// Until when the lock is kept.
+    credit: Cell<Option<Instant>>,
+}
+
+/// Fibers that wait, by number: slot and generation, so that a wait that is over is not found again.
+#[derive(Default)]
+struct Waits {
+    slots: Vec<(u32, Option<Kept>)>,
+    free: Vec<u32>,
+}
+
+/// What has to be done between two turns.
+enum Ready {
+    /// The wait is over, with this result: none that the collector would have to know of.
+    Resume(u64, VALUE),
+    /// A call of Ruby, which is given up when it raises.
+    Call(Box<dyn FnOnce()>),
+}
+
+impl Waits {
+    fn add(&mut self, fiber: Kept) -> u64 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push((0, None));
+            u32::try_from(self.slots.len() - 1).expect("invariant: fewer than 2^32 fibers wait")
+        });
+        let place = &mut self.slots[slot as usize];
+        place.1 = Some(fiber);
+        u64::from(place.0) << 32 | u64::from(slot)
+    }
+
+    fn take(&mut self, wait: u64) -> Option<Kept> {
+        let (generation, slot) = ((wait >> 32) as u32, wait as u32);
+        let place = self.slots.get_mut(slot as usize)?;
+        if place.0 != generation {
+            return None;
+        }
+        // Ruby's small integers have 62 bits.
+        place.0 = (place.0 + 1) & 0x3fff_ffff;
+        self.free.push(slot);
+        place.1.take()
+    }
+}
+
+impl Reactor {
+    /// The reactor of this thread, made on first use.
+    pub(crate) fn here() -> Result<Rc<Self>, Error> {
+        if let Some(found) = Self::current() {
+            return Ok(found);
+        }
+        // SAFETY: with Ruby's lock. The thread object is that of this very thread, which is alive while it sleeps.
+        let thread = unsafe { rb_thread_current() } as usize;
+        // SAFETY: reads flags of the thread. Ruby (3.1) does not call `wake` for a signal while another thread runs.
+        let nested = Nested::new(move || unsafe { rb_thread_interrupted(thread as VALUE) != 0 });
+        // SAFETY: a value; from now on the collector leaves it where it is.
+        unsafe { rb_sys::rb_gc_register_mark_object(thread as VALUE) };
+        let reactor = Rc::new(Self {
+            nested: nested.map_err(|error| failure(format!("no event loop: {error}")))?,
+            waits: RefCell::default(),
+            ready: RefCell::default(),
+            leaving: RefCell::default(),
+            scheduler: RefCell::default(),
+            running: Cell::new(false),
+            credit: Cell::new(None),
+        });
+        REACTOR.set(ManuallyDrop::new(Some(Rc::clone(&reactor))));
+        Ok(reactor)
+    }
+
+    pub(crate) fn current() -> Option<Rc<Self>> {
+        REACTOR.with_borrow(|reactor| Option::clone(reactor))
+    }
+
+    pub(crate) fn kick(&self) -> Kick {
+        self.nested.kick()
+    }
+
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.nested.spawn(task);
+    }
+
+    /// Runs Ruby between two turns.
+    pub(crate) fn later(&self, call: impl FnOnce() + 'static) {
+        self.ready
+            .borrow_mut()
+            .push_back(Ready::Call(Box::new(call)));
+    }
+
+    pub(crate) fn schedule(&self, scheduler: VALUE) {
+        self.scheduler.replace(Some(Kept::new(scheduler)));
+    }
+
+    /// `run` must end with this; the first one counts.
+    pub(crate) fn leave(&self, raised: Raised) {
+        let mut leaving = self.leaving.borrow_mut();
+        if leaving.is_none() {
+            *leaving = Some((raised.state, Kept::new(raised.value)));
+        }
+    }
+
+    /// A fiber waits: the number of its wait.
+    pub(crate) fn wait(&self, fiber: VALUE) -> u64 {
+        self.waits.borrow_mut().add(Kept::new(fiber))
+    }
+
+    /// The wait is over; nothing when it was already.
+    pub(crate) fn end_wait(&self, wait: u64, result: VALUE) {
+        self.ready
+            .borrow_mut()
+            .push_back(Ready::Resume(wait, result));
+    }
+
+    pub(crate) fn forget(&self, wait: u64) {
+        let fiber = self.waits.borrow_mut().take(wait);
+        drop(fiber);
+    }
+
+    /// Runs the loop until `done`. Called outside of turns and of the loop's fibers.
+    pub(crate) fn run(&self, done: impl Fn() -> bool) -> Result<(), Raised> {
+        loop {
+            self.turn();
+            self.resume();
+            if let Some((state, value)) = self.leaving.take() {
+                return Err(Raised {
+                    state,
+                    value: value.get(),
+                });
+            }
+            if done() {
+                return Ok(());
+            }
+            // Runs what traps are due, and gives the lock to a thread that has waited for a slice.
+            // SAFETY: with Ruby's lock.
+            protect(|| unsafe { rb_thread_check_ints() })?;
+            if self.ready.borrow().is_empty() && !done() {
+                self.sleep();
+            }
+        }
+    }
+
+    /// `run` may be called: no other one is under way on this thread.
+    pub(crate) fn enter(&self) -> Result<(), Error> {
+        match self.running.replace(true) {
+            false => Ok(()),
+            true => Err(failure(
+                "this thread's loop runs already; call the app of another handler by its own method",
+            )),
+        }
+    }
+
+    pub(crate) fn left(&self) {
+        self.running.set(false);
+    }
+
+    fn turn(&self) {
+        if catch_unwind(AssertUnwindSafe(|| self.nested.turn())).is_err() {
+            // Tasks catch their own panics; the message of this one is on standard error already.
+            eprintln!("spikard: a turn of the event loop panicked; serving goes on");
+        }
+    }
+
+    /// Resumes the fibers whose wait is over. Those that become ready meanwhile have to wait for the next turn.
+    fn resume(&self) {
+        if UNBLOCKED.swap(false, Ordering::AcqRel) {
+            let scheduler = self.scheduler.borrow().as_ref().map(Kept::get);
+            if let Some(scheduler) = scheduler
+                && let Err(raised) = protect(|| send(scheduler, id("run_ready"), &[]))
+            {
+                self.failed(raised);
+            }
+        }
+        let count = self.ready.borrow().len();
+        for _ in 0..count {
+            let next = self.ready.borrow_mut().pop_front();
+            match next {
+                Some(Ready::Resume(wait, result)) => {
+                    let fiber = self.waits.borrow_mut().take(wait);
+                    if let Some(fiber) = fiber {
+                        self.resume_fiber(fiber, result);
+                    }
+                }
+                Some(Ready::Call(call)) => call(),
+                None => break,
+            }
+        }
+    }
+
+    pub(crate) fn resume_fiber(&self, fiber: Kept, result: VALUE) {
+        let resumed = fiber.get();
+        // SAFETY: a fiber that waits; under protect.
+        let outcome = protect(|| unsafe { rb_fiber_resume(resumed, 1, &raw const result) });
+        drop(fiber);
+        if let Err(raised) = outcome {
+            self.failed(raised);
+        }
+    }
+
+    /// Nobody waits for a fiber that the user started himself: what it raised is told, as Ruby tells it of a thread.
+    pub(crate) fn failed(&self, raised: Raised) {
+        if raised.leaves() {
+            return self.leave(raised);
+        }
+        let told = protect(|| send(raised.value, id("full_message"), &[]));
+        if let Ok(message) = told {
+            eprintln!("{}", crate::interpreter::text(message));
+        }
+    }
+
+    fn sleep(&self) {
+        if self
+            .credit
+            .get()
+            .is_some_and(|until| Instant::now() < until)
+        {
+            self.nested.sleep(Some(LINGER));
+            if !self.nested.is_woken() {
+                self.credit.set(None);
+            }
+            return;
+        }
+        let mut frame = Frame {
+            nested: &self.nested,
+            ended: None,
+        };
+        let kick = self.nested.kick();
+        // SAFETY: `asleep` touches no Ruby; `wake` is one atomic store and one write; both pointers outlive the call.
+        // INTR_FAIL: interrupts are looked at by `run`, so that nothing is raised from here.
+        unsafe {
+            rb_nogvl(
+                Some(asleep),
+                (&raw mut frame).cast(),
+                Some(wake),
+                (&raw const kick).cast_mut().cast(),
+                (RB_NOGVL_UBF_ASYNC_SAFE | RB_NOGVL_INTR_FAIL) as c_int,
+            );
+        }
+        let waited = frame.ended.map(|ended| ended.elapsed());
+        let credit = waited.filter(|waited| *waited > LONG_WAIT);
+        self.credit
+            .set(credit.map(|waited| Instant::now() + waited));
+    }
+}
+
+struct Frame<'n> {
+    nested: &'n Nested,
+    /// When the lock was wanted back.
+    ended: Option<Instant>,
+}
+
+unsafe extern "C" fn asleep(frame: *mut c_void) -> *mut c_void {
+    // SAFETY: the frame of `sleep`.
+    let frame = unsafe { &mut *frame.cast::<Frame<'_>>() };
+    // A panic must not cross into C.
+    let _ = catch_unwind(AssertUnwindSafe(|| frame.nested.sleep(None)));
+    frame.ended = Some(Instant::now());
+    null_mut()
+}
+
+/// Called by Ruby, from another thread or a signal handler, when the sleep has to end.
+unsafe extern "C" fn wake(kick: *mut c_void) {
+    // SAFETY: the kick of `sleep`, which is not over.
+    unsafe { &*kick.cast::<Kick>() }.kick();
+}
+
+// --- what the package's scheduler calls
+
+/// The fiber is resumed, with true, after so many seconds.
+pub(crate) fn sleep(fiber: magnus::Value, seconds: f64) -> Result<u64, Error> {
+    use magnus::rb_sys::AsRawValue as _;
+    let reactor = Reactor::here()?;
+    let wait = reactor.wait(fiber.as_raw());
+    let told = Rc::clone(&reactor);
+    // Beyond a year timers are not told apart.
+    let time = Duration::from_secs_f64(seconds.clamp(0.0, 31_536_000.0));
+    reactor.spawn(async move {
+        tokio::time::sleep(time).await;
+        told.end_wait(wait, TRUE);
+    });
+    Ok(wait)
+}
+
+/// The fiber is resumed when the descriptor can be read (1) or written (4), with what it can be, or false after so many
+/// seconds.
+pub(crate) fn wait_io(
+    fiber: magnus::Value,
+    fd: c_int,
+    events: c_int,
+    seconds: Option<f64>,
+) -> Result<u64, Error> {
+    use magnus::rb_sys::AsRawValue as _;
+    let reactor = Reactor::here()?;
+    let wait = reactor.wait(fiber.as_raw());
+    let told = Rc::clone(&reactor);
+    reactor.spawn(async move {
+        let ready = crate::descriptor::ready(fd, events);
+        let events = match seconds {
+            None => Some(ready.await),
+            Some(seconds) => {
+                let time = Duration::from_secs_f64(seconds.clamp(0.0, 31_536_000.0));
+                tokio::time::timeout(time, ready).await.ok()
+            }
+        };
+        // A small Integer, by Ruby's own layout; no object.
+        let result = events.map_or(FALSE, |events| (events as VALUE) << 1 | 1);
+        told.end_wait(wait, result);
+    });
+    Ok(wait)
+}
+
+/// The wait of a fiber that was resumed by something else.
+pub(crate) fn forget(wait: u64) {
+    if let Some(reactor) = Reactor::current() {
+        reactor.forget(wait);
+    }
+}

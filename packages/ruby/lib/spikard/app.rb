@@ -1,0 +1,202 @@
+# frozen_string_literal: true
+
+require "json"
+
+# The app: build, check everything, freeze, serve. Knows no HTTP; the core does.
+module Spikard
+  # An app, as an object or as a class.
+  #
+  #   app = Spikard::App.new(title: "Inventory")
+  #   app.get("/items/{id:int}") { |id:| { id: id } }
+  #
+  #   class Inventory < Spikard::App
+  #     title "Inventory", version: "1.0.0"
+  #     get("/items/{id:int}") { |id:| { id: id } }
+  #   end
+  class App
+    include Routing
+
+    class << self
+      include Routing
+
+      # Name and version of the API, and options of the app (see Config).
+      def title(name, **options)
+        instance.configure(title: name, **options)
+      end
+
+      # Options of the app, among them `version`, `description`, `schemas`.
+      def config(**options)
+        instance.configure(**options)
+      end
+
+      # The block opens what the app needs and returns what closes it: `lifespan { store = open; -> { store.close } }`.
+      def lifespan(&block)
+        block ? instance.on_lifespan(&block) : instance.lifespan
+      end
+
+      # Serves this app; see App#run.
+      def run(**options)
+        instance.run(**options)
+      end
+
+      # The one app that the class describes.
+      def instance
+        @instance ||= new
+      end
+
+      # The app that an object is or stands for.
+      def of(app)
+        return app if app.is_a?(App)
+        return app.instance if app.is_a?(Class) && app < App
+
+        raise ArgumentError, "a Spikard::App or a class below it is wanted, not #{app.inspect}"
+      end
+
+      private
+
+      def stack
+        instance.send(:stack)
+      end
+
+      def root
+        instance
+      end
+    end
+
+    attr_reader :routes, :groups
+
+    # `title`, `version`, `description`, `schemas` (JSON Schemas for the components), and the options of Config.
+    def initialize(**options)
+      @options = { title: "Spikard", version: "0.1.0" }
+      @routes = []
+      @groups = []
+      @stack = []
+      configure(**options)
+    end
+
+    # Name of the API.
+    def title
+      @options[:title]
+    end
+
+    # Sets options; the last one wins.
+    def configure(**options)
+      known = %i[title version description schemas] + Config::OPTIONS
+      unknown = options.keys - known
+      raise ArgumentError, "unknown option #{unknown.first.inspect} of an app; allowed: #{known.join(", ")}" unless unknown.empty?
+      raise "the app is frozen: it is served or tested already" if @frozen
+
+      @options.update(options)
+      self
+    end
+
+    # What opens and closes around serving; see App.lifespan.
+    def on_lifespan(&block)
+      @lifespan = block
+      self
+    end
+
+    # Runs the block between opening and closing.
+    def lifespan
+      close = @lifespan&.call
+      yield
+    ensure
+      close.call if close.respond_to?(:call)
+    end
+
+    # The app as data: AppSpec as JSON text. Raises DefinitionError.
+    def spec
+      freeze_app
+      @spec
+    end
+
+    # The OpenAPI 3.1 document as JSON text. Raises DefinitionError.
+    def openapi
+      freeze_app.openapi
+    end
+
+    # Checks everything and closes the app; serving and the test client do it. Raises DefinitionError.
+    def freeze_app
+      @frozen ||= assemble
+    end
+
+    # Serves until SIGINT or SIGTERM, on this thread; a second signal ends the process at once. Under `spikard run` the
+    # socket is inherited. Host and port default to `$SPIKARD_HOST` and `$SPIKARD_PORT`, else 127.0.0.1 and 8000; port 0
+    # takes a free one. With `SPIKARD_EMIT=spec` in the environment it prints the AppSpec instead.
+    def run(host: nil, port: nil, &ready)
+      return $stdout.puts(spec) if ENV["SPIKARD_EMIT"] == "spec"
+
+      native = freeze_app
+      inherited = ENV.key?("SPIKARD_FD")
+      host = port = nil if inherited
+      announce = lambda do |bound|
+        %w[SPIKARD_FD SPIKARD_READY_FD].each { |name| @told = [*@told, name] }
+        warn "serving #{title} on http://#{host || ENV["SPIKARD_HOST"] || "127.0.0.1"}:#{bound}  (Ctrl-C ends it)" unless inherited
+        ready&.call(bound)
+      end
+      lifespan { heeding(native) { Bridge.running { native.serve(host, port, announce) } } }
+      nil
+    end
+
+    # Stops accepting and lets open requests finish; then `run` returns. A second call ends at once.
+    def close
+      freeze_app.drain
+    end
+
+    private
+
+    attr_reader :stack
+
+    def root
+      self
+    end
+
+    def heeding(native)
+      return yield unless Thread.current == Thread.main
+
+      heard = false
+      before = { "INT" => nil, "TERM" => nil }
+      before.each_key do |name|
+        before[name] = trap(name) do |number|
+          exit!(128 + number) if heard
+          heard = true
+          native.drain
+        end
+      end
+      yield
+    ensure
+      before&.each { |name, old| trap(name, old || "DEFAULT") }
+    end
+
+    def assemble
+      schemas = Schema.new(@options.fetch(:schemas, {}))
+      handlers = []
+      mistakes = []
+      parts = inside(self, "", schemas, handlers, mistakes)
+      config = @options.slice(*Config::OPTIONS)
+      @spec = JSON.generate({ **@options.slice(:title, :version, :description), config: config, schemas: schemas.components, **parts })
+      native = begin
+        Bridge.freeze_app(@spec, handlers)
+      rescue DefinitionError => error
+        raise DefinitionError, mistakes + error.mistakes
+      end
+      raise DefinitionError, mistakes unless mistakes.empty?
+
+      native
+    end
+
+    def inside(of, prefix, schemas, handlers, mistakes)
+      routes = of.routes.map do |declared|
+        route = Route.new(declared, prefix, handlers.length, schemas)
+        handlers << route.callable
+        mistakes.concat(route.mistakes)
+        route.spec
+      end
+      groups = of.groups.map do |group|
+        { prefix: group.prefix, tags: group.tags, policy: group.policy,
+          **inside(group, prefix + group.prefix, schemas, handlers, mistakes) }
+      end
+      { routes: routes, groups: groups }
+    end
+  end
+end

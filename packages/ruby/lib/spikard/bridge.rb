@@ -1,0 +1,102 @@
+# frozen_string_literal: true
+
+require "json"
+require "time"
+
+# The door to the core: what the extension module calls, and what calls it. Decides nothing.
+module Spikard
+  # What the extension module calls.
+  module Bridge
+    class << self
+      # Hands the app over, once. Raises DefinitionError with everything that the core finds wrong.
+      def freeze_app(spec, handlers)
+        Native::App.new(spec, handlers, self, Reply)
+      rescue RuntimeError => error
+        raise DefinitionError, error.message.split("\n")
+      end
+
+      # Runs the block with this thread's scheduler: fibers wait on the core's reactor.
+      def running
+        before = Fiber.scheduler
+        raise "this thread has another Fiber::Scheduler; serve from a thread without one" if before
+
+        Fiber.set_scheduler(Thread.current.thread_variable_get(:spikard_scheduler) || scheduler)
+        begin
+          yield
+        ensure
+          Fiber.set_scheduler(nil)
+        end
+      end
+
+      # A fiber that runs handlers, one after the other.
+      def worker
+        Fiber.new(blocking: false) do |number, function, values, head, body|
+          loop do
+            begin
+              result = function.call(values, head, body)
+            rescue Exception => error # rubocop:disable Lint/RescueException -- the loop decides what leaves it
+              Native.fail(number, error)
+              error = nil
+            else
+              Native.finish(number, result)
+            end
+            forget_locals
+            result = values = head = body = nil
+            number, function, values, head, body = Fiber.yield
+          end
+        end
+      end
+
+      # Ends a handler that waits.
+      def cancel(fiber, why)
+        fiber.raise(Cancelled, why) if fiber.alive?
+      rescue FiberError
+        nil # it waits for a fiber of its own, or has just been resumed
+      end
+
+      # What stands for an object that is no JSON value.
+      def plain(object)
+        case object
+        when Model, Struct then object.to_h
+        when Time then object.iso8601(object.subsec.zero? ? 0 : 6)
+        else Plain.of(object)
+        end
+      end
+
+      # The parts of a problem, or the cause of a 500 for the log.
+      def failure(error)
+        case error
+        when Refused then ["refused", *error.refusals]
+        when Problem
+          extensions = error.extensions.empty? ? nil : JSON.generate(error.extensions)
+          ["problem", error.code, error.status.to_s, error.title, error.detail, error.headers.flatten, extensions]
+        else error.full_message(highlight: false, order: :top)
+        end
+      end
+
+      private
+
+      def scheduler
+        Scheduler.new.tap { |made| Thread.current.thread_variable_set(:spikard_scheduler, made) }
+      end
+
+      # What one request left in the fiber's locals must not reach the next.
+      def forget_locals
+        names = Thread.current.keys
+        names.each { |name| Thread.current[name] = nil } unless names.empty?
+      end
+    end
+  end
+
+  # Values of Ruby's own library as JSON.
+  module Plain
+    def self.of(object)
+      return object.to_h if defined?(Data) && Data.respond_to?(:define) && object.is_a?(Data)
+      return object.to_a if object.is_a?(Set)
+      return object.iso8601 if defined?(Date) && object.is_a?(Date)
+      return object.to_s("F") if defined?(BigDecimal) && object.is_a?(BigDecimal)
+
+      raise TypeError, "a #{object.class} cannot be written as JSON; return its to_h, or a Spikard::Model"
+    end
+  end
+end

@@ -1,0 +1,104 @@
+# frozen_string_literal: true
+
+# Typed values from declared fields.
+#
+#   class Item < Spikard::Model
+#     field :sku, String, pattern: /\A[A-Z]{3}-\d{4}\z/
+#     field :tags, [String], default: []
+#   end
+#   Item.new(sku: "BLT-0001").to_h # => {:sku=>"BLT-0001", :tags=>[]}
+module Spikard
+  # A value with fields, which do not change. As a body it is checked by the core before it is built.
+  class Model
+    class << self
+      # One field: a type and what is said about it (see Schema::KEYWORDS; `in: 1..100`, `length: 1..20`). With `default:`
+      # or `optional: true` (then nil) it may be left out.
+      def field(name, type, **options)
+        own_fields[name] = { type: type, **options }.freeze
+        attr_reader name
+        name
+      end
+
+      # Those of the class and of the models above it, in order.
+      def fields
+        above = superclass < Model ? superclass.fields : {}
+        above.merge(own_fields)
+      end
+
+      # For the documents; sets it when one is given.
+      def description(text = nil)
+        @description = text if text
+        @description
+      end
+
+      # From JSON: a Hash with Strings for names. Unknown members are left out.
+      def build(members)
+        read = plan.each_with_object({}) do |(name, key, reader), found|
+          next unless members.key?(key)
+
+          value = members[key]
+          found[name] = reader && !value.nil? ? reader.call(value) : value
+        end
+        new(**read)
+      end
+
+      private
+
+      def own_fields
+        @own_fields ||= {}
+      end
+
+      def plan
+        @plan ||= fields.map { |name, options| [name, name.to_s, Schema.reader(options[:type])] }
+      end
+    end
+
+    def initialize(**values)
+      fields = self.class.fields
+      unknown = values.keys - fields.keys
+      raise ArgumentError, "#{self.class} has no field #{unknown.first.inspect}; it has #{fields.keys.join(", ")}" unless unknown.empty?
+
+      fields.each do |name, options|
+        value = values.fetch(name) do
+          next options[:default] if options.key?(:default)
+          next nil if options[:optional]
+
+          raise ArgumentError, "#{self.class} needs #{name}:"
+        end
+        instance_variable_set(:"@#{name}", value)
+      end
+      freeze
+    end
+
+    # Names and values; without optional fields that are nil.
+    def to_h
+      self.class.fields.each_with_object({}) do |(name, options), found|
+        value = public_send(name)
+        found[name] = value unless value.nil? && options[:optional]
+      end
+    end
+
+    # The same with other values for some fields.
+    def with(**values)
+      self.class.new(**to_h, **values)
+    end
+
+    def ==(other)
+      other.class == self.class && other.to_h == to_h
+    end
+    alias eql? ==
+
+    def hash
+      [self.class, to_h].hash
+    end
+
+    # For `case item in { sku: }`.
+    def deconstruct_keys(_names)
+      to_h
+    end
+
+    def inspect
+      "#<#{self.class} #{to_h.map { |name, value| "#{name}=#{value.inspect}" }.join(" ")}>"
+    end
+  end
+end

@@ -1,0 +1,87 @@
+# frozen_string_literal: true
+
+require "json"
+
+# The request as it arrived. Parses on demand; declared parameters are the handler's keywords.
+module Spikard
+  # One request, for handlers that ask for it: `get("/") { |request| request.headers["user-agent"] }`.
+  class Request
+    # Declared parameters that were sent or have a default, typed, by source and name:
+    # `{ query: { "limit" => 20 }, path: {}, header: {}, cookie: {} }`.
+    attr_reader :parameters
+    # The whole body as bytes; empty when there is none.
+    attr_reader :body
+
+    def initialize(head, body, parameters)
+      @peer, @method, @target, @id, *@fields = head.split("\n", -1)
+      @body = body || "".b
+      @parameters = parameters
+    end
+
+    # Upper case: `GET`.
+    def method
+      text(@method)
+    end
+
+    # Path and query as sent: `/items?tag=a%20b`.
+    def target
+      text(@target)
+    end
+
+    # The path as sent, without the query.
+    def path
+      target.split("?", 2)[0]
+    end
+
+    # The query as sent, without the `?`.
+    def query_string
+      target.split("?", 2)[1] || ""
+    end
+
+    # Identity of this exchange; the answer carries it as `x-request-id`.
+    def id
+      text(@id)
+    end
+
+    # Address and port of the peer, `127.0.0.1:50312`; nil under the test client.
+    def client
+      @peer.empty? ? nil : text(@peer)
+    end
+
+    # Every field as sent, by lower-case name; a repeated name gives its values joined with `, `.
+    def headers
+      @headers ||= raw_headers.each_with_object({}) do |(name, value), all|
+        all[name] = all.key?(name) ? "#{all[name]}, #{value}" : value
+      end
+    end
+
+    # Every field as [lower-case name, value], in the order sent. A value that is not UTF-8 is a String of bytes.
+    def raw_headers
+      @raw_headers ||= @fields.each_slice(2).map { |name, value| [text(name), text(value)] }
+    end
+
+    # Every cookie as sent (RFC 6265, not percent-decoded); of a repeated name the first.
+    def cookies
+      fields = raw_headers.select { |name, _| name == "cookie" }
+      pairs = fields.flat_map { |_, value| value.split(";") }.map { |pair| pair.split("=", 2).map(&:strip) }
+      pairs.select { |pair| pair.length == 2 }.reverse.to_h
+    end
+
+    # The body as UTF-8 text.
+    def text_body
+      body.dup.force_encoding(Encoding::UTF_8)
+    end
+
+    # The body as plain values. Raises JSON::ParserError when it is not JSON.
+    def json
+      Schema.parse(text_body)
+    end
+
+    private
+
+    def text(bytes)
+      utf8 = bytes.dup.force_encoding(Encoding::UTF_8)
+      utf8.valid_encoding? ? utf8 : bytes
+    end
+  end
+end

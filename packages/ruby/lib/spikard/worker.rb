@@ -1,0 +1,66 @@
+# frozen_string_literal: true
+
+require "spikard"
+
+# One worker: finds the app in a file and runs it. Supervises nothing; the CLI does.
+module Spikard
+  # What `spikard run app.rb` starts.
+  module Worker
+    # What was named holds no app; says what to write.
+    class NoApp < StandardError; end
+
+    class << self
+      # Serves the app of `app.rb` or `app.rb:Name`; the exit code.
+      def main(arguments)
+        raise NoApp, "usage: app.rb or app.rb:Name" unless arguments.length == 1
+
+        find(arguments.first).run
+        0
+      rescue NoApp => error
+        warn "spikard: #{error.message}"
+        1
+      rescue DefinitionError => error
+        warn error.message
+        1
+      end
+
+      # The app that a file makes: the one that was named, the constant or global `App`/`$app`, or the only one.
+      def find(name)
+        file, _, constant = name.partition(":")
+        raise NoApp, "there is no file #{file}" unless File.file?(file)
+
+        known = apps
+        load File.expand_path(file)
+        return named(file, constant) unless constant.empty?
+
+        made = apps - known
+        return App.of(made.first) if made.length == 1
+
+        raise NoApp, made.empty? ? "#{file} has no app; write `class Shop < Spikard::App` or `APP = Spikard::App.new` in it" : "#{file} has several apps; name one: #{file}:#{made.first.name || "Name"}"
+      end
+
+      private
+
+      def named(file, constant)
+        found = Object.const_get(constant)
+        App.of(found)
+      rescue NameError, ArgumentError
+        raise NoApp, "#{file} has no app named #{constant}"
+      end
+
+      # Classes of apps and apps in constants.
+      def apps
+        classes = ObjectSpace.each_object(App.singleton_class).reject { |one| one == App || one.singleton_class? }
+        constants = Object.constants.reject { |name| Object.autoload?(name) || Object.const_defined?(:Config) && name == :Config }
+        classes + constants.map { |name| quietly(name) }.select { |one| one.is_a?(App) }
+      end
+
+      def quietly(name)
+        before, $VERBOSE = $VERBOSE, nil
+        Object.const_get(name)
+      ensure
+        $VERBOSE = before
+      end
+    end
+  end
+end

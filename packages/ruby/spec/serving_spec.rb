@@ -1,0 +1,78 @@
+# frozen_string_literal: true
+
+require "net/http"
+require "open3"
+require "rbconfig"
+require "socket"
+require "spikard"
+require "tmpdir"
+
+# The package over a socket, as a program of its own and through the command.
+RSpec.describe "a served app" do
+  APP = <<~RUBY
+    require "spikard"
+
+    class Shop < Spikard::App
+      title "Shop", version: "1.0.0"
+      get("/items/{id}", params: { id: Integer }) { |id:| { id: id } }
+      get("/wait") { sleep 0.2; "waited" }
+    end
+  RUBY
+
+  def in_folder(text)
+    Dir.mktmpdir do |folder|
+      file = File.join(folder, "app.rb")
+      File.write(file, text)
+      yield file
+    end
+  end
+
+  # Starts a program that says on standard error where it serves; ends it with SIGTERM.
+  def served(*command)
+    Open3.popen3(*command) do |input, _output, error, thread|
+      input.close
+      said = +""
+      port = Timeout.timeout(20) do
+        said << error.readline until said =~ /http:\/\/127\.0\.0\.1:(\d+)/
+        $1.to_i
+      end
+      yield port
+      Process.kill("TERM", thread.pid)
+      Timeout.timeout(20) { thread.value }
+    ensure
+      Process.kill("KILL", thread.pid) if thread&.alive?
+    end
+  end
+
+  it "answers, and drains on SIGTERM" do
+    in_folder("#{APP}\nShop.run(port: 0)\n") do |file|
+      slow = nil
+      status = served(RbConfig.ruby, file) do |port|
+        expect(Net::HTTP.get(URI("http://127.0.0.1:#{port}/items/7"))).to eq('{"id":7}')
+        slow = Thread.new { Net::HTTP.get(URI("http://127.0.0.1:#{port}/wait")) }
+        Timeout.timeout(5) { Thread.pass until slow.status == "sleep" }
+        Net::HTTP.get(URI("http://127.0.0.1:#{port}/items/8"))
+      end
+      expect(slow.value).to eq("waited")
+      expect(status.exitstatus).to eq(0)
+    end
+  end
+
+  it "is run by the command" do
+    in_folder(APP) do |file|
+      status = served("spikard", "run", file, "--port", "0") do |port|
+        expect(Net::HTTP.get(URI("http://127.0.0.1:#{port}/items/7"))).to eq('{"id":7}')
+      end
+      expect(status.exitstatus).to eq(0)
+    end
+  end
+
+  it "is listed and documented by the command" do
+    in_folder(APP) do |file|
+      routes, = Open3.capture2("spikard", "routes", file)
+      expect(routes).to include("/items/{id}")
+      openapi, = Open3.capture2("spikard", "openapi", file)
+      expect(openapi).to include('"title"').and include("Shop")
+    end
+  end
+end
