@@ -21,7 +21,14 @@ os.environ["PATH"] = pythons.search_path()  # where nox looks for the interprete
 
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-GUEST_CRATES = ["--exclude", "spikard-py", "--exclude", "spikard-node", "--exclude", "spikard-rb"]  # tested through their packages
+GUEST_CRATES = [
+    "--exclude",
+    "spikard-py",
+    "--exclude",
+    "spikard-node",
+    "--exclude",
+    "spikard-rb",
+]  # tested through their packages
 
 
 def program(session: nox.Session, name: str, *arguments: str, python: str = sys.executable) -> None:
@@ -100,7 +107,9 @@ def gem(session: nox.Session) -> None:
 )
 def test_all(session: nox.Session) -> None:
     """Every check and every test of every language; prints what ran."""
-    program(session, "tally", "--show", "rust", "conformance", "fixtures", "runner", "examples", "python", "node", "ruby")
+    program(
+        session, "tally", "--show", "rust", "conformance", "fixtures", "runner", "examples", "python", "node", "ruby"
+    )
 
 
 @nox.session(name="test-rust", venv_backend="none", default=False)

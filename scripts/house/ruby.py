@@ -30,13 +30,13 @@ def version() -> str | None:
 
 
 def headers() -> str | None:
-    """"" when Ruby's headers are there."""
+    """ "" when Ruby's headers are there."""
     place = ask('print RbConfig::CONFIG["rubyhdrdir"]')
     return "" if place and (Path(place) / "ruby.h").exists() else None
 
 
 def libclang() -> str | None:
-    """"" when the library that reads C headers is there, with the headers of its compiler."""
+    """ "" when the library that reads C headers is there, with the headers of its compiler."""
     if "LIBCLANG_PATH" in os.environ:
         return ""
     places = ("/usr/lib/llvm-*/lib/libclang.so*", "/usr/lib*/libclang.so*", "/usr/lib/*-linux-gnu/libclang-*.so*")
