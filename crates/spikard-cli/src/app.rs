@@ -237,6 +237,11 @@ mod tests {
             let wanted = folder.path().join(file).display().to_string();
             assert_eq!(in_folder(folder.path()), Ok(App::Node(wanted)));
         }
+        for file in ["app.rb", "config.ru"] {
+            let folder = folder(&[file]);
+            let wanted = folder.path().join(file).display().to_string();
+            assert_eq!(in_folder(folder.path()), Ok(App::Ruby(wanted)));
+        }
         let folder = folder(&["Cargo.toml"]);
         assert_eq!(
             in_folder(folder.path()),
@@ -262,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_language_without_a_package_is_named() {
-        for (file, language) in [("app.php", "PHP"), ("public/index.php", "PHP")] {
+        for (file, language) in [("app.php", "PHP")] {
             let folder = folder(&[file]);
             let named = folder.path().join(file).display().to_string();
             for failure in [in_folder(folder.path()), find(Some(named))] {
