@@ -21,14 +21,9 @@ os.environ["PATH"] = pythons.search_path()  # where nox looks for the interprete
 
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-GUEST_CRATES = [
-    "--exclude",
-    "spikard-py",
-    "--exclude",
-    "spikard-node",
-    "--exclude",
-    "spikard-rb",
-]  # tested through their packages
+TEST_PACKAGES = ["test-python", "test-node", "test-ruby", "test-php"]
+GUESTS = ["py", "node", "rb", "php"]  # tested through their packages
+GUEST_CRATES = [f"--exclude=spikard-{guest}" for guest in GUESTS]
 
 
 def program(session: nox.Session, name: str, *arguments: str, python: str = sys.executable) -> None:
@@ -82,6 +77,12 @@ def build_ruby(session: nox.Session) -> None:
     program(session, "build", "ruby", *session.posargs)
 
 
+@nox.session(name="build-php", venv_backend="none", default=False, allow_parallel=True)
+def build_php(session: nox.Session) -> None:
+    """Build the PHP extension and the Composer package into dist/."""
+    program(session, "build", "php", *session.posargs)
+
+
 @nox.session(venv_backend="none", default=False, allow_parallel=True)
 def wheel(session: nox.Session) -> None:
     """What the sessions that test the wheel require: `build-python`, which takes no arguments meant for them."""
@@ -100,16 +101,21 @@ def gem(session: nox.Session) -> None:
     program(session, "build", "ruby")
 
 
+@nox.session(venv_backend="none", default=False, allow_parallel=True)
+def extension(session: nox.Session) -> None:
+    """What the sessions that test the PHP package require: `build-php` without arguments."""
+    program(session, "build", "php")
+
+
 @nox.session(
     name="test-all",
     venv_backend="none",
-    requires=["lint", "test-rust", "conformance", "fixtures", "test-examples", "test-python", "test-node", "test-ruby"],
+    requires=["lint", "test-rust", "conformance", "fixtures", "test-examples", *TEST_PACKAGES],
 )
 def test_all(session: nox.Session) -> None:
     """Every check and every test of every language; prints what ran."""
-    program(
-        session, "tally", "--show", "rust", "conformance", "fixtures", "runner", "examples", "python", "node", "ruby"
-    )
+    counted = ["rust", "conformance", "fixtures", "runner", "examples", "python", "node", "ruby", "php"]
+    program(session, "tally", "--show", *counted)
 
 
 @nox.session(name="test-rust", venv_backend="none", default=False)
@@ -149,6 +155,13 @@ def test_ruby(session: nox.Session) -> None:
     program(session, "tally", "ruby", sys.executable, "scripts/ruby-home", *tests)
 
 
+@nox.session(name="test-php", venv_backend="none", requires=["extension"], default=False)
+def test_php(session: nox.Session) -> None:
+    """Install extension and Composer package in an empty project and test that."""
+    tests = ["phpunit", "--bootstrap", "vendor/autoload.php", "tests", *session.posargs]
+    program(session, "tally", "php", sys.executable, "scripts/php-project", *tests)
+
+
 @nox.session(name="test-examples", requires=["wheel"], default=False)
 def test_examples(session: nox.Session) -> None:
     """Test the examples, the README, scripts/ and the fixture runner, and call the demo as a client would."""
@@ -159,7 +172,7 @@ def test_examples(session: nox.Session) -> None:
     program(session, "record", "--check", python="python")
 
 
-@nox.session(requires=["wheel", "npm"], default=False)
+@nox.session(requires=["wheel", "npm", "extension"], default=False)
 def fixtures(session: nox.Session) -> None:
     """Run the shared cases in every language and print the parity table; `-- --filter 'query/*'`."""
     install(session, "bootstrap", "test")

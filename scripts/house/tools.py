@@ -110,6 +110,10 @@ TOOLS = (
     Tool("ruby-dev", (), (), "builds the gem: Ruby's headers", APT + "ruby-dev", find=ruby_headers),
     Tool("libclang", (), (), "builds the gem: reads those headers", APT + "libclang-dev", find=libclang),
     Tool("rspec", ("rspec", "--version"), (3,), "tests the gem", APT + "ruby-rspec"),
+    Tool("php", ("php", "--version"), (8, 2), "runs PHP's apps and tests", APT + "php-cli"),
+    Tool("php-config", ("php-config", "--version"), (8, 2), "builds the PHP extension", APT + "php-dev"),
+    Tool("phpunit", ("phpunit", "--version"), (9,), "tests the PHP package", APT + "phpunit"),
+    Tool("composer", ("composer", "--version"), (2,), "installs the PHP package", APT + "composer"),
     Tool("wrk", ("wrk", "--version"), (), "bench: load", APT + "wrk", optional=True),
     Tool("strace", ("strace", "--version"), (), "bench: counts system calls", APT + "strace", optional=True),
 )

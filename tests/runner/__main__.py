@@ -12,10 +12,10 @@ from runner.cases import Case, load
 from runner.rules import broken_rules
 from runner.run import Result, known_failing, run
 
-LANGUAGES = ("rust", "echo", "python", "python-def", "python-blocking", "node", "node-memory")
+LANGUAGES = ("rust", "echo", "python", "python-def", "python-blocking", "node", "node-memory", "php", "php-memory")
 TRANSPORTS = ("http1", "http2")
 # What is below the border is the same for all: `all` runs these over HTTP/2 as well.
-TWICE = ("rust", "python", "node")
+TWICE = ("rust", "python", "node", "php")
 
 
 def main(arguments: list[str]) -> int:

@@ -6,6 +6,7 @@
 mod endpoint;
 mod facts;
 mod guest;
+mod kept;
 mod nested;
 mod refusal;
 mod returns;
@@ -16,6 +17,7 @@ mod tables;
 pub use endpoint::GuestEndpoint;
 pub use facts::{Content, Facts};
 pub use guest::{Call, Guest, Outcome};
+pub use kept::Kept;
 pub use nested::{Kick, Nested};
 pub use refusal::refused;
 pub use returns::Returns;

@@ -11,8 +11,7 @@ struct Language {
     files: &'static [&'static str],
     /// Ends of the names of its files.
     ends: &'static [&'static str],
-    /// `None` where this version has no package for the language.
-    app: Option<fn(String) -> App>,
+    app: fn(String) -> App,
 }
 
 /// In the order listed; how an app is started, `launch` says.
@@ -21,25 +20,25 @@ const LANGUAGES: [Language; 4] = [
         name: "Python",
         files: &["app.py", "main.py"],
         ends: &[".py"],
-        app: Some(App::Python),
+        app: App::Python,
     },
     Language {
         name: "TypeScript and JavaScript",
         files: &["app.ts", "app.mts", "app.mjs", "app.js"],
         ends: &[".ts", ".mts", ".mjs", ".js"],
-        app: Some(App::Node),
+        app: App::Node,
     },
     Language {
         name: "Ruby",
         files: &["app.rb", "config.ru"],
         ends: &[".rb", ".ru"],
-        app: Some(App::Ruby),
+        app: App::Ruby,
     },
     Language {
         name: "PHP",
         files: &["app.php", "public/index.php"],
         ends: &[".php"],
-        app: None,
+        app: App::Php,
     },
 ];
 const CARGO: &str = "Cargo.toml";
@@ -54,18 +53,10 @@ fn language(place: &str) -> Option<&'static Language> {
 impl Language {
     /// The app in the file `place`; `text` may name one of its attributes too.
     fn app(&self, place: &str, text: String) -> Result<App, Failure> {
-        match self.app {
-            _ if !Path::new(place).is_file() => Err(missing(place)),
-            Some(app) => Ok(app(text)),
-            None => {
-                let can = LANGUAGES.iter().filter(|one| one.app.is_some());
-                let can: Vec<&str> = can.map(|one| one.name).collect();
-                Err(Failure::usage(format!(
-                    "{place} is {}, for which this version of Spikard has no package",
-                    self.name
-                ))
-                .advice(format!("it serves apps in {} and Rust", can.join(", "))))
-            }
+        if Path::new(place).is_file() {
+            Ok((self.app)(text))
+        } else {
+            Err(missing(place))
         }
     }
 }
@@ -79,6 +70,8 @@ pub(crate) enum App {
     Node(String),
     /// `app.rb`, `app.rb:Name` or `config.ru`, as the Ruby worker takes it.
     Ruby(String),
+    /// `app.php`, a program that ends with the app's `run()`.
+    Php(String),
     /// The `Cargo.toml` of a project whose program serves.
     Cargo(PathBuf),
     /// A program and its arguments, which ends with the app's `run()`.
@@ -89,7 +82,9 @@ impl App {
     /// As the user would write it.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Python(text) | Self::Node(text) | Self::Ruby(text) => text.clone(),
+            Self::Python(text) | Self::Node(text) | Self::Ruby(text) | Self::Php(text) => {
+                text.clone()
+            }
             Self::Cargo(manifest) => match manifest.parent() {
                 Some(folder) if folder != Path::new("") => folder.display().to_string(),
                 _ => ".".to_owned(),
@@ -106,7 +101,7 @@ impl App {
         let file = match self {
             Self::Cargo(manifest) => manifest.as_path(),
             Self::Program(words) => script(words).unwrap_or(Path::new("")),
-            Self::Python(text) | Self::Node(text) | Self::Ruby(text) => {
+            Self::Python(text) | Self::Node(text) | Self::Ruby(text) | Self::Php(text) => {
                 match text.split(':').next() {
                     Some(place) if language(place).is_some() => Path::new(place),
                     _ => Path::new(""),
@@ -242,6 +237,9 @@ mod tests {
             let wanted = folder.path().join(file).display().to_string();
             assert_eq!(in_folder(folder.path()), Ok(App::Ruby(wanted)));
         }
+        let php = folder(&["app.php"]);
+        let wanted = php.path().join("app.php").display().to_string();
+        assert_eq!(in_folder(php.path()), Ok(App::Php(wanted)));
         let folder = folder(&["Cargo.toml"]);
         assert_eq!(
             in_folder(folder.path()),
@@ -263,24 +261,6 @@ mod tests {
             none.message.ends_with("app.py, main.py, app.ts, app.mts, app.mjs, app.js, app.rb, config.ru, app.php, public/index.php, Cargo.toml"),
             "{none:?}"
         );
-    }
-
-    #[test]
-    fn a_language_without_a_package_is_named() {
-        for (file, language) in [("app.php", "PHP")] {
-            let folder = folder(&[file]);
-            let named = folder.path().join(file).display().to_string();
-            for failure in [in_folder(folder.path()), find(Some(named))] {
-                let failure = failure.expect_err(file);
-                let told = format!(
-                    "{file} is {language}, for which this version of Spikard has no package"
-                );
-                assert!(
-                    failure.code == 2 && failure.message.ends_with(&told),
-                    "{failure:?}"
-                );
-            }
-        }
     }
 
     #[test]

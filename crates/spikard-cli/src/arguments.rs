@@ -345,7 +345,7 @@ impl SuperviseArguments {
             );
         }
         let start = match app {
-            App::Python(_) | App::Node(_) | App::Ruby(_) | App::Program(_) => START,
+            App::Python(_) | App::Node(_) | App::Ruby(_) | App::Php(_) | App::Program(_) => START,
             App::Cargo(_) => COMPILED,
         };
         Ok(Some(Plan {

@@ -37,6 +37,11 @@ pub(crate) fn command(app: &App, interpreter: Option<Interpreter>) -> Command {
             command.args(["-r", "spikard/worker", "-e", RUBY_WORKER, text]);
             command
         }
+        App::Php(text) => {
+            let mut command = Command::new(php(interpreter));
+            command.arg(text);
+            command
+        }
         App::Cargo(manifest) => {
             let mut command = Command::new("cargo");
             command
@@ -83,6 +88,11 @@ pub(crate) fn ruby(interpreter: Option<Interpreter>) -> PathBuf {
     of(Language::Ruby, interpreter).unwrap_or_else(|| PathBuf::from("ruby"))
 }
 
+/// `interpreter` when it is a PHP, else `php`.
+pub(crate) fn php(interpreter: Option<Interpreter>) -> PathBuf {
+    of(Language::Php, interpreter).unwrap_or_else(|| PathBuf::from("php"))
+}
+
 fn of(language: Language, interpreter: Option<Interpreter>) -> Option<PathBuf> {
     let interpreter = interpreter.filter(|interpreter| interpreter.language == language)?;
     Some(interpreter.path)
@@ -114,6 +124,8 @@ pub(crate) fn not_started(program: &OsStr, error: &io::Error) -> Failure {
         (io::ErrorKind::NotFound, "ruby") => {
             failure.advice("install Ruby 3.1 or later, or add ruby to PATH")
         }
+        (io::ErrorKind::NotFound, "php") => failure
+            .advice("install PHP 8.2 or later with the extension spikard, or add php to PATH"),
         (io::ErrorKind::NotFound, _) => {
             failure.advice("activate the environment that has spikard installed")
         }

@@ -80,10 +80,11 @@ impl FromStr for Interpreter {
 }
 
 /// Languages by the names that `--interpreter` knows.
-const LANGUAGES: [(&str, Language); 3] = [
+const LANGUAGES: [(&str, Language); 4] = [
     ("python", Language::Python),
     ("node", Language::Node),
     ("ruby", Language::Ruby),
+    ("php", Language::Php),
 ];
 
 /// A language whose package carries this library.
@@ -95,6 +96,8 @@ pub enum Language {
     Node,
     /// `spikard` of Ruby.
     Ruby,
+    /// `spikard/spikard` of PHP.
+    Php,
 }
 
 /// Serves the app of a name in this process, with variables in its environment; its exit code.

@@ -31,7 +31,7 @@ pub use holder::{Holder, holder_of};
 pub use life::Life;
 pub use listen::{Listen, ListenError, announce_ready, mode};
 pub use listener::Listener;
-pub use run::{EVENT_INTERVAL, RunError, run};
+pub use run::{EVENT_INTERVAL, RunError, heed_signals, run};
 pub use share::share;
 pub use spread::spread;
 pub use tls::check_tls;

@@ -72,16 +72,22 @@ pub fn run(app: impl Into<Rc<Frozen>>, listen: &Listen) -> Result<(), RunError> 
     runtime.block_on(async {
         let life = Life::new();
         // Before anybody is told that we serve: a signal from then on must find its handler.
-        let signals = [SignalKind::terminate(), SignalKind::interrupt()];
-        for kind in signals {
-            tokio::task::spawn_local(obey(signal(kind)?, kind, Rc::clone(&life)));
-        }
+        heed_signals(&life)?;
         if listen.fd.is_none() {
             announce(&app, &listener)?;
         }
         announce_ready();
         serve(app, listener, life).await
     })?;
+    Ok(())
+}
+
+/// From now on SIGTERM and SIGINT drain `life`, and a second one ends the process at once, with 128 + its number. For hosts
+/// whose language leaves signals to us; needs a Tokio `LocalRuntime` around it.
+pub fn heed_signals(life: &Rc<Life>) -> io::Result<()> {
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        tokio::task::spawn_local(obey(signal(kind)?, kind, Rc::clone(life)));
+    }
     Ok(())
 }
 

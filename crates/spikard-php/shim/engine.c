@@ -1,0 +1,360 @@
+/* The one door into PHP: runs a call inside zend_try, on a stack of its own where it may wait. Knows no HTTP.
+ *
+ * Rules. No Rust frame lies between a zend_try here and the PHP code that it protects, because a fatal error leaves by
+ * longjmp. The stack of a call that waits holds no Rust value. After a bailout PHP is not entered again. */
+#include "shim.h"
+#include "SAPI.h"
+#include "php_output.h"
+#include "zend_exceptions.h"
+#include "zend_fibers.h"
+#include "zend_interfaces.h"
+#include "zend_smart_str.h"
+#include <poll.h>
+
+struct sp_job {
+    int status, wait_kind, wait_fd;
+    uint64_t wait_microseconds;
+    bool wait_ready, in_fiber, started, ending;
+    /* the call */
+    zend_fcall_info_cache function;
+    int64_t call;
+    const char *body;
+    size_t body_length;
+    bool has_body;
+    const sp_value *values;
+    uint32_t count;
+    zval result;
+    smart_str printed, error;
+    zend_output_globals output;                           /* its own buffers (ob_start), also while it waits */
+    /* Its stack; kept for the next call. `resume` is who waits in it: itself, or a Fiber that the handler made. */
+    zend_fiber_context context, *resume, *back;
+};
+
+static sp_job *current;                                   /* whose PHP code is running now */
+static bool lost;                                         /* there was a bailout */
+static size_t (*write_elsewhere)(const char *, size_t);
+static zend_long time_limit;                              /* of each request, in seconds; 0 for none */
+static zend_class_entry *big_integer;
+static char kind;                                         /* its address tells our stacks from Fibers */
+static zend_function frame = { ZEND_INTERNAL_FUNCTION };
+
+bool sp_engine_is_lost(void) { return lost || CG(unclean_shutdown); }
+bool sp_in_job(void) { return current != NULL; }
+
+/* What a handler prints is the call's own: no output buffer, so no cost for handlers that print nothing. */
+static size_t keep_printed(const char *text, size_t length) {
+    if (!current) return write_elsewhere(text, length);
+    smart_str_appendl(&current->printed, text, length);
+    return length;
+}
+
+/* For each PHP request, which on the command line is the program. */
+void sp_engine_start(void) {
+    lost = false;
+    current = NULL;
+    big_integer = NULL;
+    time_limit = 0;
+    if (sapi_module.ub_write != keep_printed) {
+        write_elsewhere = sapi_module.ub_write;
+        sapi_module.ub_write = keep_printed;
+    }
+}
+
+/* From here on `max_execution_time` is the time of one request, and waiting for requests takes none. */
+void sp_engine_enter(void) {
+    time_limit = zend_ini_long(ZEND_STRL("max_execution_time"), 0);
+    zend_unset_timeout();
+    EG(timeout_seconds) = 0;
+}
+
+void sp_engine_leave(void) { time_limit = 0; }
+
+/* ---- values ------------------------------------------------------------------------------------------------------ */
+
+static zend_class_entry *big_integer_class(void) {
+    if (!big_integer) {
+        zend_string *name = zend_string_init(ZEND_STRL("Spikard\\BigInteger"), 0);
+        big_integer = zend_lookup_class(name);
+        zend_string_release(name);
+    }
+    return big_integer;
+}
+
+static const sp_value *set_value(zval *to, const sp_value *value) {
+    const sp_value *next = value + 1;
+    switch (value->kind) {
+        case SP_FALSE: ZVAL_FALSE(to); break;
+        case SP_TRUE: ZVAL_TRUE(to); break;
+        case SP_INTEGER: ZVAL_LONG(to, value->as.integer); break;
+        case SP_NUMBER: ZVAL_DOUBLE(to, value->as.number); break;
+        case SP_STRING: ZVAL_STR(to, zend_string_init_fast(value->as.text, value->length)); break;
+        case SP_BIG: {
+            zval digits;
+            zend_class_entry *class = big_integer_class();
+            ZVAL_STRINGL(&digits, value->as.text, value->length);
+            ZVAL_NULL(to);
+            if (class && object_init_ex(to, class) == SUCCESS) {
+                zend_call_known_instance_method_with_1_params(class->constructor, Z_OBJ_P(to), NULL, &digits);
+            }
+            zval_ptr_dtor(&digits);
+            break;
+        }
+        case SP_LIST:
+            array_init_size(to, value->count);
+            for (uint32_t i = 0; i < value->count; i++) {
+                zval item;
+                next = set_value(&item, next);
+                add_next_index_zval(to, &item);
+            }
+            break;
+        default: ZVAL_NULL(to);
+    }
+    return next;
+}
+
+/* The values by position; one that was not sent is left out. */
+static void set_values(zval *to, const sp_value *value, uint32_t count) {
+    if (count == 0) { ZVAL_EMPTY_ARRAY(to); return; }
+    array_init_size(to, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (value->kind == SP_ABSENT) { value++; continue; }
+        zval item;
+        value = set_value(&item, value);
+        zend_hash_index_update(Z_ARRVAL_P(to), i, &item);
+    }
+}
+
+/* ---- a call ------------------------------------------------------------------------------------------------------ */
+
+/* The package catches what handlers throw; what comes out of it is the end of the program or its own failure. */
+static void classify(sp_job *job) {
+    zend_object *thrown = EG(exception);
+    if (!thrown) { job->status = SP_OK; return; }
+    if (zend_is_unwind_exit(thrown) || zend_is_graceful_exit(thrown)) {
+        /* Out of memory, PHP bails out, catches that itself and then unwinds as exit() does. */
+        job->status = CG(unclean_shutdown) ? SP_BAILOUT : SP_EXIT;
+        zend_clear_exception();
+        return;
+    }
+    zval space, *message;
+    zend_class_entry *base = instanceof_function(thrown->ce, zend_ce_exception) ? zend_ce_exception : zend_ce_error;
+    job->status = SP_EXCEPTION;
+    GC_ADDREF(thrown);
+    zend_clear_exception();
+    message = zend_read_property(base, thrown, ZEND_STRL("message"), 1, &space);
+    smart_str_append(&job->error, thrown->ce->name);
+    smart_str_appends(&job->error, ": ");
+    if (Z_TYPE_P(message) == IS_STRING) smart_str_append(&job->error, Z_STR_P(message));
+    OBJ_RELEASE(thrown);
+    if (EG(exception)) zend_clear_exception();
+}
+
+static void invoke(sp_job *job) {
+    zval arguments[3];
+    ZVAL_LONG(&arguments[0], job->call);
+    if (job->has_body) ZVAL_STRINGL(&arguments[1], job->body, job->body_length); else ZVAL_NULL(&arguments[1]);
+    set_values(&arguments[2], job->values, job->count);
+    if (!EG(exception)) {
+        zend_call_known_function(job->function.function_handler, job->function.object, job->function.called_scope,
+                                 &job->result, 3, arguments, NULL);
+    }
+    zval_ptr_dtor(&arguments[1]);
+    zval_ptr_dtor(&arguments[2]);
+    classify(job);
+    if (OG(active) && job->status != SP_BAILOUT) php_output_end_all();   /* what it left in buffers, it printed */
+}
+
+/* Puts a call's buffers in the place of those of whoever runs it, and back. */
+static void swap_output(sp_job *job) {
+    zend_output_globals kept = output_globals;
+    output_globals = job->output;
+    job->output = kept;
+}
+
+static void switch_to(zend_fiber_context *to) {
+    zend_fiber_transfer transfer = { .context = to };
+    ZVAL_NULL(&transfer.value);
+    zend_fiber_switch_context(&transfer);
+    /* A Fiber that waits here is destroyed: it unwinds. */
+    if (transfer.flags & ZEND_FIBER_TRANSFER_FLAG_ERROR) zend_throw_exception_internal(Z_OBJ(transfer.value));
+}
+
+/* What runs on a call's own stack: one call after the other. */
+static void coroutine(zend_fiber_transfer *transfer) {
+    sp_job *job = current;
+    zend_long error_reporting = EG(error_reporting);
+    EG(vm_stack) = NULL;
+    zend_first_try {
+        zend_vm_stack page = emalloc(ZEND_FIBER_VM_STACK_SIZE);
+        page->top = ZEND_VM_STACK_ELEMENTS(page);
+        page->end = (zval *) ((uintptr_t) page + ZEND_FIBER_VM_STACK_SIZE);
+        page->prev = NULL;
+        EG(vm_stack) = page;
+        EG(vm_stack_top) = page->top + ZEND_CALL_FRAME_SLOT;
+        EG(vm_stack_end) = page->end;
+        EG(vm_stack_page_size) = ZEND_FIBER_VM_STACK_SIZE;
+        zend_execute_data *bottom = (zend_execute_data *) page->top;
+        memset(bottom, 0, sizeof *bottom);
+        bottom->func = &frame;
+        EG(current_execute_data) = bottom;
+        EG(active_fiber) = NULL;
+        EG(jit_trace_num) = 0;
+        EG(error_reporting) = error_reporting;
+        while (!job->ending) {
+            invoke(job);
+            job->resume = &job->context;
+            switch_to(job->back);
+        }
+        zend_vm_stack_destroy();
+    } zend_catch {
+        job->status = SP_BAILOUT;
+    } zend_end_try();
+    transfer->context = job->back;
+    transfer->flags = 0;
+    ZVAL_NULL(&transfer->value);
+}
+
+/* Starts or goes on with a call. */
+int sp_job_step(sp_job *job) {
+    sp_job *before = current;
+    zend_execute_data *frame_before = EG(current_execute_data);
+    current = job;
+    job->status = 0;
+    if (time_limit) zend_set_timeout(time_limit, 1);
+    swap_output(job);
+    zend_try {
+        if (!job->in_fiber) {
+            invoke(job);
+        } else {
+            job->back = EG(current_fiber_context);
+            if (!job->started) {
+                job->started = zend_fiber_init_context(&job->context, &kind, coroutine, EG(fiber_stack_size));
+                job->resume = &job->context;
+            }
+            if (job->started) switch_to(job->resume); else classify(job);
+        }
+    } zend_catch {
+        EG(current_execute_data) = frame_before;          /* zend_bailout() cleared it */
+        job->status = SP_BAILOUT;
+    } zend_end_try();
+    swap_output(job);
+    if (job->status == SP_BAILOUT) lost = true;
+    if (EG(timeout_seconds)) { zend_unset_timeout(); EG(timeout_seconds) = 0; }
+    current = before;
+    return job->status;
+}
+
+/* Lets go of what a call has left: a destructor may run, so this is a step too. */
+int sp_job_done(sp_job *job) {
+    int status = SP_OK;
+    if (lost) return SP_BAILOUT;
+    zend_execute_data *frame_before = EG(current_execute_data);
+    zend_try {
+        zval_ptr_dtor(&job->result);
+        ZVAL_UNDEF(&job->result);
+        if (EG(exception)) zend_clear_exception();
+    } zend_catch {
+        EG(current_execute_data) = frame_before;
+        lost = true;
+        status = SP_BAILOUT;
+    } zend_end_try();
+    zend_stack_destroy(&job->output.handlers);
+    smart_str_free(&job->printed);
+    smart_str_free(&job->error);
+    return status;
+}
+
+/* ---- waits ------------------------------------------------------------------------------------------------------- */
+
+/* Waits without holding the thread where a call may; else it holds it, so that the meaning stays. */
+void sp_wait(int kind_of_wait, int fd, uint64_t microseconds, bool *ready) {
+    sp_job *job = current;
+    if (!job || !job->in_fiber || zend_fiber_switch_blocked()) {
+        if (kind_of_wait == SP_SLEEP) { usleep(microseconds); return; }
+        struct pollfd poll_fd = { fd, kind_of_wait == SP_READABLE ? POLLIN : POLLOUT, 0 };
+        int milliseconds = microseconds == UINT64_MAX ? -1 : (int) MIN(microseconds / 1000, INT_MAX);
+        *ready = poll(&poll_fd, 1, milliseconds) > 0;
+        return;
+    }
+    job->wait_kind = kind_of_wait;
+    job->wait_fd = fd;
+    job->wait_microseconds = microseconds;
+    job->wait_ready = false;
+    job->status = SP_SUSPENDED;
+    job->resume = EG(current_fiber_context);
+    switch_to(job->back);
+    *ready = job->wait_ready;
+}
+
+int sp_job_wait(const sp_job *job, int *fd, uint64_t *microseconds) {
+    *fd = job->wait_fd;
+    *microseconds = job->wait_microseconds;
+    return job->wait_kind;
+}
+
+void sp_job_waited(sp_job *job, bool ready) { job->wait_ready = ready; }
+
+/* ---- the life of a job ------------------------------------------------------------------------------------------- */
+
+sp_job *sp_job_new(void) {
+    sp_job *job = pecalloc(1, sizeof *job, 1);
+    ZVAL_UNDEF(&job->result);
+    return job;
+}
+
+/* `body` and `values` are read by the first step only. */
+void sp_job_call(sp_job *job, const zend_fcall_info_cache *function, int64_t call, const char *body, size_t length, bool has_body,
+                 const sp_value *values, uint32_t count, bool in_fiber) {
+    job->function = *function;
+    job->call = call;
+    job->body = body;
+    job->body_length = length;
+    job->has_body = has_body;
+    job->values = values;
+    job->count = count;
+    job->in_fiber = in_fiber;
+    ZVAL_UNDEF(&job->result);
+    memset(&job->output, 0, sizeof job->output);
+    job->output.flags = OG(flags);
+    zend_stack_init(&job->output.handlers, sizeof(php_output_handler *));
+}
+
+/* Of a job that is not suspended; with the engine lost its memory stays where it is. */
+void sp_job_free(sp_job *job) {
+    if (sp_engine_is_lost()) return;
+    if (job->started) {
+        job->ending = true;
+        sp_job *before = current;
+        current = job;
+        job->back = EG(current_fiber_context);
+        switch_to(&job->context);                         /* ends, and its stack with it */
+        current = before;
+    }
+    pefree(job, 1);
+}
+
+int sp_exit_status(void) { return EG(exit_status); }
+
+const zval *sp_job_result(const sp_job *job) { return &job->result; }
+
+void sp_job_text(const sp_job *job, bool error, const char **text, size_t *length) {
+    const smart_str *from = error ? &job->error : &job->printed;
+    *text = from->s ? ZSTR_VAL(from->s) : NULL;
+    *length = from->s ? ZSTR_LEN(from->s) : 0;
+}
+
+/* ---- results, read by Rust --------------------------------------------------------------------------------------- */
+
+uint32_t sp_zval_type(const zval *value) { ZVAL_DEREF(value); return Z_TYPE_P(value); }
+int64_t sp_zval_integer(const zval *value) { ZVAL_DEREF(value); return Z_TYPE_P(value) == IS_LONG ? Z_LVAL_P(value) : 0; }
+const char *sp_zval_text(const zval *value, size_t *length) {
+    ZVAL_DEREF(value);
+    if (Z_TYPE_P(value) != IS_STRING) { *length = 0; return NULL; }
+    *length = Z_STRLEN_P(value);
+    return Z_STRVAL_P(value);
+}
+uint32_t sp_zval_count(const zval *value) { ZVAL_DEREF(value); return Z_TYPE_P(value) == IS_ARRAY ? zend_hash_num_elements(Z_ARRVAL_P(value)) : 0; }
+const zval *sp_zval_item(const zval *value, uint32_t index) {
+    ZVAL_DEREF(value);
+    return Z_TYPE_P(value) == IS_ARRAY ? zend_hash_index_find(Z_ARRVAL_P(value), index) : NULL;
+}

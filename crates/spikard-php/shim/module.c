@@ -1,0 +1,432 @@
+/* What PHP sees of the extension: a class, a few functions, their types. Decides nothing; src/ does. */
+#include "shim.h"
+#include "ext/spl/spl_exceptions.h"
+#include "ext/standard/info.h"
+#include "php_network.h"
+#include "zend_exceptions.h"
+#include "zend_signal.h"
+#include "SAPI.h"
+#include <signal.h>
+
+#ifndef SPIKARD_VERSION
+#define SPIKARD_VERSION "0.0.0"
+#endif
+
+/* ---- Spikard\Native\App ------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    void *rust;
+    zval handlers;                                        /* keeps the callables alive, and shows them to the collector */
+    bool serving;
+    zend_object std;
+} app_object;
+
+static zend_class_entry *app_class;
+static zend_object_handlers app_handlers;
+
+static app_object *app_of(zend_object *object) { return (app_object *) ((char *) object - XtOffsetOf(app_object, std)); }
+
+static zend_object *app_create(zend_class_entry *class) {
+    app_object *app = zend_object_alloc(sizeof *app, class);
+    app->rust = NULL;
+    app->serving = false;
+    ZVAL_UNDEF(&app->handlers);
+    zend_object_std_init(&app->std, class);
+    object_properties_init(&app->std, class);
+    app->std.handlers = &app_handlers;
+    return &app->std;
+}
+
+static void app_free(zend_object *object) {
+    app_object *app = app_of(object);
+    if (app->rust && !sp_engine_is_lost()) sp_rust_app_free(app->rust);
+    zval_ptr_dtor(&app->handlers);
+    zend_object_std_dtor(object);
+}
+
+static HashTable *app_gc(zend_object *object, zval **table, int *count) {
+    app_object *app = app_of(object);
+    *table = &app->handlers;
+    *count = Z_ISUNDEF(app->handlers) ? 0 : 1;
+    return zend_std_get_properties(object);
+}
+
+static zend_string *string_of(sp_text text) {
+    zend_string *string = zend_string_init(text.text, text.length, 0);
+    sp_rust_text_free(text);
+    return string;
+}
+
+static void throw_text(zend_class_entry *class, sp_text text) {
+    zend_string *message = string_of(text);
+    zend_throw_exception(class, ZSTR_VAL(message), 0);
+    zend_string_release(message);
+}
+
+#define THIS_APP \
+    app_object *app = app_of(Z_OBJ_P(ZEND_THIS)); \
+    if (!app->rust) { zend_throw_error(NULL, "the app was not constructed"); RETURN_THROWS(); }
+
+/* One entry of `handlers`: [callable, wants the body, runs in a fiber]. */
+static bool read_handler(zval *entry, sp_handler *handler) {
+    zval *function, *body, *fiber;
+    if (Z_TYPE_P(entry) != IS_ARRAY) return false;
+    function = zend_hash_index_find(Z_ARRVAL_P(entry), 0);
+    body = zend_hash_index_find(Z_ARRVAL_P(entry), 1);
+    fiber = zend_hash_index_find(Z_ARRVAL_P(entry), 2);
+    if (!function || !zend_is_callable_ex(function, NULL, 0, NULL, &handler->function, NULL)) return false;
+    handler->wants_body = body && zend_is_true(body);
+    handler->in_fiber = !fiber || zend_is_true(fiber);
+    return true;
+}
+
+ZEND_METHOD(Spikard_Native_App, __construct) {
+    zend_string *spec;
+    HashTable *list;
+    zval *handlers, *entry;
+    ZEND_PARSE_PARAMETERS_START(2, 2)
+        Z_PARAM_STR(spec)
+        Z_PARAM_ARRAY(handlers)
+    ZEND_PARSE_PARAMETERS_END();
+    app_object *app = app_of(Z_OBJ_P(ZEND_THIS));
+    if (app->rust) { zend_throw_error(NULL, "the app is constructed already"); RETURN_THROWS(); }
+    list = Z_ARRVAL_P(handlers);
+    sp_handler *made = ecalloc(zend_hash_num_elements(list) + 1, sizeof *made);
+    size_t count = 0;
+    ZEND_HASH_FOREACH_VAL(list, entry) {
+        if (!read_handler(entry, &made[count++])) {
+            efree(made);
+            zend_argument_type_error(2, "must be a list of [callable, bool, bool]");
+            RETURN_THROWS();
+        }
+    } ZEND_HASH_FOREACH_END();
+    sp_text error = {0};
+    app->rust = sp_rust_app_new(ZSTR_VAL(spec), ZSTR_LEN(spec), made, count, &error);
+    efree(made);
+    if (!app->rust) { throw_text(zend_ce_value_error, error); RETURN_THROWS(); }
+    ZVAL_COPY(&app->handlers, handlers);
+}
+
+ZEND_METHOD(Spikard_Native_App, openapi) {
+    ZEND_PARSE_PARAMETERS_NONE();
+    THIS_APP
+    RETURN_STR(string_of(sp_rust_app_openapi(app->rust)));
+}
+
+ZEND_METHOD(Spikard_Native_App, routes) {
+    ZEND_PARSE_PARAMETERS_NONE();
+    THIS_APP
+    sp_text text = {0};
+    if (!sp_rust_app_routes(app->rust, &text)) { throw_text(spl_ce_RuntimeException, text); RETURN_THROWS(); }
+    RETURN_STR(string_of(text));
+}
+
+/* A runaway handler without a limit takes the memory of the whole machine. */
+static void limit_memory(void) {
+    if (PG(memory_limit) > 0) return;
+    zend_string *name = zend_string_init(ZEND_STRL("memory_limit"), 0), *limit = zend_string_init(ZEND_STRL("256M"), 0);
+    zend_alter_ini_entry(name, limit, PHP_INI_USER, PHP_INI_STAGE_RUNTIME);
+    zend_string_release(name);
+    zend_string_release(limit);
+    fputs("spikard: memory_limit is not set: this worker has 256M (php -d memory_limit=512M sets another limit)\n", stderr);
+}
+
+ZEND_METHOD(Spikard_Native_App, serve) {
+    zend_string *host = NULL;
+    zend_long port = 0;
+    bool no_port = 1;
+    ZEND_PARSE_PARAMETERS_START(0, 2)
+        Z_PARAM_OPTIONAL
+        Z_PARAM_STR_OR_NULL(host)
+        Z_PARAM_LONG_OR_NULL(port, no_port)
+    ZEND_PARSE_PARAMETERS_END();
+    THIS_APP
+    if (sp_in_job()) { zend_throw_error(NULL, "an app cannot be served from inside a handler"); RETURN_THROWS(); }
+    limit_memory();
+    sp_engine_enter();
+    /* PHP holds back the signals that it knows (ZEND_SIGNALS) and would end the process itself. */
+    struct sigaction action = { .sa_handler = SIG_DFL };
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    int status = 0;
+    sp_text error = {0};
+    bool served = sp_rust_app_serve(app->rust, host ? ZSTR_VAL(host) : NULL, host ? ZSTR_LEN(host) : 0, host != NULL, port, !no_port,
+                                    &status, &error);
+    sp_engine_leave();
+    if (!served) { throw_text(spl_ce_RuntimeException, error); RETURN_THROWS(); }
+    if (status) {
+        /* PHP's own way out: destructors and shutdown functions run, nothing is jumped over. */
+        EG(exit_status) = status;
+        zend_throw_unwind_exit();
+        RETURN_THROWS();
+    }
+}
+
+ZEND_METHOD(Spikard_Native_App, drain) {
+    ZEND_PARSE_PARAMETERS_NONE();
+    THIS_APP
+    sp_rust_app_drain(app->rust);
+}
+
+ZEND_METHOD(Spikard_Native_App, head) {
+    zend_long call;
+    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_LONG(call) ZEND_PARSE_PARAMETERS_END();
+    THIS_APP
+    sp_text text = {0};
+    if (!sp_rust_app_head(app->rust, call, &text)) RETURN_NULL();
+    RETURN_STR(string_of(text));
+}
+
+ZEND_METHOD(Spikard_Native_App, body) {
+    zend_long call;
+    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_LONG(call) ZEND_PARSE_PARAMETERS_END();
+    THIS_APP
+    sp_text text = {0};
+    if (!sp_rust_app_body(app->rust, call, &text)) RETURN_NULL();
+    RETURN_STR(string_of(text));
+}
+
+ZEND_METHOD(Spikard_Native_App, isAwaited) {
+    zend_long call;
+    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_LONG(call) ZEND_PARSE_PARAMETERS_END();
+    THIS_APP
+    RETURN_BOOL(sp_rust_app_awaited(app->rust, call));
+}
+
+ZEND_METHOD(Spikard_Native_App, exchange) {
+    zend_string *bytes;
+    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_STR(bytes) ZEND_PARSE_PARAMETERS_END();
+    THIS_APP
+    sp_text answer = {0};
+    if (sp_in_job()) { zend_throw_error(NULL, "a test client cannot be used inside a handler"); RETURN_THROWS(); }
+    if (!sp_rust_app_exchange(app->rust, ZSTR_VAL(bytes), ZSTR_LEN(bytes), &answer)) { throw_text(spl_ce_RuntimeException, answer); RETURN_THROWS(); }
+    RETURN_STR(string_of(answer));
+}
+
+ZEND_METHOD(Spikard_Native_App, spawn) {
+    zval *function;
+    zval entry;
+    sp_handler handler;
+    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_ZVAL(function) ZEND_PARSE_PARAMETERS_END();
+    THIS_APP
+    memset(&handler, 0, sizeof handler);
+    if (!zend_is_callable_ex(function, NULL, 0, NULL, &handler.function, NULL)) { zend_argument_type_error(1, "must be callable"); RETURN_THROWS(); }
+    handler.in_fiber = true;
+    SEPARATE_ARRAY(&app->handlers);
+    ZVAL_COPY(&entry, function);
+    add_next_index_zval(&app->handlers, &entry);
+    sp_rust_app_spawn(app->rust, &handler);
+}
+
+/* ---- functions --------------------------------------------------------------------------------------------------- */
+
+static uint64_t microseconds_of(double seconds) { return seconds > 0 ? (uint64_t) (MIN(seconds, 1e12) * 1e6) : 0; }
+
+ZEND_FUNCTION(Spikard_sleep) {
+    double seconds;
+    bool ready;
+    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_DOUBLE(seconds) ZEND_PARSE_PARAMETERS_END();
+    sp_wait(SP_SLEEP, -1, microseconds_of(seconds), &ready);
+}
+
+static void await_stream(INTERNAL_FUNCTION_PARAMETERS, int kind) {
+    zval *resource;
+    double timeout = 0;
+    bool forever = 1, ready = false;
+    php_stream *stream;
+    php_socket_t fd;
+    ZEND_PARSE_PARAMETERS_START(1, 2)
+        Z_PARAM_RESOURCE(resource)
+        Z_PARAM_OPTIONAL
+        Z_PARAM_DOUBLE_OR_NULL(timeout, forever)
+    ZEND_PARSE_PARAMETERS_END();
+    php_stream_from_zval(stream, resource);
+    if (kind == SP_READABLE && stream->writepos > stream->readpos) RETURN_TRUE;        /* PHP has read it already */
+    if (php_stream_cast(stream, PHP_STREAM_AS_FD_FOR_SELECT | PHP_STREAM_CAST_INTERNAL, (void *) &fd, 1) != SUCCESS) {
+        zend_argument_value_error(1, "must be a stream that has a descriptor");
+        RETURN_THROWS();
+    }
+    sp_wait(kind, fd, forever ? UINT64_MAX : microseconds_of(timeout), &ready);
+    RETURN_BOOL(ready);
+}
+
+ZEND_FUNCTION(Spikard_await_readable) { await_stream(INTERNAL_FUNCTION_PARAM_PASSTHRU, SP_READABLE); }
+ZEND_FUNCTION(Spikard_await_writable) { await_stream(INTERNAL_FUNCTION_PARAM_PASSTHRU, SP_WRITABLE); }
+
+ZEND_FUNCTION(Spikard_Native_tables) {
+    ZEND_PARSE_PARAMETERS_NONE();
+    RETURN_STR(string_of(sp_rust_tables()));
+}
+
+ZEND_FUNCTION(Spikard_Native_announceReady) {
+    ZEND_PARSE_PARAMETERS_NONE();
+    sp_rust_announce();
+}
+
+typedef struct { const char **texts; size_t *lengths; size_t count; } words;
+
+static words words_of(HashTable *list) {
+    words made = { ecalloc(zend_hash_num_elements(list) + 1, sizeof(char *)), ecalloc(zend_hash_num_elements(list) + 1, sizeof(size_t)), 0 };
+    zval *word;
+    ZEND_HASH_FOREACH_VAL(list, word) {
+        if (Z_TYPE_P(word) != IS_STRING) continue;
+        made.texts[made.count] = Z_STRVAL_P(word);
+        made.lengths[made.count++] = Z_STRLEN_P(word);
+    } ZEND_HASH_FOREACH_END();
+    return made;
+}
+
+static void default_signals(void) {
+    struct sigaction action = { .sa_handler = SIG_DFL };
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+ZEND_FUNCTION(Spikard_Native_command) {
+    HashTable *arguments;
+    zend_string *interpreter;
+    ZEND_PARSE_PARAMETERS_START(2, 2)
+        Z_PARAM_ARRAY_HT(arguments)
+        Z_PARAM_STR(interpreter)
+    ZEND_PARSE_PARAMETERS_END();
+    words list = words_of(arguments);
+    default_signals();
+    int code = sp_rust_command(list.texts, list.lengths, list.count, ZSTR_VAL(interpreter), ZSTR_LEN(interpreter));
+    efree(list.texts);
+    efree(list.lengths);
+    RETURN_LONG(code);
+}
+
+/* [exit code, variables as lines `NAME=value`]. */
+ZEND_FUNCTION(Spikard_Native_start) {
+    HashTable *again;
+    zend_string *interpreter, *host = NULL;
+    zend_long port = 0;
+    bool no_port = 1;
+    ZEND_PARSE_PARAMETERS_START(4, 4)
+        Z_PARAM_ARRAY_HT(again)
+        Z_PARAM_STR(interpreter)
+        Z_PARAM_STR_OR_NULL(host)
+        Z_PARAM_LONG_OR_NULL(port, no_port)
+    ZEND_PARSE_PARAMETERS_END();
+    words list = words_of(again);
+    default_signals();
+    sp_text variables = {0};
+    int code = sp_rust_start(list.texts, list.lengths, list.count, ZSTR_VAL(interpreter), ZSTR_LEN(interpreter),
+                             host ? ZSTR_VAL(host) : NULL, host ? ZSTR_LEN(host) : 0, host != NULL, port, !no_port, &variables);
+    efree(list.texts);
+    efree(list.lengths);
+    array_init(return_value);
+    add_next_index_long(return_value, code);
+    add_next_index_str(return_value, string_of(variables));
+}
+
+/* ---- types ------------------------------------------------------------------------------------------------------- */
+
+ZEND_BEGIN_ARG_INFO_EX(info_construct, 0, 0, 2)
+    ZEND_ARG_TYPE_INFO(0, spec, IS_STRING, 0)
+    ZEND_ARG_TYPE_INFO(0, handlers, IS_ARRAY, 0)
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_string, 0, 0, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_void, 0, 0, IS_VOID, 0)
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_serve, 0, 0, IS_VOID, 0)
+    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, host, IS_STRING, 1, "null")
+    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, port, IS_LONG, 1, "null")
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_of_call, 0, 1, IS_STRING, 1)
+    ZEND_ARG_TYPE_INFO(0, call, IS_LONG, 0)
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_is_awaited, 0, 1, _IS_BOOL, 0)
+    ZEND_ARG_TYPE_INFO(0, call, IS_LONG, 0)
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_exchange, 0, 1, IS_STRING, 0)
+    ZEND_ARG_TYPE_INFO(0, bytes, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_spawn, 0, 1, IS_VOID, 0)
+    ZEND_ARG_TYPE_INFO(0, task, IS_CALLABLE, 0)
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_sleep, 0, 1, IS_VOID, 0)
+    ZEND_ARG_TYPE_INFO(0, seconds, IS_DOUBLE, 0)
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_await, 0, 1, _IS_BOOL, 0)
+    ZEND_ARG_INFO(0, stream)
+    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, seconds, IS_DOUBLE, 1, "null")
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_command, 0, 2, IS_LONG, 0)
+    ZEND_ARG_TYPE_INFO(0, arguments, IS_ARRAY, 0)
+    ZEND_ARG_TYPE_INFO(0, interpreter, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_start, 0, 4, IS_ARRAY, 0)
+    ZEND_ARG_TYPE_INFO(0, again, IS_ARRAY, 0)
+    ZEND_ARG_TYPE_INFO(0, interpreter, IS_STRING, 0)
+    ZEND_ARG_TYPE_INFO(0, host, IS_STRING, 1)
+    ZEND_ARG_TYPE_INFO(0, port, IS_LONG, 1)
+ZEND_END_ARG_INFO()
+
+static const zend_function_entry app_methods[] = {
+    ZEND_ME(Spikard_Native_App, __construct, info_construct, ZEND_ACC_PUBLIC)
+    ZEND_ME(Spikard_Native_App, openapi, info_string, ZEND_ACC_PUBLIC)
+    ZEND_ME(Spikard_Native_App, routes, info_string, ZEND_ACC_PUBLIC)
+    ZEND_ME(Spikard_Native_App, serve, info_serve, ZEND_ACC_PUBLIC)
+    ZEND_ME(Spikard_Native_App, drain, info_void, ZEND_ACC_PUBLIC)
+    ZEND_ME(Spikard_Native_App, head, info_of_call, ZEND_ACC_PUBLIC)
+    ZEND_ME(Spikard_Native_App, body, info_of_call, ZEND_ACC_PUBLIC)
+    ZEND_ME(Spikard_Native_App, isAwaited, info_is_awaited, ZEND_ACC_PUBLIC)
+    ZEND_ME(Spikard_Native_App, exchange, info_exchange, ZEND_ACC_PUBLIC)
+    ZEND_ME(Spikard_Native_App, spawn, info_spawn, ZEND_ACC_PUBLIC)
+    ZEND_FE_END
+};
+
+static const zend_function_entry functions[] = {
+    ZEND_NS_NAMED_FE("Spikard", sleep, ZEND_FN(Spikard_sleep), info_sleep)
+    ZEND_NS_NAMED_FE("Spikard", await_readable, ZEND_FN(Spikard_await_readable), info_await)
+    ZEND_NS_NAMED_FE("Spikard", await_writable, ZEND_FN(Spikard_await_writable), info_await)
+    ZEND_NS_NAMED_FE("Spikard\\Native", tables, ZEND_FN(Spikard_Native_tables), info_string)
+    ZEND_NS_NAMED_FE("Spikard\\Native", announceReady, ZEND_FN(Spikard_Native_announceReady), info_void)
+    ZEND_NS_NAMED_FE("Spikard\\Native", command, ZEND_FN(Spikard_Native_command), info_command)
+    ZEND_NS_NAMED_FE("Spikard\\Native", start, ZEND_FN(Spikard_Native_start), info_start)
+    ZEND_FE_END
+};
+
+static PHP_MINIT_FUNCTION(spikard) {
+    zend_class_entry class;
+    INIT_NS_CLASS_ENTRY(class, "Spikard\\Native", "App", app_methods);
+    app_class = zend_register_internal_class(&class);
+    app_class->ce_flags |= ZEND_ACC_FINAL | ZEND_ACC_NO_DYNAMIC_PROPERTIES | ZEND_ACC_NOT_SERIALIZABLE;
+    app_class->create_object = app_create;
+    app_handlers = std_object_handlers;
+    app_handlers.offset = XtOffsetOf(app_object, std);
+    app_handlers.free_obj = app_free;
+    app_handlers.get_gc = app_gc;
+    app_handlers.clone_obj = NULL;
+    return SUCCESS;
+}
+
+static PHP_RINIT_FUNCTION(spikard) {
+    sp_engine_start();
+    return SUCCESS;
+}
+
+static PHP_MINFO_FUNCTION(spikard) {
+    php_info_print_table_start();
+    php_info_print_table_row(2, "spikard", SPIKARD_VERSION);
+    php_info_print_table_end();
+}
+
+static zend_module_entry module = {
+    STANDARD_MODULE_HEADER,
+    "spikard",
+    functions,
+    PHP_MINIT(spikard),
+    NULL,
+    PHP_RINIT(spikard),
+    NULL,
+    PHP_MINFO(spikard),
+    SPIKARD_VERSION,
+    STANDARD_MODULE_PROPERTIES
+};
+
+zend_module_entry *sp_module(void) { return &module; }

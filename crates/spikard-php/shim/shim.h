@@ -1,0 +1,72 @@
+/* What the two C files and Rust (src/interpreter.rs) share. Layouts here are repeated there: change both. */
+#ifndef SPIKARD_SHIM_H
+#define SPIKARD_SHIM_H
+
+#include "php.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How a step ended. */
+enum { SP_OK = 1, SP_EXCEPTION, SP_EXIT, SP_BAILOUT, SP_SUSPENDED };
+
+/* What a suspended call waits for. */
+enum { SP_SLEEP = 1, SP_READABLE, SP_WRITABLE };
+
+/* One value for a call, in prefix order: a list is followed by its items. */
+enum { SP_ABSENT, SP_NULL, SP_FALSE, SP_TRUE, SP_INTEGER, SP_NUMBER, SP_STRING, SP_BIG, SP_LIST };
+typedef struct {
+    uint32_t kind, count;
+    union { int64_t integer; double number; const char *text; } as;
+    size_t length;
+} sp_value;
+
+typedef struct sp_job sp_job;
+
+/* The door (engine.c). Rust calls these; none of them lets a bailout out. */
+sp_job *sp_job_new(void);
+void sp_job_free(sp_job *job);
+void sp_job_call(sp_job *job, const zend_fcall_info_cache *function, int64_t call, const char *body, size_t length, bool has_body,
+                 const sp_value *values, uint32_t count, bool in_fiber);
+int sp_job_step(sp_job *job);
+int sp_job_done(sp_job *job);
+int sp_job_wait(const sp_job *job, int *fd, uint64_t *microseconds);
+void sp_job_waited(sp_job *job, bool ready);
+int sp_exit_status(void);
+const zval *sp_job_result(const sp_job *job);
+void sp_job_text(const sp_job *job, bool error, const char **text, size_t *length);
+
+/* For module.c. */
+void sp_engine_start(void);
+void sp_engine_enter(void);
+void sp_engine_leave(void);
+bool sp_in_job(void);
+bool sp_engine_is_lost(void);
+void sp_wait(int kind, int fd, uint64_t microseconds, bool *ready);
+
+/* Rust (src/lib.rs). Texts that Rust makes are given back with sp_rust_text_free. */
+typedef struct { char *text; size_t length, capacity; } sp_text;
+void sp_rust_text_free(sp_text text);
+void *sp_rust_app_new(const char *spec, size_t length, const void *handlers, size_t count, sp_text *error);
+void sp_rust_app_free(void *app);
+sp_text sp_rust_app_openapi(void *app);
+bool sp_rust_app_routes(void *app, sp_text *text);
+bool sp_rust_app_serve(void *app, const char *host, size_t length, bool has_host, int64_t port, bool has_port, int *status, sp_text *error);
+void sp_rust_app_drain(void *app);
+bool sp_rust_app_head(void *app, int64_t call, sp_text *text);
+bool sp_rust_app_body(void *app, int64_t call, sp_text *text);
+bool sp_rust_app_awaited(void *app, int64_t call);
+bool sp_rust_app_exchange(void *app, const char *bytes, size_t length, sp_text *answer);
+void sp_rust_app_spawn(void *app, const void *handler);
+sp_text sp_rust_tables(void);
+int sp_rust_command(const char *const *argv, const size_t *lengths, size_t count, const char *interpreter, size_t length);
+int sp_rust_start(const char *const *argv, const size_t *lengths, size_t count, const char *interpreter, size_t length,
+                  const char *host, size_t host_length, bool has_host, int64_t port, bool has_port, sp_text *variables);
+void sp_rust_announce(void);
+
+/* A handler as the package gives it; Rust keeps a copy, the object keeps the callables alive. */
+typedef struct {
+    zend_fcall_info_cache function;
+    bool wants_body, in_fiber;
+} sp_handler;
+
+#endif

@@ -1,0 +1,303 @@
+//! PHP as a guest of the bridge: gives a handler its arguments, calls it, answers for it when it ends later.
+
+use crate::error::{ending, internal};
+use crate::interpreter::{Handler, Job, Step, exit_status};
+use crate::reactor::{in_runtime, waited};
+use crate::request::{Running, of_running};
+use crate::value::{answer, lossy, of_argument};
+use spikard::server::Life;
+use spikard::{Cancel, Reply};
+use spikard_bridge::{Call, Completion, Facts, Guest, Kept, Outcome, Token};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+/// Exit codes that say "start me again": PHP was lost to a fatal error; a handler called `exit()`.
+const LOST: i32 = 70;
+const EXITED: i32 = 75;
+/// How long a lost worker stays to send what it has to say.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// Stacks that are kept for later calls.
+const KEPT_STACKS: usize = 128;
+
+/// A handler as the bridge keeps it.
+pub(crate) struct Callable {
+    pub(crate) handler: Handler,
+    pub(crate) facts: Rc<Facts>,
+}
+
+/// The PHP side of one app.
+pub(crate) struct PhpGuest {
+    me: Weak<Self>,
+    completion: Completion,
+    suspended: RefCell<HashMap<Token, Suspended>>,
+    stacks: RefCell<Vec<Job>>,
+    /// Tasks that wait for the serving to begin.
+    tasks: RefCell<Vec<Handler>>,
+    /// PHP must not be entered again.
+    lost: Cell<bool>,
+    /// What the process ends with.
+    code: Cell<i32>,
+    life: RefCell<Option<Rc<Life>>>,
+}
+
+/// A call whose handler has not ended.
+struct Suspended {
+    request: Kept,
+    /// Somebody waits for the answer.
+    awaited: bool,
+}
+
+/// A token as PHP keeps it.
+fn number(token: Token) -> i64 {
+    (u64::from(token.generation) << 32 | u64::from(token.slot)).cast_signed()
+}
+
+fn token(number: i64) -> Token {
+    let bits = number.cast_unsigned();
+    Token {
+        slot: bits as u32,
+        generation: (bits >> 32) as u32,
+    }
+}
+
+impl PhpGuest {
+    pub(crate) fn new(completion: &Completion) -> Rc<Self> {
+        Rc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            completion: completion.clone(),
+            suspended: RefCell::default(),
+            stacks: RefCell::default(),
+            tasks: RefCell::default(),
+            lost: Cell::new(false),
+            code: Cell::new(0),
+            life: RefCell::default(),
+        })
+    }
+
+    /// The worker whose life this is has begun.
+    pub(crate) fn serves(&self, life: &Rc<Life>) {
+        self.life.replace(Some(Rc::clone(life)));
+        for task in self.tasks.take() {
+            self.spawn(task);
+        }
+    }
+
+    /// What the process ends with, once it was served.
+    pub(crate) fn code(&self) -> i32 {
+        self.code.get()
+    }
+
+    /// Runs a function beside the handlers, from when the app is served.
+    pub(crate) fn spawn(&self, task: Handler) {
+        if !in_runtime() {
+            self.tasks.borrow_mut().push(task);
+            return;
+        }
+        let Some(guest) = self.me.upgrade() else {
+            return;
+        };
+        tokio::task::spawn_local(async move {
+            let mut job = guest.stack();
+            job.call(&task, 0, None, &[], 0);
+            let step = run_on(&guest, &mut job).await;
+            let printed = lossy(job.printed());
+            if !printed.is_empty() {
+                eprint!("{printed}");
+            }
+            match step {
+                Step::Threw => eprintln!("spikard: a task failed: {}", job.error()),
+                Step::Exit => guest.end(exit_status()),
+                Step::Lost => guest.lose(),
+                Step::Returned | Step::Waits => {}
+            }
+            guest.keep(job);
+        });
+    }
+
+    /// The request of a call that has not been answered.
+    pub(crate) fn head(&self, call: i64) -> Option<Vec<u8>> {
+        let token = token(call);
+        of_running(token, |call| Kept::of(call).head()).or_else(|| {
+            let suspended = self.suspended.borrow();
+            Some(suspended.get(&token)?.request.head())
+        })
+    }
+
+    /// Its body as it came.
+    pub(crate) fn body(&self, call: i64) -> Option<Vec<u8>> {
+        let token = token(call);
+        of_running(token, |call| call.request().body.to_vec()).or_else(|| {
+            let suspended = self.suspended.borrow();
+            Some(suspended.get(&token)?.request.body().to_vec())
+        })
+    }
+
+    /// Somebody still waits for the answer.
+    pub(crate) fn is_awaited(&self, call: i64) -> bool {
+        let token = token(call);
+        let suspended = self.suspended.borrow();
+        suspended.get(&token).is_some_and(|call| call.awaited)
+            || of_running(token, |_| ()).is_some()
+    }
+
+    fn stack(&self) -> Job {
+        self.stacks.borrow_mut().pop().unwrap_or_else(Job::new)
+    }
+
+    /// Lets go of what a call has left, and keeps its stack.
+    fn keep(&self, mut job: Job) {
+        if self.lost.get() {
+            return;
+        }
+        if !job.done() {
+            self.lose();
+        } else if self.stacks.borrow().len() < KEPT_STACKS {
+            self.stacks.borrow_mut().push(job);
+        }
+    }
+
+    /// The answer of a call that has ended.
+    fn ended(&self, facts: &Facts, step: Step, job: Job) -> Reply {
+        let printed = job.printed();
+        let reply = match step {
+            Step::Returned => {
+                let reply = answer(facts, job.result(), printed);
+                let is_said =
+                    matches!(job.result().item(0), Some(kind) if kind.bytes() == b"nothing");
+                if !is_said {
+                    tell(facts, printed);
+                }
+                reply
+            }
+            Step::Exit => {
+                self.end(EXITED);
+                match printed {
+                    [] => Ok(facts.returns.nothing()),
+                    printed => Ok(facts.returns.text(lossy(printed))),
+                }
+            }
+            Step::Threw | Step::Waits => {
+                tell(facts, printed);
+                Err(internal(job.error()))
+            }
+            Step::Lost => {
+                tell(facts, printed);
+                self.lose();
+                Err(internal("PHP ended with a fatal error".to_owned()))
+            }
+        };
+        self.keep(job);
+        reply
+    }
+
+    /// Drains the worker, whose process then ends with `code`.
+    fn end(&self, code: i32) {
+        if !self.lost.get() {
+            self.code.set(code);
+        }
+        if let Some(life) = &*self.life.borrow() {
+            life.drain();
+        }
+    }
+
+    /// PHP is not entered again: whoever waits hears so, and the worker ends.
+    fn lose(&self) {
+        if self.lost.replace(true) {
+            return;
+        }
+        self.code.set(LOST);
+        for (token, suspended) in self.suspended.take() {
+            if suspended.awaited {
+                self.completion.complete(token, Err(ending()));
+            }
+        }
+        if let Some(life) = self.life.borrow().clone() {
+            life.drain();
+            tokio::task::spawn_local(async move {
+                tokio::time::sleep(LAST_WORDS).await;
+                life.end();
+            });
+        }
+    }
+}
+
+/// What a handler printed beside its answer.
+fn tell(facts: &Facts, printed: &[u8]) {
+    if !printed.is_empty() {
+        eprintln!("{} printed: {}", facts.name, lossy(printed).trim_end());
+    }
+}
+
+/// From a wait to the end of a call. A call that waits when PHP is lost never ends.
+async fn run_on(guest: &PhpGuest, job: &mut Job) -> Step {
+    loop {
+        if guest.lost.get() {
+            std::future::pending::<()>().await;
+        }
+        match job.step() {
+            Step::Waits => {
+                let ready = waited(job.wait()).await;
+                job.waited(ready);
+            }
+            step => return step,
+        }
+    }
+}
+
+impl Guest for PhpGuest {
+    type Callable = Callable;
+
+    fn call(&self, callable: &Callable, call: &Call<'_>) -> Outcome {
+        if self.lost.get() {
+            return Outcome::Done(Err(ending()));
+        }
+        let token = call.suspend();
+        let arguments = call.arguments();
+        let mut values = Vec::with_capacity(arguments.len());
+        arguments
+            .iter()
+            .for_each(|argument| of_argument(argument, &mut values));
+        let body = call.request().body;
+        let body = (callable.handler.wants_body && !body.is_empty()).then_some(body);
+        let mut job = self.stack();
+        job.call(
+            &callable.handler,
+            number(token),
+            body,
+            &values,
+            arguments.len(),
+        );
+        let running = Running::enter(token, call);
+        let step = job.step();
+        drop(running);
+        let Some(guest) = self.me.upgrade().filter(|_| step == Step::Waits) else {
+            return Outcome::Done(self.ended(&callable.facts, step, job));
+        };
+        let suspended = Suspended {
+            request: Kept::of(call),
+            awaited: true,
+        };
+        self.suspended.borrow_mut().insert(token, suspended);
+        let facts = Rc::clone(&callable.facts);
+        tokio::task::spawn_local(async move {
+            let ready = waited(job.wait()).await;
+            job.waited(ready);
+            let step = run_on(&guest, &mut job).await;
+            let known = guest.suspended.borrow_mut().remove(&token);
+            let reply = guest.ended(&facts, step, job);
+            if known.is_some_and(|suspended| suspended.awaited) {
+                guest.completion.complete(token, reply);
+            }
+        });
+        Outcome::Pending
+    }
+
+    fn cancel(&self, token: Token, _why: Cancel) {
+        // The handler goes on by itself; `Request::isAwaited()` tells it that nobody waits.
+        if let Some(suspended) = self.suspended.borrow_mut().get_mut(&token) {
+            suspended.awaited = false;
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! PHP in the shape that we use, as `shim/shim.h` declares it: jobs, values, results. Knows nothing of HTTP.
+//!
+//! Everything here relies on one invariant: it is used on the thread that runs PHP, which is the only one that has a job.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr::{NonNull, null};
+
+/// How a step ended, as in `shim.h`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// The function returned.
+    Returned,
+    /// It threw what the package did not catch.
+    Threw,
+    /// `exit()`.
+    Exit,
+    /// A fatal error: PHP must not be entered again.
+    Lost,
+    /// It waits.
+    Waits,
+}
+
+impl Step {
+    fn of(status: c_int) -> Self {
+        match status {
+            1 => Self::Returned,
+            3 => Self::Exit,
+            4 => Self::Lost,
+            5 => Self::Waits,
+            _ => Self::Threw,
+        }
+    }
+}
+
+/// What a call waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wait {
+    Sleep,
+    Readable(c_int),
+    Writable(c_int),
+}
+
+/// `sp_value`: one value for a call, in prefix order.
+#[repr(C)]
+pub(crate) struct Value {
+    kind: u32,
+    count: u32,
+    /// An integer, the bits of a number, or a pointer to text.
+    payload: u64,
+    length: usize,
+}
+
+impl Value {
+    pub(crate) const ABSENT: Self = Self::plain(0);
+    pub(crate) const NULL: Self = Self::plain(1);
+
+    const fn plain(kind: u32) -> Self {
+        Self {
+            kind,
+            count: 0,
+            payload: 0,
+            length: 0,
+        }
+    }
+
+    pub(crate) fn boolean(value: bool) -> Self {
+        Self::plain(if value { 3 } else { 2 })
+    }
+
+    pub(crate) fn integer(value: i64) -> Self {
+        Self {
+            payload: value.cast_unsigned(),
+            ..Self::plain(4)
+        }
+    }
+
+    pub(crate) fn number(value: f64) -> Self {
+        Self {
+            payload: value.to_bits(),
+            ..Self::plain(5)
+        }
+    }
+
+    /// The text must live until the step that reads it.
+    pub(crate) fn text(value: &str) -> Self {
+        Self {
+            payload: value.as_ptr() as u64,
+            length: value.len(),
+            ..Self::plain(6)
+        }
+    }
+
+    /// Likewise, of a whole number that fits no integer of PHP.
+    pub(crate) fn big(digits: &str) -> Self {
+        Self {
+            kind: 7,
+            ..Self::text(digits)
+        }
+    }
+
+    /// Its items follow.
+    pub(crate) fn list(count: usize) -> Self {
+        Self {
+            count: u32::try_from(count).expect("invariant: fewer than 2^32 items"),
+            ..Self::plain(8)
+        }
+    }
+}
+
+/// `zend_fcall_info_cache`: four pointers in every PHP 8, of which we keep a copy and look at none.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Function([*const c_void; 4]);
+
+/// `sp_handler`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Handler {
+    pub(crate) function: Function,
+    pub(crate) wants_body: bool,
+    pub(crate) in_fiber: bool,
+}
+
+#[repr(C)]
+struct RawJob {
+    _private: [u8; 0],
+}
+
+/// A `zval` that PHP owns.
+#[repr(C)]
+pub(crate) struct Zval {
+    _private: [u8; 0],
+}
+
+unsafe extern "C" {
+    fn sp_job_new() -> *mut RawJob;
+    fn sp_job_free(job: *mut RawJob);
+    fn sp_job_call(
+        job: *mut RawJob,
+        function: *const Function,
+        call: i64,
+        body: *const u8,
+        length: usize,
+        has_body: bool,
+        values: *const Value,
+        count: u32,
+        in_fiber: bool,
+    );
+    fn sp_job_step(job: *mut RawJob) -> c_int;
+    fn sp_job_done(job: *mut RawJob) -> c_int;
+    fn sp_job_wait(job: *const RawJob, fd: *mut c_int, microseconds: *mut u64) -> c_int;
+    fn sp_job_waited(job: *mut RawJob, ready: bool);
+    fn sp_job_result(job: *const RawJob) -> *const Zval;
+    fn sp_job_text(job: *const RawJob, error: bool, text: *mut *const u8, length: *mut usize);
+    fn sp_exit_status() -> c_int;
+    fn sp_zval_type(value: *const Zval) -> u32;
+    fn sp_zval_integer(value: *const Zval) -> i64;
+    fn sp_zval_text(value: *const Zval, length: *mut usize) -> *const u8;
+    fn sp_zval_count(value: *const Zval) -> u32;
+    fn sp_zval_item(value: *const Zval, index: u32) -> *const Zval;
+}
+
+/// The code of the `exit()` that a step ended with.
+pub(crate) fn exit_status() -> i32 {
+    // SAFETY: reads a global of the engine.
+    unsafe { sp_exit_status() }
+}
+
+/// A stack for one call at a time, and that call.
+pub(crate) struct Job(NonNull<RawJob>);
+
+impl Job {
+    pub(crate) fn new() -> Self {
+        // SAFETY: takes nothing. Memory of this kind ends the process when there is none.
+        let made = unsafe { sp_job_new() };
+        Self(NonNull::new(made).expect("invariant: pecalloc does not come back without memory"))
+    }
+
+    /// What the next [`Job::step`] begins. `body` and `values` must live until that returns; `count` values stand at the
+    /// top, lists counted once.
+    pub(crate) fn call(
+        &mut self,
+        handler: &Handler,
+        call: i64,
+        body: Option<&[u8]>,
+        values: &[Value],
+        count: usize,
+    ) {
+        let bytes = body.unwrap_or_default();
+        // SAFETY: pointers and lengths belong together; the caller keeps them alive.
+        unsafe {
+            sp_job_call(
+                self.0.as_ptr(),
+                &raw const handler.function,
+                call,
+                bytes.as_ptr(),
+                bytes.len(),
+                body.is_some(),
+                if values.is_empty() {
+                    null()
+                } else {
+                    values.as_ptr()
+                },
+                u32::try_from(count).expect("invariant: fewer than 2^32 parameters"),
+                handler.in_fiber,
+            );
+        }
+    }
+
+    /// Begins the call, or goes on with it.
+    pub(crate) fn step(&mut self) -> Step {
+        // SAFETY: a job that has a call.
+        Step::of(unsafe { sp_job_step(self.0.as_ptr()) })
+    }
+
+    /// Lets go of what the call has left; `false` when PHP was lost by that.
+    pub(crate) fn done(&mut self) -> bool {
+        // SAFETY: the call is over.
+        Step::of(unsafe { sp_job_done(self.0.as_ptr()) }) == Step::Returned
+    }
+
+    /// What it waits for, and how many microseconds at most.
+    pub(crate) fn wait(&self) -> (Wait, Option<u64>) {
+        let (mut fd, mut microseconds) = (0, 0);
+        // SAFETY: writes both.
+        let kind = unsafe { sp_job_wait(self.0.as_ptr(), &raw mut fd, &raw mut microseconds) };
+        let wait = match kind {
+            2 => Wait::Readable(fd),
+            3 => Wait::Writable(fd),
+            _ => Wait::Sleep,
+        };
+        (wait, (microseconds != u64::MAX).then_some(microseconds))
+    }
+
+    /// How the wait ended.
+    pub(crate) fn waited(&mut self, ready: bool) {
+        // SAFETY: a job that waits.
+        unsafe { sp_job_waited(self.0.as_ptr(), ready) };
+    }
+
+    pub(crate) fn result(&self) -> &Zval {
+        // SAFETY: lies in the job.
+        unsafe { &*sp_job_result(self.0.as_ptr()) }
+    }
+
+    /// What the handler printed.
+    pub(crate) fn printed(&self) -> &[u8] {
+        self.text(false)
+    }
+
+    /// What was thrown, as text.
+    pub(crate) fn error(&self) -> String {
+        String::from_utf8_lossy(self.text(true)).into_owned()
+    }
+
+    fn text(&self, error: bool) -> &[u8] {
+        let (mut text, mut length) = (null(), 0);
+        // SAFETY: writes both.
+        unsafe { sp_job_text(self.0.as_ptr(), error, &raw mut text, &raw mut length) };
+        // SAFETY: they belong together; the job keeps the text until `done`.
+        unsafe { bytes(text, length) }
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        // SAFETY: made by `new`; the shim leaves it alone when PHP is lost.
+        unsafe { sp_job_free(self.0.as_ptr()) };
+    }
+}
+
+/// # Safety
+/// `length` bytes at `text`, which may be null when there are none, live as long as the caller says.
+pub(crate) unsafe fn bytes<'t>(text: *const u8, length: usize) -> &'t [u8] {
+    if text.is_null() {
+        return &[];
+    }
+    // SAFETY: as the caller says.
+    unsafe { std::slice::from_raw_parts(text, length) }
+}
+
+/// IS_STRING of PHP.
+const STRING: u32 = 6;
+
+impl Zval {
+    pub(crate) fn is_string(&self) -> bool {
+        // SAFETY: a live zval.
+        unsafe { sp_zval_type(self) == STRING }
+    }
+
+    pub(crate) fn integer(&self) -> i64 {
+        // SAFETY: a live zval.
+        unsafe { sp_zval_integer(self) }
+    }
+
+    /// The bytes of a string; of anything else, none.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        let mut length = 0;
+        // SAFETY: a live zval, which keeps its bytes.
+        unsafe { bytes(sp_zval_text(self, &raw mut length), length) }
+    }
+
+    /// The same as text; PHP's strings may hold anything.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(self.bytes()).into_owned()
+    }
+
+    /// How many members an array has.
+    pub(crate) fn count(&self) -> u32 {
+        // SAFETY: a live zval.
+        unsafe { sp_zval_count(self) }
+    }
+
+    /// A member of a list.
+    pub(crate) fn item(&self, index: u32) -> Option<&Self> {
+        // SAFETY: a live zval, which keeps its members.
+        unsafe { sp_zval_item(self, index).as_ref() }
+    }
+}
+
+/// `sp_text`: bytes that Rust made and takes back.
+#[repr(C)]
+pub(crate) struct Text {
+    text: *mut c_char,
+    length: usize,
+    capacity: usize,
+}
+
+impl From<Vec<u8>> for Text {
+    fn from(bytes: Vec<u8>) -> Self {
+        let mut bytes = std::mem::ManuallyDrop::new(bytes);
+        Self {
+            text: bytes.as_mut_ptr().cast(),
+            length: bytes.len(),
+            capacity: bytes.capacity(),
+        }
+    }
+}
+
+impl Drop for Text {
+    fn drop(&mut self) {
+        if !self.text.is_null() {
+            // SAFETY: the parts of a Vec, given once.
+            drop(unsafe {
+                Vec::from_raw_parts(self.text.cast::<u8>(), self.length, self.capacity)
+            });
+        }
+    }
+}

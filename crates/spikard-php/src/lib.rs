@@ -1,0 +1,301 @@
+//! The PHP extension `spikard`: what `shim/module.c` calls. Contents page; each function turns pointers into values and
+//! lets no panic out.
+
+mod app;
+mod error;
+mod guest;
+mod interpreter;
+mod reactor;
+mod request;
+mod value;
+
+use app::App;
+use interpreter::{Handler, Text, bytes};
+use std::ffi::{OsString, c_char, c_int, c_void};
+use std::os::unix::ffi::OsStringExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null_mut;
+
+unsafe extern "C" {
+    fn sp_module() -> *const c_void;
+}
+
+/// What PHP looks for in an extension.
+#[unsafe(no_mangle)]
+pub extern "C" fn get_module() -> *const c_void {
+    // SAFETY: gives the address of a constant.
+    unsafe { sp_module() }
+}
+
+/// A panic must not cross into C: it would end the process.
+fn guarded<R>(inner: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(inner))
+        .map_err(|_| "the core panicked; see standard error".to_owned())
+}
+
+/// # Safety
+/// `app` was made by [`sp_rust_app_new`] and not freed.
+unsafe fn app<'a>(app: *const App) -> &'a App {
+    // SAFETY: as the caller says.
+    unsafe { &*app }
+}
+
+/// # Safety
+/// As for [`bytes`].
+unsafe fn string(text: *const c_char, length: usize) -> String {
+    // SAFETY: as the caller says.
+    String::from_utf8_lossy(unsafe { bytes(text.cast(), length) }).into_owned()
+}
+
+/// Puts a text where C looks for it.
+///
+/// # Safety
+/// `to` is valid for a write.
+unsafe fn give(to: *mut Text, text: impl Into<Vec<u8>>) {
+    // SAFETY: as the caller says; what was there is plain zeros.
+    unsafe { to.write(Text::from(text.into())) };
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn sp_rust_text_free(text: Text) {
+    drop(text);
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_new(
+    spec: *const c_char,
+    length: usize,
+    handlers: *const Handler,
+    count: usize,
+    error: *mut Text,
+) -> *mut App {
+    // SAFETY: pointers and lengths belong together (module.c).
+    let (spec, handlers) = unsafe {
+        (
+            string(spec, length),
+            std::slice::from_raw_parts(handlers, count),
+        )
+    };
+    match guarded(|| App::new(&spec, handlers)).flatten() {
+        Ok(app) => Box::into_raw(Box::new(app)),
+        Err(message) => {
+            // SAFETY: valid (module.c).
+            unsafe { give(error, message) };
+            null_mut()
+        }
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_free(freed: *mut App) {
+    // SAFETY: made by `sp_rust_app_new`, freed once.
+    let freed = unsafe { Box::from_raw(freed) };
+    let _ = guarded(move || drop(freed));
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_openapi(this: *const App) -> Text {
+    // SAFETY: a live app (module.c), here and below.
+    Text::from(unsafe { app(this) }.openapi().to_vec())
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_routes(this: *const App, text: *mut Text) -> bool {
+    // SAFETY: see above; `text` is valid.
+    unsafe { settle(app(this).routes(), text) }
+}
+
+/// A text either way; whether it is the good one.
+///
+/// # Safety
+/// `to` is valid for a write.
+unsafe fn settle(result: Result<impl Into<Vec<u8>>, String>, to: *mut Text) -> bool {
+    let (good, text) = match result {
+        Ok(text) => (true, text.into()),
+        Err(message) => (false, message.into_bytes()),
+    };
+    // SAFETY: as the caller says.
+    unsafe { give(to, text) };
+    good
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_serve(
+    this: *const App,
+    host: *const c_char,
+    length: usize,
+    has_host: bool,
+    port: i64,
+    has_port: bool,
+    status: *mut c_int,
+    error: *mut Text,
+) -> bool {
+    // SAFETY: see above.
+    let (app, host) = unsafe { (app(this), has_host.then(|| string(host, length))) };
+    let port = has_port.then(|| u16::try_from(port)).transpose();
+    let served = match port {
+        Ok(port) => guarded(|| app.serve(host, port)).flatten(),
+        Err(_) => Err("a port is a number from 0 to 65535".to_owned()),
+    };
+    // SAFETY: both are valid (module.c).
+    unsafe {
+        match served {
+            Ok(code) => status.write(code),
+            Err(message) => {
+                give(error, message);
+                return false;
+            }
+        }
+    }
+    true
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_drain(this: *const App) {
+    // SAFETY: see above.
+    let _ = guarded(|| unsafe { app(this) }.drain());
+}
+
+/// # Safety
+/// `to` is valid for a write.
+unsafe fn maybe(text: Option<Vec<u8>>, to: *mut Text) -> bool {
+    let there = text.is_some();
+    if let Some(text) = text {
+        // SAFETY: as the caller says.
+        unsafe { give(to, text) };
+    }
+    there
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_head(this: *const App, call: i64, text: *mut Text) -> bool {
+    // SAFETY: see above.
+    unsafe { maybe(app(this).guest().head(call), text) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_body(this: *const App, call: i64, text: *mut Text) -> bool {
+    // SAFETY: see above.
+    unsafe { maybe(app(this).guest().body(call), text) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_awaited(this: *const App, call: i64) -> bool {
+    // SAFETY: see above.
+    unsafe { app(this) }.guest().is_awaited(call)
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_exchange(
+    this: *const App,
+    message: *const c_char,
+    length: usize,
+    answer: *mut Text,
+) -> bool {
+    // SAFETY: see above.
+    unsafe {
+        let (app, message) = (app(this), bytes(message.cast(), length));
+        settle(guarded(|| app.exchange(message)).flatten(), answer)
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_spawn(this: *const App, task: *const Handler) {
+    // SAFETY: see above.
+    let (app, task) = unsafe { (app(this), *task) };
+    let _ = guarded(|| app.guest().spawn(task));
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn sp_rust_tables() -> Text {
+    Text::from(spikard_bridge::tables().into_bytes())
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn sp_rust_announce() {
+    let _ = guarded(spikard_bridge::announce_ready);
+}
+
+/// # Safety
+/// `count` pointers and lengths that belong together.
+unsafe fn words(texts: *const *const c_char, lengths: *const usize, count: usize) -> Vec<OsString> {
+    let word = |index| {
+        // SAFETY: as the caller says.
+        let text = unsafe { bytes((*texts.add(index)).cast(), *lengths.add(index)) };
+        OsString::from_vec(text.to_vec())
+    };
+    (0..count).map(word).collect()
+}
+
+fn host(interpreter: String) -> spikard_cli::Host<'static> {
+    spikard_cli::Host {
+        interpreter: spikard_cli::Interpreter {
+            language: spikard_cli::Language::Php,
+            path: interpreter.into(),
+        },
+        serve: None,
+        program: None,
+    }
+}
+
+/// The `spikard` command; its exit code. It may put another program in the place of this process.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_command(
+    texts: *const *const c_char,
+    lengths: *const usize,
+    count: usize,
+    interpreter: *const c_char,
+    length: usize,
+) -> c_int {
+    // SAFETY: pointers and lengths belong together (module.c).
+    let (arguments, interpreter) =
+        unsafe { (words(texts, lengths, count), string(interpreter, length)) };
+    guarded(|| spikard_cli::main(arguments, Some(&host(interpreter)))).unwrap_or(101)
+}
+
+/// What `$app->run()` does in a program that is no worker: gives the variables of the worker that it becomes, a line each,
+/// or supervises workers and gives their exit code.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_start(
+    texts: *const *const c_char,
+    lengths: *const usize,
+    count: usize,
+    interpreter: *const c_char,
+    length: usize,
+    address: *const c_char,
+    address_length: usize,
+    has_address: bool,
+    port: i64,
+    has_port: bool,
+    variables: *mut Text,
+) -> c_int {
+    // SAFETY: pointers and lengths belong together (module.c).
+    let (again, interpreter, address) = unsafe {
+        (
+            words(texts, lengths, count),
+            string(interpreter, length),
+            has_address.then(|| string(address, address_length)),
+        )
+    };
+    let program = spikard_cli::Program {
+        again,
+        host: address,
+        port: has_port.then(|| u16::try_from(port).unwrap_or(0)),
+        workers: None,
+    };
+    let started = guarded(|| spikard_cli::start(program, &host(interpreter)));
+    let (code, lines) = match started {
+        Ok(Ok(found)) => {
+            let lines: Vec<String> = found
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            (0, lines.join("\n"))
+        }
+        Ok(Err(code)) => (code, String::new()),
+        Err(_) => (101, String::new()),
+    };
+    // SAFETY: valid (module.c).
+    unsafe { give(variables, lines) };
+    code
+}

@@ -1,0 +1,79 @@
+//! Values across the border: a parameter's value to PHP, a handler's answer to a response. Calls no handler.
+
+use crate::error::{internal, problem, refusals};
+use crate::interpreter::{Value, Zval};
+use spikard::Reply;
+use spikard::contract::Argument;
+use spikard_bridge::{Content, Facts};
+use std::borrow::Cow;
+
+/// A value of the core for PHP, with what is in it.
+pub(crate) fn of_argument(argument: &Argument<'_>, values: &mut Vec<Value>) {
+    values.push(match argument {
+        Argument::Absent => Value::ABSENT,
+        Argument::Null => Value::NULL,
+        Argument::Bool(value) => Value::boolean(*value),
+        Argument::Integer(value) => Value::integer(*value),
+        Argument::BigInteger(digits) => Value::big(digits),
+        Argument::Number(value) => Value::number(*value),
+        Argument::String(text) => Value::text(text),
+        Argument::List(items) => {
+            values.push(Value::list(items.len()));
+            items.iter().for_each(|item| of_argument(item, values));
+            return;
+        }
+    });
+}
+
+/// What `answer.php` made of a handler's result: a string is JSON text, an array starts with its kind. `printed` is the
+/// body of a handler that returns nothing.
+pub(crate) fn answer(facts: &Facts, value: &Zval, printed: &[u8]) -> Reply {
+    if value.is_string() {
+        return Ok(facts.returns.json(value.bytes().to_vec()));
+    }
+    let text = |index| value.item(index).map(Zval::text).unwrap_or_default();
+    let bytes = |index| {
+        value
+            .item(index)
+            .map(Zval::bytes)
+            .unwrap_or_default()
+            .to_vec()
+    };
+    match text(0).as_str() {
+        "nothing" if !printed.is_empty() => Ok(facts.returns.text(lossy(printed))),
+        "nothing" => Ok(facts.returns.nothing()),
+        "text" => Ok(facts.returns.text(text(1))),
+        "bytes" => Ok(facts.returns.bytes(bytes(1))),
+        "response" => Ok(facts.respond(
+            value.item(1).map_or(0, Zval::integer) as u16,
+            headers(value.item(2)),
+            value.item(3).filter(|own| own.is_string()).map(Zval::text),
+            match text(4).as_str() {
+                "text" => Content::Text(bytes(5)),
+                "bytes" => Content::Bytes(bytes(5)),
+                "json" => Content::Json(bytes(5)),
+                _ => Content::Nothing,
+            },
+        )),
+        "problem" => Err(problem(value)),
+        "refused" => Err(refusals(value)),
+        "failed" => Err(internal(text(1))),
+        other => Err(internal(format!(
+            "the library answered with a {other:?}; it and its extension are of different versions"
+        ))),
+    }
+}
+
+pub(crate) fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Name and value of header fields, one after the other in one list.
+pub(crate) fn headers(list: Option<&Zval>) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
+    let text = |index| {
+        let item = list.and_then(|list| list.item(index));
+        Cow::Owned(item.map(Zval::text).unwrap_or_default())
+    };
+    let pairs = (0..list.map_or(0, Zval::count)).step_by(2);
+    pairs.map(|index| (text(index), text(index + 1))).collect()
+}

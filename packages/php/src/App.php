@@ -1,0 +1,133 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Spikard;
+
+/**
+ * The app: build, check everything, freeze, serve. Knows no HTTP; the core does.
+ *
+ *     $app = new App(title: 'Inventory', version: '1.0.0');
+ *     $app->get('/items/{id}', fn (int $id): array => ['id' => $id]);
+ *     $app->run();
+ */
+final class App extends Routes
+{
+    private readonly Services $services;
+    private ?Native\App $frozen = null;
+    private string $spec = '';
+
+    /** @var list<\Closure> */
+    private array $tasks = [];
+
+    /**
+     * @param string $title name of the API
+     * @param string $version version of the API
+     * @param ?string $description CommonMark, for the documents
+     * @param array<string, mixed> $schemas JSON Schemas for `#/components/schemas/<name>`, beside those of the classes
+     */
+    public function __construct(
+        public readonly string $title = 'Spikard',
+        public readonly string $version = '0.1.0',
+        public readonly ?string $description = null,
+        private readonly array $schemas = [],
+        private readonly Config $config = new Config(),
+    ) {
+        $this->services = new Services();
+    }
+
+    /**
+     * One object per worker, made when first asked for: for parameters of handlers and constructors that have its type.
+     * `$close` gets it when the worker ends.
+     *
+     * @template T of object
+     * @param class-string<T> $class
+     */
+    public function provide(string $class, callable $make, ?callable $close = null): static
+    {
+        $this->services->provide($class, $make(...), $close === null ? null : $close(...));
+        return $this;
+    }
+
+    /** Runs a function beside the handlers from when the app is served; it may wait as they do. */
+    public function spawn(callable $task): static
+    {
+        $this->frozen === null ? $this->tasks[] = $task(...) : $this->frozen->spawn($task);
+        return $this;
+    }
+
+    /** The app as data: AppSpec as JSON text. Throws DefinitionError. */
+    public function spec(): string
+    {
+        $this->freeze();
+        return $this->spec;
+    }
+
+    /** The OpenAPI 3.1 document as JSON text. Throws DefinitionError. */
+    public function openapi(): string
+    {
+        return $this->freeze()->openapi();
+    }
+
+    /**
+     * Serves until SIGINT or SIGTERM; a second signal ends the process at once. `spikard run` and the environment
+     * (`SPIKARD_PORT`) go before the arguments; the defaults are 127.0.0.1 and 8000, and 0 takes a free port. Throws
+     * DefinitionError.
+     */
+    public function run(?string $host = null, ?int $port = null): void
+    {
+        if (getenv('SPIKARD_EMIT') === 'spec') {
+            echo $this->spec(), "\n";
+            return;
+        }
+        $app = $this->freeze();
+        if (getenv('SPIKARD_FD') === false) {
+            Bridge::start($host, $port);
+        }
+        try {
+            $app->serve();
+        } finally {
+            $this->services->close();
+        }
+    }
+
+    /**
+     * Checks everything and closes the app; `run` and the test client do it. Throws DefinitionError.
+     *
+     * @internal
+     */
+    public function freeze(): Native\App
+    {
+        return $this->frozen ??= $this->assemble();
+    }
+
+    /** Lets go of what was provided, as at the end of a worker. */
+    public function close(): void
+    {
+        $this->services->close();
+    }
+
+    private function assemble(): Native\App
+    {
+        $assembly = new Assembly($this->services, new Schemas($this->schemas), fn (): Native\App => $this->freeze());
+        $inside = $assembly->inside($this, '');
+        $spec = array_filter([
+            'title' => $this->title, 'version' => $this->version, 'description' => $this->description,
+            'config' => (object) Config::named(get_object_vars($this->config)),
+            'schemas' => (object) $assembly->schemas->components(),
+        ], static fn (mixed $value): bool => $value !== null);
+        $this->spec = Json::encode($spec + $inside);
+        try {
+            $app = Bridge::freeze($this->spec, $assembly->handlers);
+        } catch (DefinitionError $error) {
+            throw new DefinitionError([...$assembly->mistakes, ...$error->mistakes]);
+        }
+        if ($assembly->mistakes !== []) {
+            throw new DefinitionError($assembly->mistakes);
+        }
+        foreach ($this->tasks as $task) {
+            $app->spawn($task);
+        }
+        return $app;
+    }
+}

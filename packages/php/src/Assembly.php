@@ -1,0 +1,103 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Spikard;
+
+/**
+ * From declared routes to their RouteSpecs and to the functions that the core calls. Mistakes are collected, not thrown.
+ *
+ * @internal
+ */
+final class Assembly
+{
+    private const WORDS = ['status', 'summary', 'description', 'deprecated', 'hidden'];
+    private const KNOWN = [...self::WORDS, 'response', 'tags', 'operationId', 'parameters', 'body', 'sync', ...Config::POLICY];
+
+    /** @var list<array{\Closure, bool, bool}> */
+    public array $handlers = [];
+
+    /** @var list<string> */
+    public array $mistakes = [];
+
+    /** @param \Closure(): Native\App $app */
+    public function __construct(
+        private readonly Services $services,
+        public readonly Schemas $schemas,
+        private readonly \Closure $app,
+    ) {
+    }
+
+    /** @return array{routes: list<mixed>, groups: list<mixed>} */
+    public function inside(Routes $routes, string $prefix): array
+    {
+        return [
+            'routes' => array_map(fn (Declared $route): array => $this->route($route, $prefix), $routes->declared()),
+            'groups' => array_map(fn (Group $group): array => $this->group($group, $prefix), $routes->groups()),
+        ];
+    }
+
+    /** @return array<string, mixed> */
+    private function group(Group $group, string $prefix): array
+    {
+        if ($unknown = array_diff(array_keys($group->options), ['tags', ...Config::POLICY])) {
+            $this->mistakes[] = "group {$prefix}{$group->prefix}: unknown option " . implode(', ', $unknown)
+                . '; allowed: tags, ' . implode(', ', Config::POLICY);
+        }
+        return [
+            'prefix' => $group->prefix, 'tags' => $group->options['tags'] ?? [], 'policy' => self::policy($group->options),
+            ...$this->inside($group, $prefix . $group->prefix),
+        ];
+    }
+
+    /** @return array<string, mixed> */
+    private function route(Declared $route, string $prefix): array
+    {
+        $function = $route->reflected();
+        // `:id` is `{id}`.
+        $path = (string) preg_replace('~(^|/):([A-Za-z_]\w*)~', '$1{$2}', $route->path);
+        $whole = $prefix . ($prefix !== '' && $path === '/' ? '' : $path);
+        $place = "{$function->getFileName()}:{$function->getStartLine()}: {$route->method} {$whole}: ";
+        $options = $route->options;
+        if ($unknown = array_diff(array_keys($options), self::KNOWN)) {
+            $this->mistakes[] = $place . 'unknown option ' . implode(', ', $unknown) . '; allowed: ' . implode(', ', self::KNOWN);
+        }
+        $signature = new Signature($route->method, $whole, $function, $options, $this->schemas, $this->services);
+        foreach ($signature->mistakes as $mistake) {
+            $this->mistakes[] = $place . $mistake;
+        }
+        $words = DocBlock::of($function);
+        $spec = [
+            'method' => $route->method, 'path' => $path, 'handler' => count($this->handlers),
+            'parameters' => $signature->parameters, 'body' => $signature->body,
+            'responses' => (object) $signature->responses, 'status' => $signature->status,
+            'summary' => $words->summary, 'description' => $words->description,
+            ...array_intersect_key($options, array_flip(self::WORDS)),
+            'operation_id' => $options['operationId'] ?? null, 'tags' => $options['tags'] ?? [],
+            'policy' => self::policy($options),
+            'declared' => [
+                'name' => self::name($function, $route->method, $whole),
+                'file' => (string) $function->getFileName(), 'line' => (int) $function->getStartLine(),
+            ],
+        ];
+        $call = Call::of($route, $signature, $this->services, $this->app);
+        $this->handlers[] = [$call, $signature->wantsBody(), !($options['sync'] ?? false)];
+        return array_filter($spec, static fn (mixed $value): bool => $value !== null);
+    }
+
+    /** @param array<string, mixed> $options */
+    private static function policy(array $options): object
+    {
+        return (object) Config::named(array_intersect_key($options, array_flip(Config::POLICY)));
+    }
+
+    /** The function's own name, or one made of the route: `getItemsId`. */
+    private static function name(\ReflectionFunctionAbstract $function, string $method, string $path): string
+    {
+        if (!str_contains($function->getName(), '{closure')) {
+            return $function->getShortName();
+        }
+        $words = preg_split('/\W+/', $path, -1, PREG_SPLIT_NO_EMPTY) ?: [];
+        return strtolower($method) . implode('', array_map(ucfirst(...), $words));
+    }
+}

@@ -1,0 +1,123 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Spikard;
+
+/**
+ * The function that the core calls for a route: values to arguments, the handler, its result to an answer.
+ *
+ * @internal
+ */
+final class Call
+{
+    /**
+     * @param \Closure(): Native\App $app
+     * @return \Closure(int, ?string, array<int, mixed>): (string|list<mixed>)
+     */
+    public static function of(Declared $route, Signature $signature, Services $services, \Closure $app): \Closure
+    {
+        $takes = $signature->takes;
+        $handler = is_array($route->handler) ? null : $route->handler;
+        $parameters = $signature->parameters;
+        $invoke = static function (array $arguments) use (&$handler, $route, $services): mixed {
+            $handler ??= $services->get($route->handler[0])->{$route->handler[1]}(...);
+            return $handler(...$arguments);
+        };
+        if (self::isPlain($takes)) {
+            $names = array_keys($takes);
+            $count = count($names);
+            return static function (int $call, ?string $body, array $values) use ($invoke, $names, $count): string|array {
+                try {
+                    if (count($values) === $count) {
+                        return Answer::of($invoke($values));
+                    }
+                    $arguments = [];
+                    foreach ($values as $index => $value) {
+                        $arguments[$names[$index]] = $value;
+                    }
+                    return Answer::of($invoke($arguments));
+                } catch (\Throwable $thrown) {
+                    return Answer::failed($thrown);
+                }
+            };
+        }
+        return static function (int $call, ?string $body, array $values) use ($invoke, $takes, $parameters, $services, $app): string|array {
+            try {
+                $arguments = [];
+                foreach ($takes as $name => [$kind, $what, $decode]) {
+                    switch ($kind) {
+                        case 'value':
+                        case 'nullable':
+                            if (array_key_exists($what, $values)) {
+                                $arguments[$name] = $decode === null ? $values[$what] : self::decoded($values[$what], $decode, $parameters[$what]);
+                            } elseif ($kind === 'nullable') {
+                                $arguments[$name] = null;
+                            }
+                            break;
+                        case 'body':
+                            if ($body !== null) {
+                                $value = Json::decode($body);
+                                $arguments[$name] = $decode === null ? $value : $decode($value);
+                            }
+                            break;
+                        case 'bytes':
+                            $arguments[$name] = $body ?? '';
+                            break;
+                        case 'request':
+                            $arguments[$name] = new Request($app(), $call);
+                            break;
+                        case 'parameters':
+                            $arguments[$name] = self::parameters($values, $parameters);
+                            break;
+                        case 'service':
+                            $arguments[$name] = $services->get($what);
+                    }
+                }
+                return Answer::of($invoke($arguments));
+            } catch (\Throwable $thrown) {
+                return Answer::failed($thrown);
+            }
+        };
+    }
+
+    /**
+     * Every argument is the value of the parameter at its place, as it comes.
+     *
+     * @param array<string, array{string, mixed, ?\Closure}> $takes
+     */
+    private static function isPlain(array $takes): bool
+    {
+        $at = 0;
+        foreach ($takes as [$kind, $what, $decode]) {
+            if ($kind !== 'value' || $what !== $at++ || $decode !== null) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** @param array<string, mixed> $parameter */
+    private static function decoded(mixed $value, \Closure $decode, array $parameter): mixed
+    {
+        try {
+            return $decode($value);
+        } catch (Refusal $refusal) {
+            $located = static fn (array $one): array => [$parameter['in'], [$parameter['name'], ...$one[1]], $one[2]];
+            throw new Refusal(array_map($located, $refusal->refusals));
+        }
+    }
+
+    /**
+     * @param array<int, mixed> $values
+     * @param list<array<string, mixed>> $parameters
+     */
+    private static function parameters(array $values, array $parameters): Parameters
+    {
+        $places = [];
+        foreach ($values as $index => $value) {
+            $places[$parameters[$index]['in']][$parameters[$index]['name']] = $value;
+        }
+        return new Parameters(...$places);
+    }
+}

@@ -1,0 +1,135 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Spikard;
+
+/**
+ * Functions that turn plain values, which the core has validated, into what a type says: objects, enums, dates. One per
+ * type; null where the plain value is it.
+ *
+ * @internal
+ */
+final class Decoder
+{
+    /** @var array<string, \Closure(mixed): mixed> */
+    private static array $classes = [];
+
+    /** @return (\Closure(mixed): mixed)|null */
+    public static function of(Type $type): ?\Closure
+    {
+        $inner = self::plain($type);
+        if ($inner === null || !$type->nullable) {
+            return $inner;
+        }
+        return static fn (mixed $value): mixed => $value === null ? null : $inner($value);
+    }
+
+    /** @return (\Closure(mixed): mixed)|null */
+    private static function plain(Type $type): ?\Closure
+    {
+        return match (true) {
+            $type->name === 'int' => self::integer(...),
+            $type->name === 'list' && $type->of !== [] => self::each($type->of[0]),
+            $type->name === 'array' && $type->of !== [] => self::each($type->of[count($type->of) - 1]),
+            $type->name === \DateTime::class => static fn (string $text): \DateTime => new \DateTime($text),
+            is_a($type->name, \DateTimeInterface::class, true) => static fn (string $text): \DateTimeImmutable => new \DateTimeImmutable($text),
+            $type->name === BigInteger::class => static fn (mixed $value): BigInteger => $value instanceof BigInteger ? $value : new BigInteger((string) $value),
+            enum_exists($type->name) => $type->name::from(...),
+            $type->name !== 'mixed' && $type->isClass() => self::object($type->name),
+            default => null,
+        };
+    }
+
+    /** JSON's `3.0` is an integer too; one beyond 64 bits is none of PHP's. */
+    private static function integer(mixed $value): int
+    {
+        if (is_int($value)) {
+            return $value;
+        }
+        if (is_float($value) && $value >= PHP_INT_MIN && $value < -(float) PHP_INT_MIN) {
+            return (int) $value;
+        }
+        throw new Refusal([['body', [], 'must be an integer of 64 bits']]);
+    }
+
+    /** @return (\Closure(mixed): mixed)|null */
+    private static function each(Type $type): ?\Closure
+    {
+        $inner = self::of($type);
+        if ($inner === null) {
+            return null;
+        }
+        return static function (array $values) use ($inner): array {
+            foreach ($values as $key => $value) {
+                try {
+                    $values[$key] = $inner($value);
+                } catch (Refusal $refusal) {
+                    throw self::inside((string) $key, $refusal);
+                }
+            }
+            return $values;
+        };
+    }
+
+    /**
+     * @param class-string $class
+     * @return \Closure(mixed): mixed
+     */
+    private static function object(string $class): \Closure
+    {
+        // A class may hold itself: what is found here is completed below.
+        return self::$classes[$class] ??= static function (array $values) use ($class): object {
+            static $members = null;
+            static $constructs = null;
+            if ($members === null) {
+                $members = [];
+                foreach (Members::of($class) as $member) {
+                    $members[$member->name] = self::of($member->type);
+                }
+                $constructs = (new \ReflectionClass($class))->getConstructor() !== null;
+            }
+            $arguments = [];
+            foreach ($members as $name => $decode) {
+                if (!array_key_exists($name, $values)) {
+                    continue;
+                }
+                try {
+                    $arguments[$name] = $decode === null ? $values[$name] : $decode($values[$name]);
+                } catch (Refusal $refusal) {
+                    throw self::inside($name, $refusal);
+                }
+            }
+            return $constructs ? self::constructed($class, $arguments) : self::filled(new $class(), $arguments);
+        };
+    }
+
+    /**
+     * What a constructor refuses, the client is told: these exceptions speak of values.
+     *
+     * @param class-string $class
+     * @param array<string, mixed> $arguments
+     */
+    private static function constructed(string $class, array $arguments): object
+    {
+        try {
+            return new $class(...$arguments);
+        } catch (\InvalidArgumentException | \DomainException | \RangeException | \LengthException | \ValueError $refused) {
+            throw new Refusal([['body', [], $refused->getMessage()]]);
+        }
+    }
+
+    /** @param array<string, mixed> $values */
+    private static function filled(object $object, array $values): object
+    {
+        foreach ($values as $name => $value) {
+            $object->{$name} = $value;
+        }
+        return $object;
+    }
+
+    private static function inside(string $name, Refusal $refusal): Refusal
+    {
+        return new Refusal(array_map(static fn (array $one): array => [$one[0], [$name, ...$one[1]], $one[2]], $refusal->refusals));
+    }
+}

@@ -1,0 +1,114 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Spikard;
+
+/** A response that a handler makes itself. Its content goes out as it is. */
+final readonly class Response
+{
+    /** @var list<array{string, string}> */
+    public array $headers;
+
+    /**
+     * @param 'nothing'|'text'|'bytes'|'json' $kind
+     * @param array<string, string|list<string>>|list<array{string, string}> $headers
+     */
+    private function __construct(
+        public string $kind,
+        public mixed $content,
+        public int $status,
+        array $headers,
+        public ?string $contentType,
+    ) {
+        $this->headers = self::pairs($headers);
+    }
+
+    /**
+     * A value as JSON.
+     *
+     * @param array<string, string|list<string>>|list<array{string, string}> $headers
+     */
+    public static function json(mixed $value, int $status = 200, array $headers = [], ?string $contentType = null): self
+    {
+        return new self('json', $value, $status, $headers, $contentType);
+    }
+
+    /**
+     * UTF-8 text.
+     *
+     * @param array<string, string|list<string>>|list<array{string, string}> $headers
+     */
+    public static function text(string $text, int $status = 200, array $headers = [], ?string $contentType = null): self
+    {
+        return new self('text', $text, $status, $headers, $contentType);
+    }
+
+    /**
+     * A page.
+     *
+     * @param array<string, string|list<string>>|list<array{string, string}> $headers
+     */
+    public static function html(string $text, int $status = 200, array $headers = []): self
+    {
+        return new self('text', $text, $status, $headers, 'text/html; charset=utf-8');
+    }
+
+    /**
+     * Bytes of any kind.
+     *
+     * @param array<string, string|list<string>>|list<array{string, string}> $headers
+     */
+    public static function bytes(string $bytes, int $status = 200, array $headers = [], ?string $contentType = null): self
+    {
+        return new self('bytes', $bytes, $status, $headers, $contentType);
+    }
+
+    /**
+     * No content.
+     *
+     * @param array<string, string|list<string>>|list<array{string, string}> $headers
+     */
+    public static function empty(int $status = 204, array $headers = [], ?string $contentType = null): self
+    {
+        return new self('nothing', null, $status, $headers, $contentType);
+    }
+
+    /**
+     * Elsewhere (RFC 9110 section 15.4).
+     *
+     * @param array<string, string|list<string>>|list<array{string, string}> $headers
+     */
+    public static function redirect(string $location, int $status = 307, array $headers = []): self
+    {
+        return new self('nothing', null, $status, ['location' => $location, ...$headers], null);
+    }
+
+    /** With one more header field. */
+    public function withHeader(string $name, string $value): self
+    {
+        return new self($this->kind, $this->content, $this->status, [...$this->headers, [$name, $value]], $this->contentType);
+    }
+
+    /**
+     * Names and values, from a map, from a map of lists or from pairs.
+     *
+     * @internal
+     * @param array<string, string|list<string>>|list<array{string, string}> $headers
+     * @return list<array{string, string}>
+     */
+    public static function pairs(array $headers): array
+    {
+        $pairs = [];
+        foreach ($headers as $name => $value) {
+            if (is_int($name)) {
+                $pairs[] = $value;
+                continue;
+            }
+            foreach ((array) $value as $one) {
+                $pairs[] = [$name, $one];
+            }
+        }
+        return $pairs;
+    }
+}

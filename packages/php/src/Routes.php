@@ -1,0 +1,113 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Spikard;
+
+/** What an app and a group have in common: routes and groups, in the order declared. Looks at nothing. */
+abstract class Routes
+{
+    /** @var list<Declared> */
+    private array $declared = [];
+
+    /** @var list<Group> */
+    private array $groups = [];
+
+    /** Options: see {@see route()}. */
+    public function get(string $path, callable $handler, mixed ...$options): static
+    {
+        return $this->route('GET', $path, $handler, ...$options);
+    }
+
+    /** Options: see {@see route()}. */
+    public function post(string $path, callable $handler, mixed ...$options): static
+    {
+        return $this->route('POST', $path, $handler, ...$options);
+    }
+
+    /** Options: see {@see route()}. */
+    public function put(string $path, callable $handler, mixed ...$options): static
+    {
+        return $this->route('PUT', $path, $handler, ...$options);
+    }
+
+    /** Options: see {@see route()}. */
+    public function patch(string $path, callable $handler, mixed ...$options): static
+    {
+        return $this->route('PATCH', $path, $handler, ...$options);
+    }
+
+    /** Options: see {@see route()}. */
+    public function delete(string $path, callable $handler, mixed ...$options): static
+    {
+        return $this->route('DELETE', $path, $handler, ...$options);
+    }
+
+    /**
+     * A route of any method. Options, by name: `status` of a plain value (200, or 204 for nothing), `response` (a type such as
+     * `Item::class` or `'list<Item>'`, or OpenAPI responses by status), `summary`, `description`, `tags`, `operationId`,
+     * `deprecated`, `hidden`, `parameters` and `body` in the words of OpenAPI, `sync` (the handler never waits: no fiber),
+     * and the options of {@see Config::POLICY}.
+     */
+    public function route(string $method, string $path, callable $handler, mixed ...$options): static
+    {
+        $this->declared[] = new Declared($method, $path, $handler(...), $options);
+        return $this;
+    }
+
+    /** Routes under one prefix; what they share is inherited. */
+    public function group(string $prefix, mixed ...$options): Group
+    {
+        return $this->groups[] = new Group($prefix, ...$options);
+    }
+
+    /** A group that was made elsewhere. */
+    public function include(Group $group): static
+    {
+        $this->groups[] = $group;
+        return $this;
+    }
+
+    /**
+     * The public methods of a class that have a route's attribute (`#[Get('/')]`). One object per worker is made, before
+     * the first request; its constructor gets what {@see App::provide()} provides.
+     *
+     * @param class-string $class
+     */
+    public function controller(string $class): static
+    {
+        $reflected = new \ReflectionClass($class);
+        $group = ($reflected->getAttributes(Group::class)[0] ?? null)?->newInstance() ?? new Group('');
+        foreach ($reflected->getMethods(\ReflectionMethod::IS_PUBLIC) as $method) {
+            foreach ($method->getAttributes(Route::class, \ReflectionAttribute::IS_INSTANCEOF) as $attribute) {
+                $route = $attribute->newInstance();
+                $group->declared[] = new Declared($route->method, $route->path, [$class, $method->getName()], $route->options);
+            }
+        }
+        // Without a prefix and shared options it is no group of its own.
+        if ($group->prefix === '' && $group->options === []) {
+            array_push($this->declared, ...$group->declared);
+        } else {
+            $this->groups[] = $group;
+        }
+        return $this;
+    }
+
+    /**
+     * @internal
+     * @return list<Declared>
+     */
+    public function declared(): array
+    {
+        return $this->declared;
+    }
+
+    /**
+     * @internal
+     * @return list<Group>
+     */
+    public function groups(): array
+    {
+        return $this->groups;
+    }
+}

@@ -1,0 +1,82 @@
+<?php
+
+/** An app whose handlers do what handlers should not, and some that wait. */
+
+declare(strict_types=1);
+
+use Spikard\App;
+
+use function Spikard\{await_readable, await_writable, sleep};
+
+require __DIR__ . '/../../vendor/autoload.php';
+
+$eat = function (): never {
+    $held = [];
+    while (true) {
+        $held[] = str_repeat('x', 1 << 20);
+    }
+};
+$fiber = fn (Closure $inside): mixed => (new Fiber($inside))->start();
+$endless = function (Closure $again): int {
+    return $again($again) + 1;
+};
+
+$app = new App();
+$app->provide(stdClass::class, fn () => new stdClass(), fn () => fwrite(STDERR, "closed\n"));
+$app->get('/well', fn (stdClass $service): string => 'well');
+$app->get('/sleep', function (): string {
+    sleep(0.25);
+    return 'slept';
+});
+$app->get('/throw', fn () => throw new RuntimeException('a secret'));
+$app->get('/fatal', fn () => eval('function strlen() {}'));
+$app->get('/memory', $eat);
+$app->get('/memory-later', function () use ($eat): void {
+    sleep(0.001);
+    $eat();
+});
+$app->get('/memory-fiber', fn () => $fiber(function () use ($eat): void {
+    sleep(0.001);
+    $eat();
+}));
+$app->get('/recursion', fn () => $endless($endless));
+$app->get('/limit', function (): never {
+    set_time_limit(1);
+    while (true) {
+    }
+});
+$app->get('/exit', function (): never {
+    echo 'bye';
+    exit(3);
+});
+$app->get('/exit-fiber', fn () => $fiber(function (): never {
+    sleep(0.001);
+    echo 'bye';
+    exit(3);
+}));
+$app->get('/nonsense', fn () => ["\xff"]);
+$app->get('/beside', function (): string {
+    echo 'aside';
+    return 'answer';
+});
+$app->get('/fiber', function (): array {
+    $fiber = new Fiber(function (): string {
+        Fiber::suspend(1);
+        sleep(0.001);
+        Fiber::suspend('slept');
+        return 'done';
+    });
+    $said = [$fiber->start(), $fiber->resume()];
+    $fiber->resume();
+    return [...$said, $fiber->isTerminated() ? 2 : 3];
+});
+$app->get('/suspend', fn () => Fiber::suspend());
+$app->get('/stream', function (): array {
+    [$one, $other] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
+    stream_set_blocking($one, false);
+    $early = await_readable($one, 0.01);
+    fwrite($other, 'ping');
+    return [$early, await_readable($one, 5), fread($one, 10), await_writable($other)];
+});
+$app->get('/superglobals', fn (): array => [$_GET, $_POST, isset($_SERVER['REQUEST_METHOD'])]);
+$app->run();

@@ -1,0 +1,196 @@
+<?php
+
+/**
+ * Recording app: a user program that serves any contract with one handler and tells what the handler saw.
+ *
+ * Protocol (JSON lines on standard input and output): tests/recorders/README.md.
+ */
+
+declare(strict_types=1);
+
+namespace Recorder;
+
+use Spikard\{App, BigInteger, Config, Json, NotFound, Parameters, Problem, Request, Response, Routes, TestClient};
+
+use function Spikard\{await_readable, sleep};
+
+require __DIR__ . '/../vendor/autoload.php';
+
+class_exists(NotFound::class); // its file holds the class of every problem
+
+final class Recording
+{
+    public object $wanted;
+
+    /** @var array<string, mixed> */
+    public array $seen = ['called' => 0];
+}
+
+function tag(mixed $value): array
+{
+    return match (true) {
+        $value === null => ['null' => null],
+        is_bool($value) => ['bool' => $value],
+        is_int($value), $value instanceof BigInteger => ['int' => (string) $value],
+        is_float($value) => ['float' => json_encode($value, JSON_PRESERVE_ZERO_FRACTION)],
+        is_string($value) => ['str' => $value],
+        is_array($value) => ['list' => array_map(tag(...), $value)],
+        $value instanceof \stdClass => ['object' => tags(get_object_vars($value))],
+        default => throw new \TypeError('a handler was given a ' . get_debug_type($value)),
+    };
+}
+
+function tags(array $values): object
+{
+    return (object) array_map(tag(...), $values);
+}
+
+function content(Request $request): array
+{
+    $media = strtolower(trim(explode(';', (string) $request->header('content-type'))[0]));
+    if ($media === 'application/json' || str_ends_with($media, '+json')) {
+        return tag($request->json(objects: true));
+    }
+    return str_starts_with($media, 'text/') ? tag($request->body()) : ['bytes' => base64_encode($request->body())];
+}
+
+function handler(string $operation, Recording $recording): \Closure
+{
+    return static function (Parameters $parameters, Request $request) use ($operation, $recording): mixed {
+        $recording->seen = [
+            'called' => $recording->seen['called'] + 1, 'operation' => $operation,
+            'query' => tags($parameters->query), 'path' => tags($parameters->path),
+            'headers' => tags(array_change_key_case($parameters->header)), 'cookies' => tags($parameters->cookie),
+            ...($request->body() === '' ? [] : ['body' => content($request)]),
+        ];
+        $now = $recording->wanted;
+        if (isset($now->delay_ms)) {
+            sleep($now->delay_ms / 1000);
+        }
+        return answer($now);
+    };
+}
+
+function answer(object $now): mixed
+{
+    if (isset($now->problem)) {
+        $problem = $now->problem;
+        $headers = $problem->headers ?? [];
+        foreach (get_declared_classes() as $class) {
+            if (is_subclass_of($class, Problem::class) && $class::CODE === $problem->code) {
+                throw new $class($problem->detail ?? '', $headers);
+            }
+        }
+        throw new Problem($problem->detail ?? '', $headers, code: $problem->code, status: $problem->status ?? null);
+    }
+    if (isset($now->raise)) {
+        throw new \RuntimeException($now->raise);
+    }
+    if (property_exists($now, 'value')) {
+        return $now->value;
+    }
+    [$status, $headers, $media] = [$now->status, $now->headers ?? [], $now->content_type ?? null];
+    return match (true) {
+        property_exists($now, 'json') => Response::json($now->json, $status, $headers, $media),
+        property_exists($now, 'text') => Response::text($now->text, $status, $headers, $media),
+        property_exists($now, 'base64') => Response::bytes((string) base64_decode($now->base64), $status, $headers, $media),
+        default => Response::empty($status, $headers, $media),
+    };
+}
+
+function camel(object|array $options): array
+{
+    $named = [];
+    foreach ((array) $options as $name => $value) {
+        $named[lcfirst(str_replace('_', '', ucwords($name, '_')))] = $value;
+    }
+    return $named;
+}
+
+function contents(?object $content): array
+{
+    return array_map(static fn (object $media): mixed => $media->schema ?? true, (array) $content);
+}
+
+function register(Routes $routes, object $paths, array $groups, Recording $recording): void
+{
+    foreach (get_object_vars($paths) as $path => $item) {
+        foreach (get_object_vars($item) as $method => $operation) {
+            $responses = array_map(static fn (object $one): array => array_filter([
+                'description' => $one->description ?? null, 'content' => (object) contents($one->content ?? null),
+            ], static fn ($value) => $value !== null), (array) ($operation->responses ?? []));
+            $body = $operation->requestBody ?? null;
+            $options = [
+                'operationId' => $operation->operationId, 'response' => $responses,
+                'parameters' => array_map(static fn (object $one): array => (array) $one, $operation->parameters ?? []),
+                'body' => $body === null ? null : ['content' => (object) contents($body->content ?? null), 'required' => $body->required ?? false],
+                'status' => $operation->{'x-spikard-status'} ?? null,
+                ...camel($operation->{'x-spikard-policy'} ?? []),
+            ];
+            $routes->route(strtoupper($method), $path, handler($operation->operationId, $recording), ...$options);
+        }
+    }
+    foreach ($groups as $group) {
+        $inner = $routes->group($group->prefix, ...['tags' => $group->tags ?? [], ...camel($group->policy ?? [])]);
+        register($inner, $group->paths ?? (object) [], $group->groups ?? [], $recording);
+    }
+}
+
+function say(array|object $told): void
+{
+    fwrite(STDOUT, json_encode($told, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES) . "\n");
+}
+
+/** What the runner asks for; false when it wants the end. */
+function obey(object $told, Recording $recording, ?TestClient $client): bool
+{
+    if (property_exists($told, 'stop')) {
+        return false;
+    }
+    if (property_exists($told, 'case')) {
+        [$recording->wanted, $recording->seen] = [(object) $told->reply, ['called' => 0]];
+        say(['ok' => true]);
+    } elseif (property_exists($told, 'exchange')) {
+        say(['answer' => base64_encode($client->bytes((string) base64_decode($told->exchange)))]);
+    } else {
+        say($recording->seen);
+    }
+    return true;
+}
+
+$start = Json::decode((string) fgets(STDIN), objects: true)->start;
+$contract = $start->contract;
+$recording = new Recording();
+$app = new App(
+    $contract->info->title,
+    $contract->info->version,
+    schemas: (array) ($contract->components->schemas ?? []),
+    config: new Config(...camel($start->config)),
+);
+register($app, $contract->paths, $contract->{'x-spikard-groups'} ?? [], $recording);
+if (($argv[1] ?? '') === 'memory') {
+    $client = new TestClient($app);
+    say(['ready' => true, 'in_process' => true]);
+    while (($line = fgets(STDIN)) !== false && obey(Json::decode($line, objects: true), $recording, $client)) {
+    }
+    exit(0);
+}
+$app->spawn(static function () use ($recording): void {
+    say(['ready' => true, 'in_process' => false]);
+    stream_set_blocking(STDIN, false);
+    $rest = '';
+    while (await_readable(STDIN)) {
+        $piece = fread(STDIN, 1 << 16);
+        $rest .= $piece;
+        while (($end = strpos($rest, "\n")) !== false) {
+            [$line, $rest] = [substr($rest, 0, $end), substr($rest, $end + 1)];
+            if (!obey(Json::decode($line, objects: true), $recording, null)) {
+                exit(0);
+            }
+        }
+        if ($piece === '' && feof(STDIN)) {
+            exit(0);
+        }
+    }
+});
+$app->run();
