@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 /// What the files of a language are called, and what they make.
 struct Language {
-    name: &'static str,
     /// Files that make a folder an app's.
     files: &'static [&'static str],
     /// Ends of the names of its files.
@@ -17,25 +16,21 @@ struct Language {
 /// In the order listed; how an app is started, `launch` says.
 const LANGUAGES: [Language; 4] = [
     Language {
-        name: "Python",
         files: &["app.py", "main.py"],
         ends: &[".py"],
         app: App::Python,
     },
     Language {
-        name: "TypeScript and JavaScript",
         files: &["app.ts", "app.mts", "app.mjs", "app.js"],
         ends: &[".ts", ".mts", ".mjs", ".js"],
         app: App::Node,
     },
     Language {
-        name: "Ruby",
         files: &["app.rb", "config.ru"],
         ends: &[".rb", ".ru"],
         app: App::Ruby,
     },
     Language {
-        name: "PHP",
         files: &["app.php", "public/index.php"],
         ends: &[".php"],
         app: App::Php,
