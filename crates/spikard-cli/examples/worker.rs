@@ -31,6 +31,10 @@ fn main() -> Result<(), spikard::RunError> {
         .get("/pid", pid)
         .get("/held", held)
         .get("/blocked", blocked);
+    let app = match std::env::var("WORKERS_IN_CODE") {
+        Ok(count) => app.workers(count.parse().unwrap_or(0)),
+        Err(_) => app,
+    };
     eprintln!("process {}", std::process::id());
     app.run()
 }

@@ -212,6 +212,19 @@ pub(crate) struct ListenArguments {
 }
 
 impl ListenArguments {
+    /// The arguments of a program's `run()`. A socket that the program was handed is what it serves, whatever it says.
+    pub(crate) fn in_code(host: Option<String>, port: Option<u16>) -> Result<Self, Failure> {
+        let environment = Listen::from_env().map_err(|error| Failure::usage(error.to_string()))?;
+        Ok(match environment.fd {
+            Some(_) => Self::default(),
+            None => Self {
+                host,
+                port,
+                ..Self::default()
+            },
+        })
+    }
+
     /// `settings` with those that have flags of their own, once the files that they name are in order.
     pub(crate) fn secured(&self, mut settings: Settings) -> Result<Settings, Failure> {
         let own = [
@@ -306,6 +319,17 @@ pub(crate) struct SuperviseArguments {
 }
 
 impl SuperviseArguments {
+    /// The argument of a program's `run()`.
+    pub(crate) fn in_code(workers: Option<String>) -> Result<Self, Failure> {
+        if let Some(text) = &workers {
+            self::workers("workers", text)?;
+        }
+        Ok(Self {
+            workers,
+            ..Self::default()
+        })
+    }
+
     /// None when nothing asks for a supervisor.
     pub(crate) fn plan(self, app: &App, settings: &Settings) -> Result<Option<Plan>, Failure> {
         let environment = std::env::var("SPIKARD_WORKERS").ok();

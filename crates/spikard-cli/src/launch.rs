@@ -4,8 +4,9 @@
 use crate::app::App;
 use crate::output::Failure;
 use crate::{Interpreter, Language};
-use spikard::DefinitionError;
+use serde_json::Value;
 use spikard::spec::AppSpec;
+use spikard::{DefinitionError, Mistake};
 use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
@@ -143,16 +144,20 @@ pub(crate) fn spec(app: &App, interpreter: Option<Interpreter>) -> Result<AppSpe
     let output = command
         .output()
         .map_err(|error| not_started(command.get_program(), &error))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    // The app's module may print too; what is ours is the last line, and JSON text has no line breaks in its strings.
+    let last = text.lines().rfind(|line| !line.trim().is_empty());
     if !output.status.success() {
+        if let Some(found) = last.and_then(mistaken) {
+            return Err(wrong(app, &found));
+        }
         return Err(Failure::app(format!(
             "{} was not loaded ({})",
             app.name(),
             output.status
         )));
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    // The app's module may print too; the AppSpec is the last line, and JSON text has no line breaks in its strings.
-    let Some(last) = text.lines().rfind(|line| !line.trim().is_empty()) else {
+    let Some(last) = last else {
         return Err(
             Failure::app(format!("{} printed no AppSpec", app.name())).advice(
                 "a program must end with the app's run(), which prints it when SPIKARD_EMIT=spec",
@@ -160,6 +165,17 @@ pub(crate) fn spec(app: &App, interpreter: Option<Interpreter>) -> Result<AppSpe
         );
     };
     spikard_bridge::parse(last).map_err(|error| wrong(app, &error))
+}
+
+/// `{"mistakes": […]}`: what the app's language found wrong, with what the core did.
+fn mistaken(line: &str) -> Option<DefinitionError> {
+    let said: Value = serde_json::from_str(line).ok()?;
+    let mistakes = said.get("mistakes")?.as_array()?.iter();
+    let mistakes: Vec<Mistake> = mistakes
+        .filter_map(Value::as_str)
+        .map(Mistake::from)
+        .collect();
+    (!mistakes.is_empty()).then_some(DefinitionError { mistakes })
 }
 
 /// Every mistake of the app's definition, one per line.

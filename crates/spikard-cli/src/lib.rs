@@ -138,7 +138,8 @@ fn leave_interpreter<'a>(
     }
 }
 
-/// What a program says that serves its app by itself (`app.run()`), where the operator says nothing.
+/// What a program says that serves its app by itself (`app.run()`). What it says goes before what the environment and
+/// `spikard.toml` say, as flags of `spikard run` do.
 #[derive(Debug, Clone, Default)]
 pub struct Program {
     /// The command line that starts the program again, as a worker.
@@ -156,12 +157,11 @@ pub struct Program {
 pub fn start(program: Program, host: &Host<'_>) -> Result<Vec<Variable>, i32> {
     let failed = |failure: Failure| output::report(&failure);
     let app = App::Program(program.again);
-    let mut settings = settings::gather(&app, &[], &[]).map_err(failed)?;
-    settings.in_code(program.host, program.port, program.workers);
-    let arguments = ListenArguments::default();
+    let settings = settings::gather(&app, &[], &[]).map_err(failed)?;
+    let arguments = ListenArguments::in_code(program.host, program.port).map_err(failed)?;
     let settings = arguments.secured(settings).map_err(failed)?;
     let listen = arguments.listen(&settings).map_err(failed)?;
-    let supervise = SuperviseArguments::default();
+    let supervise = SuperviseArguments::in_code(program.workers).map_err(failed)?;
     let Some(plan) = supervise.plan(&app, &settings).map_err(failed)? else {
         settings.warn();
         let opened = run::open(&app, &listen, &settings).map_err(failed)?;

@@ -86,7 +86,9 @@ pub(crate) fn no_socket(error: &ListenError, verb: &str, app: &App, listen: &Lis
             let (free, name) = (listen.port.checked_add(1).unwrap_or(0), app.name());
             failure.advice(match app {
                 App::Program(_) => {
-                    format!("stop it, or choose another port: SPIKARD_PORT={free} {name}")
+                    format!(
+                        "stop it, or choose another port: run(port={free}), or SPIKARD_PORT={free} {name} where run() names none"
+                    )
                 }
                 _ => {
                     format!("stop it, or choose another port: spikard {verb} {name} --port {free}")

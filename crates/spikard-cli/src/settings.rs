@@ -102,18 +102,6 @@ impl Settings {
         vec![(settings::VARIABLE, Value::Object(object).to_string())]
     }
 
-    /// Takes what the code of a program says of the server, where the file says nothing; the environment goes before both.
-    pub(crate) fn in_code(
-        &mut self,
-        host: Option<String>,
-        port: Option<u16>,
-        workers: Option<String>,
-    ) {
-        self.host = self.host.take().or(host);
-        self.port = self.port.or(port);
-        self.workers = self.workers.take().or(workers);
-    }
-
     /// Says which variables look like ours and set nothing. They are no failure: the environment has other writers, such as
     /// Kubernetes, which sets `SPIKARD_SERVICE_HOST` for a service of that name.
     pub(crate) fn warn(&self) {

@@ -36,6 +36,39 @@ impl Mistake {
     }
 }
 
+/// From the text that `Display` gives: what another language made of a mistake, and what it found itself.
+impl From<&str> for Mistake {
+    fn from(text: &str) -> Self {
+        let start = match text.split_once(": ") {
+            Some((source, rest)) if is_source(source) => text.len() - rest.len(),
+            _ => 0,
+        };
+        let operation = text[start..].split_once(": ").map(|(one, _)| one);
+        match operation.filter(|one| is_operation(one)) {
+            Some(one) => Self {
+                place: text[..start + one.len()].to_owned(),
+                message: text[start + one.len() + 2..].to_owned(),
+            },
+            None => Self::of_app(text),
+        }
+    }
+}
+
+/// `app.py:31`.
+fn is_source(text: &str) -> bool {
+    let line = text.rsplit_once(':').map(|(_, line)| line);
+    line.is_some_and(|line| !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// `GET /items/{id}`.
+fn is_operation(text: &str) -> bool {
+    text.split_once(' ').is_some_and(|(method, path)| {
+        !method.is_empty()
+            && method.bytes().all(|byte| byte.is_ascii_uppercase())
+            && path.starts_with('/')
+    })
+}
+
 /// `app.py:31: `, or nothing when the language does not know it.
 pub(crate) fn source(declared: &Declared) -> String {
     match declared.file.as_str() {
@@ -106,7 +139,26 @@ fn distance(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::did_you_mean;
+    use super::{Mistake, did_you_mean};
+
+    #[test]
+    fn a_mistake_is_read_back_from_its_text() {
+        for (place, message) in [
+            (
+                "app.py:31: GET /items/{id}",
+                "\"idd\" is wrong: write \"id\"",
+            ),
+            ("GET /items/{id:int}", "no type"),
+            ("", "body_limit: 0 is too small; write 1KiB"),
+            ("", "app.py:31: this is no operation: no"),
+        ] {
+            let mistake = Mistake {
+                place: place.to_owned(),
+                message: message.to_owned(),
+            };
+            assert_eq!(Mistake::from(&*mistake.to_string()), mistake);
+        }
+    }
 
     #[test]
     fn a_near_miss_is_named_and_a_far_one_is_not() {

@@ -119,8 +119,7 @@ export class App extends Routes {
    */
   async run(options: ListenOptions = {}): Promise<void> {
     if (process.env.SPIKARD_EMIT === "spec") {
-      process.stdout.write(`${this.spec()}\n`);
-      return;
+      return this.#emit();
     }
     let heard = false;
     const server = this.listen(options);
@@ -137,6 +136,17 @@ export class App extends Routes {
       await closed;
     } finally {
       process.off("SIGINT", heed).off("SIGTERM", heed);
+    }
+  }
+
+  /** Prints the AppSpec; or its mistakes, which are the reader's to show, and the process ends with 1. */
+  #emit(): void {
+    try {
+      process.stdout.write(`${this.spec()}\n`);
+    } catch (error) {
+      if (!(error instanceof DefinitionError)) throw error;
+      process.stdout.write(`${JSON.stringify({ mistakes: error.mistakes })}\n`);
+      process.exitCode = 1;
     }
   }
 

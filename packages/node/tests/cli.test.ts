@@ -45,6 +45,8 @@ export default new App().get("/items/{id}", { summry: "x" }, () => "");
   const check = spikard("check", wrong);
   assert.equal(check.code, 1);
   assert.match(check.stderr, /wrong\.mjs:3: GET \/items\/\{id\}: unknown option "summry"/);
+  const told = JSON.parse(spikard("check", "--json", wrong).stdout) as { mistakes: { place: string }[] };
+  assert.match(told.mistakes[0]?.place ?? "", /wrong\.mjs:3: GET \/items\/\{id\}$/);
   assert.match(spikard("check", file("none.mjs", "export const api = 1;")).stderr, /none\.mjs exports no app; write `export const app = new App\(\)` in it/);
   assert.match(spikard("check", file("throws.mjs", "throw new Error('at start');")).stderr, /at start/);
 });

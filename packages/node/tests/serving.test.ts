@@ -56,6 +56,25 @@ test("a taken port says who has it", async () => {
   await app.close();
 });
 
+test("where the code says to listen goes before the environment", async () => {
+  const environment = { SPIKARD_HOST: "nowhere.invalid", SPIKARD_PORT: "1", SPIKARD_UDS: "/nowhere/app.sock" };
+  Object.assign(process.env, environment);
+  try {
+    const app = new App();
+    const { port } = await app.listen({ host: "127.0.0.1", port: 0 });
+    assert.equal((await fetch(`http://127.0.0.1:${port}/health/live`)).status, 200);
+    await app.close();
+    delete process.env.SPIKARD_UDS;
+    Object.assign(process.env, { SPIKARD_HOST: "127.0.0.1", SPIKARD_PORT: "0" });
+    const open = new App();
+    const chosen = await open.listen();
+    assert.equal((await fetch(`http://127.0.0.1:${chosen.port}/health/live`)).status, 200);
+    await open.close();
+  } finally {
+    for (const name of Object.keys(environment)) delete process.env[name];
+  }
+});
+
 test("the signal tells that the client left", async () => {
   const app = new App();
   let told: (reason: unknown) => void = () => undefined;

@@ -9,6 +9,7 @@ import asyncio
 import builtins
 import importlib
 import importlib.util
+import json
 import os
 import signal
 import sys
@@ -129,8 +130,7 @@ def _theirs(trace: TracebackType | None) -> TracebackType | None:
 def run(app: Spikard, host: str | None, port: int | None, workers: int | str | None) -> None:
     """Serves an app until it was drained, or prints its spec when SPIKARD_EMIT=spec asks for that."""
     if os.environ.get("SPIKARD_EMIT") == "spec":
-        sys.stdout.buffer.write(app.spec() + b"\n")
-        sys.stdout.flush()
+        _emit(app)
         return
     own = [] if "SPIKARD_FD" in os.environ else _start(host, port, workers)
     try:
@@ -143,6 +143,17 @@ def run(app: Spikard, host: str | None, port: int | None, workers: int | str | N
 
     with asyncio.Runner(loop_factory=Loop) as runner:
         runner.run(_serve(app, frozen, listener))
+
+
+def _emit(app: Spikard) -> None:
+    """Prints the spec; or the mistakes, which are the reader's to show, and exits with 1."""
+    try:
+        text = app.spec()
+    except DefinitionError as error:
+        print(json.dumps({"mistakes": error.mistakes}), flush=True)
+        sys.exit(1)
+    sys.stdout.buffer.write(text + b"\n")
+    sys.stdout.flush()
 
 
 def _start(host: str | None, port: int | None, workers: int | str | None) -> list[str]:

@@ -64,9 +64,10 @@ class Spikard(Routes):
     def run(self, *, host: str | None = None, port: int | None = None, workers: int | str | None = None) -> None:
         """Serves until SIGINT or SIGTERM. Raises DefinitionError when the app is wrong.
 
-        The environment (`SPIKARD_PORT`) and `spikard.toml` beside the program go before the arguments; the defaults are
-        127.0.0.1 and 8000, and 0 takes a free port. With `workers`, a number or "auto", this process becomes the
-        supervisor of `spikard run --workers` and starts the program again for each worker; `run` never returns.
+        The arguments go before the environment (`SPIKARD_PORT`), which goes before `spikard.toml` beside the program;
+        the defaults are 127.0.0.1 and 8000, and 0 takes a free port. With `workers`, a number or "auto", this process
+        becomes the supervisor of `spikard run --workers` and starts the program again for each worker; `run` never
+        returns.
         In a worker that was started so, or by `spikard run`, the socket is open already and no argument is used.
         """
         from spikard import _worker

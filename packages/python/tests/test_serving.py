@@ -61,11 +61,14 @@ def main(tmp_path: Path) -> Path:
 
 @contextmanager
 def started(
-    *command: str | Path, fds: tuple[int, ...] = (), cwd: Path | None = None, **environment: str
+    *command: str | Path,
+    fds: tuple[int, ...] = (),
+    cwd: Path | None = None,
+    environment: dict[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, *command],
-        env=os.environ | environment,
+        env=os.environ | (environment or {}),
         pass_fds=fds,
         cwd=cwd,
         stdout=subprocess.PIPE,
@@ -129,7 +132,7 @@ def test_a_worker_takes_a_socket_and_says_when_it_is_ready(main: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         fds = (listener.fileno(), write)
         environment = {"SPIKARD_FD": str(fds[0]), "SPIKARD_READY_FD": str(fds[1])}
-        with started("-m", "spikard._worker", main, fds=fds, cwd=main.parent, **environment) as process:
+        with started("-m", "spikard._worker", main, fds=fds, cwd=main.parent, environment=environment) as process:
             os.close(write)
             said = b""
             while select.select([read], [], [], 10)[0] and (piece := os.read(read, 100)):
@@ -150,7 +153,7 @@ def test_a_busy_port_is_named(main: Path) -> None:
             assert process.stderr is not None
             said = process.stderr.read()
             assert f"127.0.0.1:{port} is in use by " in said and f"(pid {os.getpid()})" in said
-            assert f"SPIKARD_PORT={port + 1} {sys.executable} {main}" in said
+            assert f"run(port={port + 1}), or SPIKARD_PORT={port + 1} {sys.executable} {main}" in said
 
 
 @pytest.mark.parametrize("verb", ["run", "dev"])
@@ -164,18 +167,49 @@ def test_the_command_names_who_holds_a_busy_port_and_the_flag(main: Path, verb: 
             assert f"spikard {verb} {main} --port {port + 1}" in said
 
 
-def test_the_environment_and_the_file_go_before_the_arguments_of_run(main: Path) -> None:
-    main.write_text(APP.replace("port=0", 'host="nowhere.invalid", port=1'))
-    (main.parent / "spikard.toml").write_text('host = "127.0.0.1"\nport = 2\naccess_log = true\n')
-    with started(main, SPIKARD_PORT="0") as process:
-        assert get(port_of(process), "/hello/you") == "hello you"
+def served(main: Path, arguments: str, environment: dict[str, str]) -> tuple[str, str]:
+    """What a program with these arguments of `run` says when it starts, and what it logged."""
+    main.write_text(APP.replace("port=0", arguments))
+    with started(main, environment=environment) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        port = re.search(r"http://[^ ]*:(\d+)", said)
+        assert port, said + process.stderr.read()
+        with closing(http.client.HTTPConnection("localhost", int(port[1]), timeout=10)) as connection:
+            connection.request("GET", "/hello/you")
+            assert connection.getresponse().read() == b"hello you"
         process.terminate()
-        _, logged = process.communicate(timeout=10)
-        assert "/hello/you" in logged  # an option of the file reached the app
+        return said, process.communicate(timeout=10)[1]
+
+
+def test_arguments_of_run_go_before_the_environment_and_that_before_the_file(main: Path) -> None:
+    (main.parent / "spikard.toml").write_text('host = "nowhere.invalid"\nport = 1\nworkers = 3\naccess_log = true\n')
+    # All three are the code's.
+    wrong = {"SPIKARD_HOST": "nowhere.invalid", "SPIKARD_PORT": "2", "SPIKARD_WORKERS": "2"}
+    said, logged = served(main, 'host="127.0.0.1", port=0, workers=1', wrong)
+    assert "http://127.0.0.1:" in said
+    assert "1 worker (" in said
+    assert "/hello/you" in logged, "an option of the file reaches the app all the same"
+    # What the code leaves open is the environment's; what that leaves open is the file's.
+    said, _ = served(main, "port=0", {"SPIKARD_HOST": "127.0.0.1", "SPIKARD_WORKERS": "2"})
+    assert "http://127.0.0.1:" in said
+    assert "2 workers (" in said
+    said, _ = served(main, 'host="127.0.0.1"', {"SPIKARD_PORT": "0"})
+    assert "3 workers (" in said
+
+
+def test_a_socket_that_was_handed_over_is_served_whatever_run_says(main: Path) -> None:
+    main.write_text(APP.replace("port=0", "port=1"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        environment = {"SPIKARD_FD": str(listener.fileno())}
+        with started(main, fds=(listener.fileno(),), environment=environment) as process:
+            assert get(listener.getsockname()[1], "/hello/you") == "hello you"
+            process.terminate()
+            assert process.wait(10) == 0
 
 
 def test_a_setting_with_a_typing_error_does_not_go_unseen(main: Path) -> None:
-    with started(main, SPIKARD_WORKRES="4") as process:
+    with started(main, environment={"SPIKARD_WORKRES": "4"}) as process:
         assert process.stderr is not None
         told = 'SPIKARD_WORKRES is no setting and does nothing; did you mean "SPIKARD_WORKERS"?'
         assert told in process.stderr.readline()

@@ -92,7 +92,7 @@ def test_the_app_is_found(tmp_path: Path, text: str, argument: str) -> None:
 )
 def test_a_wrong_start_says_what_to_do(tmp_path: Path, text: str, argument: str, told: str) -> None:
     (tmp_path / "main.py").write_text(text)
-    done = worker(argument, cwd=tmp_path, SPIKARD_EMIT="spec")
+    done = worker(argument, cwd=tmp_path, SPIKARD_PORT="0")
     assert done.returncode == 1
     assert told in done.stderr
     assert "_worker.py" not in done.stderr

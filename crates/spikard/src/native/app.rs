@@ -34,6 +34,7 @@ pub struct App {
     version: String,
     description: Option<String>,
     config: Config,
+    pub(super) workers: Option<usize>,
     states: States,
     schemas: Map<String, Value>,
     scope: Scope,
@@ -335,6 +336,7 @@ impl App {
             version: version.to_owned(),
             description: None,
             config: Config::default(),
+            workers: None,
             states: States::new(),
             schemas: Map::new(),
             scope: Scope::default(),
@@ -350,6 +352,13 @@ impl App {
     /// All options at once.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// How many processes [`App::run`] serves by; a supervisor keeps them running. Goes before `SPIKARD_WORKERS`. Default:
+    /// this process alone. Needs the `spikard` program beside this one or on `PATH`.
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = Some(count);
         self
     }
 

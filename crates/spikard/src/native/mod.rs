@@ -11,6 +11,7 @@ mod operation;
 mod reply;
 mod run;
 mod schemas;
+mod workers;
 
 pub use app::{App, Group};
 pub use client::{TestClient, TestRequest};

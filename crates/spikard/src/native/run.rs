@@ -1,6 +1,6 @@
 //! Running an app of this process: checks it, describes it when asked, else hands it to the server.
 
-use super::App;
+use super::{App, workers};
 use crate::DefinitionError;
 use crate::server::{self, Listen, ListenError, run};
 use std::io::{self, Write as _};
@@ -12,6 +12,8 @@ pub enum RunError {
     Definition(DefinitionError),
     /// It cannot be served.
     Server(server::RunError),
+    /// The program that supervises workers cannot be started.
+    Workers(io::Error),
     /// It cannot be described.
     Output(io::Error),
 }
@@ -21,6 +23,11 @@ impl std::fmt::Display for RunError {
         match self {
             Self::Definition(error) => error.fmt(f),
             Self::Server(error) => error.fmt(f),
+            Self::Workers(error) => write!(
+                f,
+                "several workers are supervised by the `spikard` program, which cannot be started: {error}; put it beside \
+                 this program or on PATH: `cargo install spikard-cli`"
+            ),
             Self::Output(error) => write!(f, "cannot write the app: {error}"),
         }
     }
@@ -57,13 +64,21 @@ impl App {
     /// once. Listens where the environment says (`SPIKARD_HOST`, `SPIKARD_PORT`; default `127.0.0.1:8000`). Must not be
     /// called inside a Tokio runtime: it starts one of its own, whose timers and sockets handlers may use.
     ///
-    /// With `SPIKARD_EMIT=spec` in the environment the app is printed as JSON instead, and the process exits with 0.
+    /// With [`App::workers`], or `SPIKARD_WORKERS`, this process becomes the supervisor of `spikard run --workers`, which
+    /// starts the same command line again for each worker; `run` does not return.
+    ///
+    /// With `SPIKARD_EMIT=spec` in the environment the app is printed as JSON instead, and the process exits with 0;
+    /// or `{"mistakes": […]}`, which are the reader's to show, and it exits with 1.
     pub fn run(self) -> Result<(), RunError> {
         if std::env::var("SPIKARD_EMIT").as_deref() == Ok("spec") {
             self.emit()?;
             std::process::exit(0)
         }
+        let workers = workers::wanted(self.workers);
         let app = self.freeze()?;
+        if let Some(workers) = workers {
+            return Err(RunError::Workers(workers::supervise(&workers)));
+        }
         Ok(run(app, &Listen::from_env()?)?)
     }
 
@@ -71,7 +86,10 @@ impl App {
     fn emit(self) -> Result<(), RunError> {
         let (spec, _, mistakes) = self.into_parts();
         if !mistakes.is_empty() {
-            return Err(DefinitionError { mistakes }.into());
+            let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+            let text = serde_json::json!({ "mistakes": lines });
+            writeln!(io::stdout(), "{text}").map_err(RunError::Output)?;
+            std::process::exit(1)
         }
         let text = serde_json::to_string(&spec).map_err(|error| RunError::Output(error.into()))?;
         writeln!(io::stdout(), "{text}").map_err(RunError::Output)

@@ -1,80 +1,18 @@
-//! `spikard run --workers` with clients of HTTP/2: what is lost when workers are reloaded or ended.
-#![allow(clippy::panic, reason = "a failed test")]
+//! Clients of HTTP/2: what is lost when workers are reloaded or ended.
 
-mod fake;
-
+use crate::supervised::Supervised;
 use bytes::Bytes;
-use fake::{folder, pid, spikard, within_limit};
 use h2::client::{ResponseFuture, SendRequest};
 use http::Request;
-use rustix::process::{Signal, kill_process};
+use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::Child;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 const LIMIT: Duration = Duration::from_secs(30);
 const CONNECTIONS: usize = 20;
 const STREAMS: usize = 100;
-
-struct Supervised {
-    child: Option<Child>,
-    address: String,
-    folder: TempDir,
-}
-
-impl Supervised {
-    fn start() -> Self {
-        let worker = PathBuf::from(env!("CARGO_BIN_EXE_spikard")).with_file_name("examples/worker");
-        let folder = folder(&format!("exec {}", worker.display()));
-        let mut command = spikard(&folder, &["run", "--port", "0", "--workers", "2"]);
-        let mut child = command
-            .env("GATE", folder.path().join("gate"))
-            .spawn()
-            .expect("the command");
-        let mut lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
-        let address = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| Some(line.strip_prefix("spikard: http://")?.to_owned()));
-        // Nobody may be held up by what is not read.
-        std::thread::spawn(move || lines.for_each(drop));
-        let address = address.expect("an address");
-        Self {
-            child: Some(child),
-            address: address.split(',').next().expect("an address").to_owned(),
-            folder,
-        }
-    }
-
-    fn send(&self, signal: Signal) {
-        let child = self.child.as_ref().expect("it runs");
-        kill_process(pid(child), signal).expect("a signal");
-    }
-
-    fn open_gate(&self) {
-        std::fs::write(self.folder.path().join("gate"), "").expect("a gate");
-    }
-
-    fn ends_well(&mut self) -> bool {
-        let child = self.child.take().expect("it runs");
-        within_limit(child).status.success()
-    }
-}
-
-impl Drop for Supervised {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // Its workers end with it.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
 
 fn run<F: Future>(test: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
@@ -134,7 +72,7 @@ async fn held(address: &str) -> (Vec<SendRequest<Bytes>>, Vec<ResponseFuture>) {
 
 #[test]
 fn a_signal_loses_none_of_two_thousand_open_requests() {
-    let mut supervised = Supervised::start();
+    let supervised = Supervised::start(2);
     run(async {
         let (_clients, asked) = held(&supervised.address).await;
         supervised.send(Signal::TERM);
@@ -147,12 +85,12 @@ fn a_signal_loses_none_of_two_thousand_open_requests() {
             answer(asked).await.expect("an answer");
         }
     });
-    assert!(supervised.ends_well());
+    assert!(supervised.end().success());
 }
 
 #[test]
 fn a_reload_loses_none_of_two_thousand_open_requests_and_no_new_one() {
-    let mut supervised = Supervised::start();
+    let supervised = Supervised::start(2);
     run(async {
         let address = supervised.address.clone();
         let (_clients, asked) = held(&address).await;
@@ -170,7 +108,7 @@ fn a_reload_loses_none_of_two_thousand_open_requests_and_no_new_one() {
         }
     });
     supervised.send(Signal::TERM);
-    assert!(supervised.ends_well());
+    assert!(supervised.end().success());
 }
 
 /// Asks without pause, on one connection as long as the server lets, until two new workers have answered. What the server

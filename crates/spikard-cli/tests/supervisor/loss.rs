@@ -1,0 +1,165 @@
+//! What is lost under load when a worker is killed, or all of them are reloaded or ended. Clients of HTTP/2 are their own file's.
+
+use crate::client::{Client, Load};
+use crate::supervised::{LIMIT, Supervised, number};
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeSet;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_killed_worker_is_back_and_its_queue_is_answered() {
+    let supervised = Supervised::start(2);
+    let pids = supervised.pids(2);
+    let each = |signal| {
+        for &pid in &pids {
+            kill_process(Pid::from_raw(pid).expect("a pid"), signal).expect("a signal");
+        }
+    };
+    // Stopped, they accept nothing: all of these wait in the sockets' queues.
+    each(Signal::STOP);
+    let mut clients: Vec<Client> = (0..100)
+        .map(|_| Client::connect(&supervised.address).expect("not refused"))
+        .collect();
+    for client in &mut clients {
+        client.ask("/pid", "close").expect("not reset");
+    }
+    let killed = Instant::now();
+    each(Signal::KILL);
+    let mut answering = BTreeSet::new();
+    for client in &mut clients {
+        let pid = client.answer().expect("an answer");
+        answering.insert(number(&pid).as_raw_nonzero().get());
+    }
+    let back = killed.elapsed();
+    assert!(back < Duration::from_secs(1), "{back:?}");
+    assert!(
+        answering.is_disjoint(&pids) && answering.len() == 2,
+        "{pids:?} {answering:?}"
+    );
+    supervised.line("ended (signal: 9 (SIGKILL)): started again");
+}
+
+#[test]
+fn killing_a_worker_under_load_costs_no_more_than_what_it_was_doing() {
+    let supervised = Supervised::start(2);
+    supervised.pids(2);
+    let load = Load::on(&supervised);
+    for _ in 0..3 {
+        load.go_on(200);
+        kill_process(supervised.pid().expect("a worker"), Signal::KILL).expect("a signal");
+        supervised.line("ended (signal: 9 (SIGKILL))");
+    }
+    load.go_on(200);
+    for failures in load.failures() {
+        // A client does one thing at a time, so a kill can cut one request of it.
+        assert!(failures.len() <= 3, "{failures:?}");
+        assert!(
+            !failures
+                .iter()
+                .any(|failure| failure.starts_with("connect")),
+            "{failures:?}"
+        );
+    }
+}
+
+#[test]
+fn a_reload_under_load_loses_nothing() {
+    let supervised = Supervised::start(2);
+    let before = supervised.pids(2);
+    let load = Load::on(&supervised);
+    load.go_on(500);
+    supervised.send(Signal::HUP);
+    supervised.line("reloaded: 2 workers");
+    load.go_on(500);
+    assert_eq!(load.failures(), vec![Vec::<String>::new(); 8]);
+    let after = supervised.pids(2);
+    assert!(before.is_disjoint(&after), "{before:?} {after:?}");
+    let resident = supervised.resident_kilobytes();
+    assert!(resident <= 12 * 1024, "{resident} kB");
+}
+
+#[test]
+fn a_signal_loses_none_of_two_thousand_open_requests() {
+    let supervised = Supervised::start(2);
+    supervised.pids(2);
+    let mut clients: Vec<Client> = (0..2_000)
+        .map(|_| Client::connect(&supervised.address).expect("not refused"))
+        .collect();
+    for client in &mut clients {
+        client.ask("/held", "keep-alive").expect("sent");
+    }
+    supervised.send(Signal::TERM);
+    // Both have stopped to accept, and have everything before them that was sent.
+    let until = Instant::now() + LIMIT;
+    while TcpStream::connect(&supervised.address).is_ok() {
+        assert!(Instant::now() < until, "new connections are still let in");
+    }
+    supervised.open_gate();
+    for client in &mut clients {
+        client.answer().expect("an answer");
+    }
+    let address = supervised.address.clone();
+    assert_eq!(supervised.end().code(), Some(0));
+    TcpStream::connect(address).expect_err("nobody listens");
+}
+
+#[test]
+fn a_reload_loses_none_of_two_thousand_open_requests() {
+    let supervised = Supervised::with(2, &["--control", "./control"]);
+    let before = supervised.pids(2);
+    let mut clients: Vec<Client> = (0..2_000)
+        .map(|_| Client::connect(&supervised.address).expect("not refused"))
+        .collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        // Every second one has been used before, as connections of a pool have.
+        if number % 2 == 0 {
+            client.ask("/pid", "keep-alive").expect("sent");
+            client.answer().expect("an answer");
+        }
+        client.ask("/held", "keep-alive").expect("sent");
+    }
+    // One that still waits to be accepted may be the new worker's.
+    let until = Instant::now() + LIMIT;
+    loop {
+        let workers = supervised.visit("GET /workers HTTP/1.0\r\n\r\n");
+        let counts = workers.split("\"open_requests\":").skip(1);
+        let open = counts.filter_map(|rest| rest.split([',', '}']).next()?.parse::<usize>().ok());
+        if open.sum::<usize>() == clients.len() {
+            break;
+        }
+        assert!(Instant::now() < until, "{workers}");
+    }
+    supervised.send(Signal::HUP);
+    supervised.line("reloaded: 2 workers");
+    // The old ones are busy: they take a moment to hear that they are to accept no more.
+    let until = Instant::now() + LIMIT;
+    let mut after = BTreeSet::new();
+    while after.len() < 2 {
+        assert!(Instant::now() < until, "{after:?}");
+        let pid = supervised.pid().expect("an answer").as_raw_nonzero().get();
+        after.extend(Some(pid).filter(|pid| !before.contains(pid)));
+    }
+    supervised.open_gate();
+    for client in &mut clients {
+        let pid = number(&client.answer().expect("an answer"));
+        assert!(before.contains(&pid.as_raw_nonzero().get()) && client.1);
+    }
+}
+
+#[test]
+fn workers_are_added_and_taken_away_under_load_without_loss() {
+    let supervised = Supervised::start(1);
+    let load = Load::on(&supervised);
+    load.go_on(200);
+    supervised.send(Signal::TTIN);
+    let both = supervised.pids(2);
+    supervised.send(Signal::TTOU);
+    supervised.line("spikard: 1 worker");
+    let alive = |pid: &&i32| std::fs::exists(format!("/proc/{pid}")).unwrap_or(false);
+    while both.iter().filter(alive).count() > 1 {
+        load.go_on(100);
+    }
+    load.go_on(200);
+    assert_eq!(load.failures(), vec![Vec::<String>::new(); 8]);
+}
