@@ -158,7 +158,7 @@ def test_ruby(session: nox.Session) -> None:
 @nox.session(name="test-php", venv_backend="none", requires=["extension"], default=False)
 def test_php(session: nox.Session) -> None:
     """Install extension and Composer package in an empty project and test that."""
-    tests = ["phpunit", "--bootstrap", "vendor/autoload.php", "tests", *session.posargs]
+    tests = ["phpunit", "--configuration", "tests/phpunit.xml", *session.posargs]
     program(session, "tally", "php", sys.executable, "scripts/php-project", *tests)
 
 

@@ -83,9 +83,9 @@ pub(crate) fn doctor(
         languages: vec![
             python(launch::python(interpreter.clone())),
             rust(Path::new("Cargo.lock")),
-            node(&launch::node(interpreter)),
+            node(&launch::node(interpreter.clone())),
             later("ruby", "ruby"),
-            later("php", "php"),
+            php(&launch::php(interpreter)),
         ],
     };
     output::print(&if arguments.json {
@@ -193,6 +193,35 @@ fn node(interpreter: &Path) -> Language {
     if row.package.is_none() {
         row.advice =
             Some("spikard is not installed for this folder: npm install spikard".to_owned());
+    } else {
+        agree(&mut row);
+    }
+    row
+}
+
+/// Prints the extension that this PHP loads.
+const PHP_PROBE: &str = "echo json_encode(['version' => PHP_VERSION, 'path' => PHP_BINARY, 'package' => phpversion('spikard') ?: null]);";
+
+fn php(interpreter: &Path) -> Language {
+    let mut row = Language {
+        language: "php",
+        ..Language::default()
+    };
+    let found = said(Command::new(interpreter).args(["-r", PHP_PROBE]));
+    let Some(found) = found.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
+    else {
+        row.advice = Some("php does not run; install PHP 8.2 or later".to_owned());
+        return row;
+    };
+    let text = |key: &str| found[key].as_str().map(str::to_owned);
+    row.version = text("version");
+    row.path = text("path");
+    row.package = text("package");
+    if row.package.is_none() {
+        row.advice = Some(
+            "it does not load the extension: add extension=/path/to/spikard.so to its ini file"
+                .to_owned(),
+        );
     } else {
         agree(&mut row);
     }

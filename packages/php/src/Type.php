@@ -97,21 +97,44 @@ final readonly class Type
         if ($word === 'self' || $word === 'static') {
             return $class->getName();
         }
-        $name = ltrim($name, '\\');
-        $candidates = [$name];
-        [$first, $rest] = [...explode('\\', $name, 2), null];
-        $source = $scope->getFileName() === false ? '' : (string) file_get_contents($scope->getFileName());
-        if (preg_match('/^use\s+([\w\\\\]+\\\\' . preg_quote($first) . '|' . preg_quote($first) . '|[\w\\\\]+(?=\s+as\s+' . preg_quote($first) . '\s*;))(\s+as\s+\w+)?\s*;/m', $source, $found)) {
-            array_unshift($candidates, $found[1] . ($rest === null ? '' : "\\{$rest}"));
-        }
-        if (preg_match('/^namespace\s+([\w\\\\]+)\s*;/m', $source, $found)) {
-            array_unshift($candidates, "{$found[1]}\\{$name}");
-        }
+        [$first, $rest] = [...explode('\\', ltrim($name, '\\'), 2), ''];
+        $imports = self::imports((string) $scope->getFileName());
+        $candidates = [
+            isset($imports[$first]) ? rtrim("{$imports[$first]}\\{$rest}", '\\') : '',
+            "{$imports['']}\\{$name}",
+            ltrim($name, '\\'),
+        ];
         foreach ($candidates as $candidate) {
-            if (class_exists($candidate) || interface_exists($candidate)) {
+            if ($candidate !== '' && (class_exists($candidate) || interface_exists($candidate))) {
                 return (new \ReflectionClass($candidate))->getName();
             }
         }
         return $name;
+    }
+
+    /**
+     * What the `use` lines of a file call classes, and under '' its namespace.
+     *
+     * @return array<string, string>
+     */
+    private static function imports(string $file): array
+    {
+        static $known = [];
+        if (isset($known[$file])) {
+            return $known[$file];
+        }
+        $source = is_file($file) ? (string) file_get_contents($file) : '';
+        $found = ['' => preg_match('/^namespace\s+([\w\\\\]+)\s*[;{]/m', $source, $namespace) ? $namespace[1] : ''];
+        preg_match_all('/^use\s+(?!function\b|const\b)([\w\\\\]+?)(?:\\\\\{([^}]*)\}|(\s+as\s+\w+)?)\s*;/m', $source, $lines, PREG_SET_ORDER);
+        foreach ($lines as $line) {
+            $group = trim($line[2] ?? '');
+            foreach ($group === '' ? [$line[1] . ($line[3] ?? '')] : explode(',', $group) as $member) {
+                [$class, $alias] = [...preg_split('/\s+as\s+/', trim($member)) ?: [], null];
+                if ($class !== '') {
+                    $found[$alias ?? basename(strtr($class, '\\', '/'))] = ($group === '' ? '' : "{$line[1]}\\") . $class;
+                }
+            }
+        }
+        return $known[$file] = $found;
     }
 }

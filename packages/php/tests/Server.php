@@ -18,11 +18,14 @@ final class Server
     private string $told = '';
     private ?int $code = null;
 
-    /** @param list<string> $settings of PHP, such as `memory_limit=64M` */
-    public function __construct(string $program, array $settings = ['memory_limit=64M', 'display_errors=0', 'log_errors=1', 'error_log='])
+    /**
+     * @param list<string> $settings of PHP, such as `memory_limit=64M`
+     * @param ?list<string> $command instead of PHP with the program
+     */
+    public function __construct(string $program, ?array $command = null, array $settings = ['memory_limit=64M', 'display_errors=0', 'log_errors=1', 'error_log='])
     {
         $flags = array_merge(...array_map(fn (string $one): array => ['-d', $one], $settings));
-        $command = [PHP_BINARY, ...$flags, __DIR__ . "/programs/{$program}"];
+        $command ??= [PHP_BINARY, ...$flags, __DIR__ . "/programs/{$program}"];
         $environment = ['SPIKARD_PORT' => '0'] + getenv();
         $this->process = proc_open($command, [['file', '/dev/null', 'r'], ['pipe', 'w'], ['pipe', 'w']], $pipes, __DIR__, $environment);
         $this->stderr = $pipes[2];

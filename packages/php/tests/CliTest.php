@@ -1,0 +1,57 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Spikard\Tests;
+
+use PHPUnit\Framework\TestCase;
+
+require_once __DIR__ . '/Server.php';
+
+/** The command with apps in PHP: what it shows of them, and supervised workers that die. */
+final class CliTest extends TestCase
+{
+    private const APP = 'programs/hostile.php';
+
+    public function testWhatAnAppServesIsListed(): void
+    {
+        [$code, $told] = self::spikard('routes', self::APP);
+        self::assertSame(0, $code, $told);
+        self::assertMatchesRegularExpression('~GET +/well +getWell +.*hostile\.php:\d+~', $told);
+        [$code, $told] = self::spikard('openapi', self::APP);
+        self::assertSame([0, '3.1.0'], [$code, json_decode($told, true)['openapi'] ?? $told]);
+        [$code, $told] = self::spikard('check', self::APP);
+        self::assertSame(0, $code, $told);
+        [$code, $told] = self::spikard('doctor');
+        self::assertMatchesRegularExpression('~php +ready +8\.~', $told);
+    }
+
+    public function testWorkersThatDieAreStartedAgain(): void
+    {
+        $server = new Server('hostile.php', command: [PHP_BINARY, __DIR__ . '/../vendor/bin/spikard', 'run', self::APP, '--workers', '2', '--port', '0']);
+        $seen = ['200 well' => 0, '500 internal' => 0, '200 bye' => 0, '503 unavailable' => 0];
+        foreach (range(1, 200) as $number) {
+            $path = match ($number) {
+                50 => '/fatal',
+                100 => '/exit',
+                150 => '/memory-later',
+                default => '/well',
+            };
+            $answer = $server->get($path);
+            self::assertArrayHasKey($answer, $seen, "answer {$number}: no connection is refused, none is reset");
+            $seen[$answer]++;
+        }
+        self::assertSame([2, 1], [$seen['500 internal'], $seen['200 bye']]);
+        self::assertSame(0, $server->end(SIGTERM));
+        self::assertSame(3, substr_count($server->told(), 'started again'), $server->told());
+    }
+
+    /** @return array{int, string} */
+    private static function spikard(string ...$arguments): array
+    {
+        $command = [PHP_BINARY, __DIR__ . '/../vendor/bin/spikard', ...$arguments];
+        $process = proc_open($command, [['file', '/dev/null', 'r'], ['pipe', 'w'], ['redirect', 1]], $pipes, __DIR__);
+        $told = (string) stream_get_contents($pipes[1]);
+        return [proc_close($process), $told];
+    }
+}
