@@ -111,8 +111,54 @@ fn a_reload_loses_none_of_two_thousand_open_requests_and_no_new_one() {
     assert!(supervised.end().success());
 }
 
+#[test]
+fn a_reload_loses_no_request_on_connections_that_were_idle() {
+    let supervised = Supervised::start(2);
+    run(async {
+        let mut clients = Vec::new();
+        for _ in 0..10 * CONNECTIONS {
+            let mut client = connect(&supervised.address)
+                .await
+                .ready()
+                .await
+                .expect("settings");
+            let asked = ask(&mut client, "/pid").expect("sent");
+            answer(asked).await.expect("an answer");
+            clients.push(client);
+        }
+        supervised.send(Signal::HUP);
+        let (mut answered, mut told) = (0, 0);
+        // One after the other, round after round: each has been idle when the end reaches it.
+        while let Some(client) = clients.pop() {
+            // Neither fails but by what was told: nothing was sent.
+            let ready = client.ready().await.ok();
+            let asked = ready.and_then(|mut ready| Some((ask(&mut ready, "/pid").ok()?, ready)));
+            let Some((asked, ready)) = asked else {
+                told += 1;
+                continue;
+            };
+            match answer(asked).await {
+                Ok(_) => {
+                    answered += 1;
+                    clients.insert(0, ready);
+                }
+                Err(error) if is_not_begun(&error) => told += 1,
+                Err(error) => panic!("lost after {answered} answers: {error}"),
+            }
+        }
+        assert_eq!((told, answered > 0), (10 * CONNECTIONS, true));
+    });
+    supervised.send(Signal::TERM);
+    assert!(supervised.end().success());
+}
+
+/// The server said that it did not begin the request, which may be sent again (RFC 9113 section 8.7).
+fn is_not_begun(error: &h2::Error) -> bool {
+    error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM)
+}
+
 /// Asks without pause, on one connection as long as the server lets, until two new workers have answered. What the server
-/// says it has not begun is asked again on a new connection (RFC 9113 section 8.7); anything else is lost.
+/// says it has not begun is asked again on a new connection; anything else is lost.
 async fn ask_until_new(address: String, old: BTreeSet<String>) -> (usize, Vec<String>) {
     let (mut answered, mut lost) = (0, Vec::new());
     let mut new = BTreeSet::new();
@@ -136,11 +182,7 @@ async fn ask_until_new(address: String, old: BTreeSet<String>) -> (usize, Vec<St
                         new.insert(pid);
                     }
                 }
-                Err(error)
-                    if error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM) =>
-                {
-                    break;
-                }
+                Err(error) if is_not_begun(&error) => break,
                 Err(error) => lost.push(error.to_string()),
             }
         }

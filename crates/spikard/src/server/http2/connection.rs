@@ -152,7 +152,6 @@ impl<S: Serve> Connection<S> {
     ) -> Poll<Option<Asked>> {
         if self.watch.is_draining() && !self.told {
             self.told = true;
-            self.gauge.agree();
             accepting.graceful_shutdown();
         }
         match accepting.poll_accept(context) {
@@ -174,7 +173,6 @@ impl<S: Serve> Connection<S> {
             match self.armed {
                 Some((Phase::Idle, _)) => {
                     self.told = true;
-                    self.gauge.agree();
                     accepting.graceful_shutdown();
                     context.waker().wake_by_ref();
                 }

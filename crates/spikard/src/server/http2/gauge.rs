@@ -41,8 +41,6 @@ pub(super) struct Gauge {
     written: Cell<u64>,
     /// Nothing more is read.
     closed: Cell<bool>,
-    /// The end was agreed upon: nothing is under way that a reset could overtake.
-    agreed: Cell<bool>,
     shutting: Cell<bool>,
 }
 
@@ -96,11 +94,6 @@ impl Gauge {
     /// Reads no more.
     pub(super) fn close(&self) {
         self.closed.set(true);
-    }
-
-    /// Both sides know that the connection ends.
-    pub(super) fn agree(&self) {
-        self.agreed.set(true);
     }
 
     fn read(&self, mut bytes: &[u8]) {
@@ -226,7 +219,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gauged<T> {
         Pin::new(&mut self.io).poll_flush(context)
     }
 
-    /// Ends the outbound side; then reads past what the client still sends, until it ends too.
+    /// Ends the outbound side; then reads past what the client still sends, until it ends too: it may be reading the last
+    /// answer and give room for more (RFC 9113 section 6.9), and a socket that is closed would answer with a reset, at
+    /// which clients give up what they have not read.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.gauge.shutting.get() {
             ready!(Pin::new(&mut self.io).poll_shutdown(context))?;
@@ -235,7 +230,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gauged<T> {
             context.waker().wake_by_ref();
         }
         let mut scratch = [0; 4 << 10];
-        while !self.gauge.agreed.get() && self.lingered < LINGER_BYTES {
+        while self.lingered < LINGER_BYTES {
             let mut buffer = ReadBuf::new(&mut scratch);
             ready!(Pin::new(&mut self.io).poll_read(context, &mut buffer))?;
             match buffer.filled().len() {

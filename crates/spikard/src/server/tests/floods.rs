@@ -11,20 +11,20 @@ use tokio::time::Instant;
 const CALM: u32 = 11;
 
 /// `GET http://h/` in HPACK (RFC 7541): three fields of the static table, and an authority.
-const GET: &[u8] = &[0x82, 0x84, 0x86, 0x41, 0x01, b'h'];
+pub(super) const GET: &[u8] = &[0x82, 0x84, 0x86, 0x41, 0x01, b'h'];
 const POST: &[u8] = &[0x83, 0x84, 0x86, 0x41, 0x01, b'h'];
 
 const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(super) const HEADERS: u8 = 1;
 const PRIORITY: u8 = 2;
 const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
+pub(super) const SETTINGS: u8 = 4;
+pub(super) const PING: u8 = 6;
+pub(super) const GOAWAY: u8 = 7;
+pub(super) const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
     let mut frame = vec![length[1], length[2], length[3], kind, flags];
     frame.extend_from_slice(&stream.to_be_bytes());
