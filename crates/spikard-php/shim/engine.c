@@ -264,6 +264,32 @@ int sp_job_done(sp_job *job) {
     return status;
 }
 
+/* A signal came for which PHP code has a handler (pcntl_async_signals). */
+bool sp_interrupted(void) { return zend_atomic_bool_load_ex(&EG(vm_interrupt)) && !zend_atomic_bool_load_ex(&EG(timed_out)); }
+
+/* Runs those handlers, as the VM does between two instructions: a step of its own. */
+int sp_interrupt(void) {
+    zend_execute_data *frame_before = EG(current_execute_data);
+    int status = SP_OK;
+    if (lost) return SP_BAILOUT;
+    zend_try {
+        zend_atomic_bool_store_ex(&EG(vm_interrupt), false);
+        if (zend_interrupt_function) zend_interrupt_function(EG(current_execute_data));
+    } zend_catch {
+        EG(current_execute_data) = frame_before;
+        lost = true;
+        status = SP_BAILOUT;
+    } zend_end_try();
+    if (!lost && EG(exception)) {
+        sp_job told = {0};
+        classify(&told);
+        status = told.status;
+        if (told.error.s) fprintf(stderr, "spikard: a signal handler failed: %.*s\n", (int) ZSTR_LEN(told.error.s), ZSTR_VAL(told.error.s));
+        smart_str_free(&told.error);
+    }
+    return status;
+}
+
 /* ---- waits ------------------------------------------------------------------------------------------------------- */
 
 /* Waits without holding the thread where a call may; else it holds it, so that the meaning stays. */

@@ -1,8 +1,8 @@
 //! PHP as a guest of the bridge: gives a handler its arguments, calls it, answers for it when it ends later.
 
 use crate::error::{ending, internal};
-use crate::interpreter::{Handler, Job, Step, exit_status};
-use crate::reactor::{in_runtime, waited};
+use crate::interpreter::{Handler, Job, Step, exit_status, interrupt};
+use crate::reactor::{in_runtime, interrupted, waited};
 use crate::request::{Running, of_running};
 use crate::value::{answer, lossy, of_argument};
 use spikard::server::Life;
@@ -79,6 +79,18 @@ impl PhpGuest {
     /// The worker whose life this is has begun.
     pub(crate) fn serves(&self, life: &Rc<Life>) {
         self.life.replace(Some(Rc::clone(life)));
+        if let Some(guest) = self.me.upgrade() {
+            tokio::task::spawn_local(async move {
+                while !guest.lost.get() {
+                    interrupted().await;
+                    match interrupt() {
+                        Step::Lost => guest.lose(),
+                        Step::Exit => guest.end(exit_status()),
+                        _ => {}
+                    }
+                }
+            });
+        }
         for task in self.tasks.take() {
             self.spawn(task);
         }

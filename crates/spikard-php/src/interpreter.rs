@@ -153,6 +153,8 @@ unsafe extern "C" {
     fn sp_job_result(job: *const RawJob) -> *const Zval;
     fn sp_job_text(job: *const RawJob, error: bool, text: *mut *const u8, length: *mut usize);
     fn sp_exit_status() -> c_int;
+    fn sp_interrupted() -> bool;
+    fn sp_interrupt() -> c_int;
     fn sp_zval_type(value: *const Zval) -> u32;
     fn sp_zval_integer(value: *const Zval) -> i64;
     fn sp_zval_text(value: *const Zval, length: *mut usize) -> *const u8;
@@ -164,6 +166,18 @@ unsafe extern "C" {
 pub(crate) fn exit_status() -> i32 {
     // SAFETY: reads a global of the engine.
     unsafe { sp_exit_status() }
+}
+
+/// A signal came for which PHP code has a handler.
+pub(crate) fn is_interrupted() -> bool {
+    // SAFETY: reads globals of the engine.
+    unsafe { sp_interrupted() }
+}
+
+/// Runs such handlers.
+pub(crate) fn interrupt() -> Step {
+    // SAFETY: on PHP's thread, in no step.
+    Step::of(unsafe { sp_interrupt() })
 }
 
 /// A stack for one call at a time, and that call.

@@ -1,19 +1,22 @@
 //! Tokio on the thread that runs PHP: one runtime, kept for the life of the process, and what a call waits for in it.
 
-use crate::interpreter::Wait;
+use crate::interpreter::{Wait, is_interrupted};
 use spikard::server::EVENT_INTERVAL;
 use std::cell::OnceCell;
 use std::future::Future;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::runtime::{Builder, Handle, LocalOptions, LocalRuntime};
+use tokio::sync::Notify;
 
 thread_local! {
     // Never dropped: calls that wait are in it, and PHP is gone when a thread drops its variables.
     static RUNTIME: OnceCell<&'static LocalRuntime> = const { OnceCell::new() };
+    static INTERRUPTED: Rc<Notify> = Rc::new(Notify::new());
 }
 
 /// We are inside [`run`].
@@ -29,11 +32,26 @@ pub(crate) fn run<F: Future>(future: F) -> io::Result<F::Output> {
             let made = Builder::new_current_thread()
                 .enable_all()
                 .event_interval(EVENT_INTERVAL)
+                .on_thread_park(look_for_signals)
+                .on_thread_unpark(look_for_signals)
                 .build_local(LocalOptions::default())?;
             Ok::<_, io::Error>(*kept.get_or_init(|| Box::leak(Box::new(made))))
         }
     })?;
     Ok(runtime.block_on(future))
+}
+
+/// A signal ends the wait for events, or came just before it.
+fn look_for_signals() {
+    if is_interrupted() {
+        INTERRUPTED.with(|told| told.notify_one());
+    }
+}
+
+/// Until a signal came for which PHP code has a handler.
+pub(crate) async fn interrupted() {
+    let told = INTERRUPTED.with(Rc::clone);
+    told.notified().await;
 }
 
 /// Until what a call waits for is there (`true`) or its time is over (`false`).

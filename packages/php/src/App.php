@@ -84,6 +84,9 @@ final class App extends Routes
         if (getenv('SPIKARD_FD') === false) {
             Bridge::start($host, $port);
         }
+        if (function_exists('pcntl_async_signals')) {
+            pcntl_async_signals(true); // handlers of signals run, whatever the worker does
+        }
         try {
             $app->serve();
         } finally {

@@ -89,6 +89,44 @@ final class Server
         return $this->code;
     }
 
+    /** Until it told this. */
+    public function waitFor(string $text): void
+    {
+        $this->until(fn (): bool => str_contains($this->told(), $text));
+    }
+
+    /**
+     * So many requests over one connection, some at a time.
+     *
+     * @param list<string> $paths
+     */
+    public function many(array $paths, int $count): void
+    {
+        $socket = stream_socket_client("tcp://127.0.0.1:{$this->port}", $_, $message, self::PATIENCE);
+        stream_set_timeout($socket, self::PATIENCE);
+        $batch = '';
+        foreach (range(1, 100) as $number) {
+            $batch .= "GET {$paths[$number % count($paths)]} HTTP/1.1\r\nhost: test\r\n\r\n";
+        }
+        for ($left = $count; $left > 0; $left -= 100) {
+            fwrite($socket, $batch);
+            for ($answers = 0; $answers < 100;) {
+                $answers += substr_count($piece = (string) fread($socket, 1 << 16), "\nx-request-id: ");
+                if ($piece === '') {
+                    throw new \RuntimeException("the connection ended; it told:\n{$this->told()}");
+                }
+            }
+            $this->told();
+        }
+    }
+
+    /** Bytes of memory that it holds. */
+    public function memory(): int
+    {
+        $status = (string) file_get_contents('/proc/' . proc_get_status($this->process)['pid'] . '/status');
+        return preg_match('/VmRSS:\s+(\d+) kB/', $status, $found) ? 1024 * (int) $found[1] : 0;
+    }
+
     /** What it wrote to standard error. */
     public function told(): string
     {

@@ -85,6 +85,45 @@ final class ServingTest extends TestCase
         self::assertStringContainsString('closed', $server->told());
     }
 
+    public function testSignalHandlersOfTheProgramRun(): void
+    {
+        $server = new Server('hostile.php');
+        $server->signal(SIGUSR1); // while it waits for events
+        $server->waitFor('usr1');
+        self::assertSame('200 well', $server->get('/well'));
+        self::assertSame(0, $server->end(SIGTERM));
+    }
+
+    public function testEachRequestHasTheTimeOfMaxExecutionTime(): void
+    {
+        $server = new Server('hostile.php', settings: ['memory_limit=64M', 'display_errors=0', 'log_errors=1', 'error_log=', 'max_execution_time=1']);
+        foreach (range(1, 4) as $_) {
+            self::assertSame('200 busy', $server->get('/busy')); // 0.4 s of CPU each
+        }
+        self::assertSame('500 internal', $server->get('/endless'));
+        self::assertSame(70, $server->end(null));
+    }
+
+    public function testBuffersAreACallsOwn(): void
+    {
+        $server = new Server('hostile.php');
+        self::assertSame(array_fill(0, 8, '200 ABC'), $server->together('/buffer', 8));
+        self::assertSame(0, $server->end(SIGTERM));
+    }
+
+    public function testMemoryIsFlat(): void
+    {
+        $server = new Server('hostile.php');
+        $paths = ['/well', '/throw', '/cycle'];
+        $server->many($paths, 15_000); // PHP and the allocator take what they keep, its collector lets 10,000 objects gather,
+        $server->many(['/fiber', '/buffer'], 200); // and these wait, one after the other
+        $before = $server->memory();
+        $server->many($paths, 20_000);
+        $server->many(['/fiber', '/buffer'], 1_000);
+        self::assertLessThan(1 << 20, $server->memory() - $before, 'bytes for 21,000 requests');
+        self::assertSame(0, $server->end(SIGTERM));
+    }
+
     public function testTheSecondFatalIsGone(): void
     {
         $server = new Server('hostile.php');

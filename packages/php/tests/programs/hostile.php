@@ -79,4 +79,34 @@ $app->get('/stream', function (): array {
     return [$early, await_readable($one, 5), fread($one, 10), await_writable($other)];
 });
 $app->get('/superglobals', fn (): array => [$_GET, $_POST, isset($_SERVER['REQUEST_METHOD'])]);
+$app->get('/busy', function (): string {
+    // Of the processor's time, which is what the limit is about.
+    $used = function (): int {
+        $use = getrusage();
+        return ($use['ru_utime.tv_sec'] + $use['ru_stime.tv_sec']) * 1_000_000 + $use['ru_utime.tv_usec'] + $use['ru_stime.tv_usec'];
+    };
+    $end = $used() + 400_000;
+    while ($used() < $end) {
+    }
+    return 'busy';
+});
+$app->get('/endless', function (): never {
+    while (true) {
+    }
+});
+$app->get('/buffer', function (): void {
+    ob_start();
+    echo 'a';
+    sleep(0.002);
+    echo 'b';
+    $text = ob_get_clean();
+    ob_start(fn (string $text): string => strtoupper($text));
+    echo $text, 'c'; // left open: what it holds is printed
+});
+$app->get('/cycle', function (): string {
+    $one = (object) ['text' => str_repeat('x', 1000)];
+    $one->other = (object) ['one' => $one];
+    return 'cycle';
+});
+pcntl_signal(SIGUSR1, fn () => fwrite(STDERR, "usr1\n"));
 $app->run();
