@@ -24,6 +24,7 @@ final class App extends Routes
      * @param string $title name of the API
      * @param string $version version of the API
      * @param ?string $description CommonMark, for the documents
+     * @param list<callable|class-string> $middleware around every handler, see {@see Middleware}
      * @param array<string, mixed> $schemas JSON Schemas for `#/components/schemas/<name>`, beside those of the classes
      */
     public function __construct(
@@ -32,6 +33,7 @@ final class App extends Routes
         public readonly ?string $description = null,
         private readonly array $schemas = [],
         private readonly Config $config = new Config(),
+        private readonly array $middleware = [],
     ) {
         $this->services = new Services();
     }
@@ -113,7 +115,7 @@ final class App extends Routes
     private function assemble(): Native\App
     {
         $assembly = new Assembly($this->services, new Schemas($this->schemas), fn (): Native\App => $this->freeze());
-        $inside = $assembly->inside($this, '');
+        $inside = $assembly->inside($this, '', $this->middleware);
         $spec = array_filter([
             'title' => $this->title, 'version' => $this->version, 'description' => $this->description,
             'config' => (object) Config::named(get_object_vars($this->config)),

@@ -12,7 +12,7 @@ namespace Spikard;
 final class Assembly
 {
     private const WORDS = ['status', 'summary', 'description', 'deprecated', 'hidden'];
-    private const KNOWN = [...self::WORDS, 'response', 'tags', 'operationId', 'parameters', 'body', 'sync', ...Config::POLICY];
+    private const KNOWN = [...self::WORDS, 'response', 'tags', 'operationId', 'parameters', 'body', 'sync', 'middleware', ...Config::POLICY];
 
     /** @var list<array{\Closure, bool, bool}> */
     public array $handlers = [];
@@ -28,30 +28,41 @@ final class Assembly
     ) {
     }
 
-    /** @return array{routes: list<mixed>, groups: list<mixed>} */
-    public function inside(Routes $routes, string $prefix): array
+    /**
+     * @param list<callable|class-string> $around middleware of what these routes are in
+     * @return array{routes: list<mixed>, groups: list<mixed>}
+     */
+    public function inside(Routes $routes, string $prefix, array $around): array
     {
         return [
-            'routes' => array_map(fn (Declared $route): array => $this->route($route, $prefix), $routes->declared()),
-            'groups' => array_map(fn (Group $group): array => $this->group($group, $prefix), $routes->groups()),
+            'routes' => array_map(fn (Declared $route): array => $this->route($route, $prefix, $around), $routes->declared()),
+            'groups' => array_map(fn (Group $group): array => $this->group($group, $prefix, $around), $routes->groups()),
         ];
     }
 
-    /** @return array<string, mixed> */
-    private function group(Group $group, string $prefix): array
+    /**
+     * @param list<callable|class-string> $around
+     * @return array<string, mixed>
+     */
+    private function group(Group $group, string $prefix, array $around): array
     {
-        if ($unknown = array_diff(array_keys($group->options), ['tags', ...Config::POLICY])) {
+        $known = ['tags', 'middleware', ...Config::POLICY];
+        if ($unknown = array_diff(array_keys($group->options), $known)) {
             $this->mistakes[] = "group {$prefix}{$group->prefix}: unknown option " . implode(', ', $unknown)
-                . '; allowed: tags, ' . implode(', ', Config::POLICY);
+                . '; allowed: ' . implode(', ', $known);
         }
+        $around = [...$around, ...$group->options['middleware'] ?? []];
         return [
             'prefix' => $group->prefix, 'tags' => $group->options['tags'] ?? [], 'policy' => self::policy($group->options),
-            ...$this->inside($group, $prefix . $group->prefix),
+            ...$this->inside($group, $prefix . $group->prefix, $around),
         ];
     }
 
-    /** @return array<string, mixed> */
-    private function route(Declared $route, string $prefix): array
+    /**
+     * @param list<callable|class-string> $around
+     * @return array<string, mixed>
+     */
+    private function route(Declared $route, string $prefix, array $around): array
     {
         $function = $route->reflected();
         // `:id` is `{id}`.
@@ -80,7 +91,8 @@ final class Assembly
                 'file' => (string) $function->getFileName(), 'line' => (int) $function->getStartLine(),
             ],
         ];
-        $call = Call::of($route, $signature, $this->services, $this->app);
+        $around = [...$around, ...$options['middleware'] ?? []];
+        $call = Call::of($route, $signature, $this->services, $this->app, $around);
         $this->handlers[] = [$call, $signature->wantsBody(), !($options['sync'] ?? false)];
         return array_filter($spec, static fn (mixed $value): bool => $value !== null);
     }

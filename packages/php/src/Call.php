@@ -13,9 +13,10 @@ final class Call
 {
     /**
      * @param \Closure(): Native\App $app
+     * @param list<callable|class-string> $around middleware, from the outside in
      * @return \Closure(int, ?string, array<int, mixed>): (string|list<mixed>)
      */
-    public static function of(Declared $route, Signature $signature, Services $services, \Closure $app): \Closure
+    public static function of(Declared $route, Signature $signature, Services $services, \Closure $app, array $around): \Closure
     {
         $takes = $signature->takes;
         $handler = is_array($route->handler) ? null : $route->handler;
@@ -24,7 +25,7 @@ final class Call
             $handler ??= $services->get($route->handler[0])->{$route->handler[1]}(...);
             return $handler(...$arguments);
         };
-        if (self::isPlain($takes)) {
+        if ($around === [] && self::isPlain($takes)) {
             $names = array_keys($takes);
             $count = count($names);
             return static function (int $call, ?string $body, array $values) use ($invoke, $names, $count): string|array {
@@ -42,7 +43,7 @@ final class Call
                 }
             };
         }
-        return static function (int $call, ?string $body, array $values) use ($invoke, $takes, $parameters, $services, $app): string|array {
+        return static function (int $call, ?string $body, array $values) use ($invoke, $takes, $parameters, $services, $app, $around): string|array {
             try {
                 $arguments = [];
                 foreach ($takes as $name => [$kind, $what, $decode]) {
@@ -74,7 +75,16 @@ final class Call
                             $arguments[$name] = $services->get($what);
                     }
                 }
-                return Answer::of($invoke($arguments));
+                if ($around === []) {
+                    return Answer::of($invoke($arguments));
+                }
+                $next = static fn (): mixed => $invoke($arguments);
+                $request = new Request($app(), $call);
+                foreach (array_reverse($around) as $middleware) {
+                    $middleware = is_string($middleware) && class_exists($middleware) ? $services->get($middleware) : $middleware;
+                    $next = static fn (): mixed => $middleware($request, $next);
+                }
+                return Answer::of($next());
             } catch (\Throwable $thrown) {
                 return Answer::failed($thrown);
             }

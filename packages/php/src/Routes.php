@@ -46,7 +46,7 @@ abstract class Routes
     /**
      * A route of any method. Options, by name: `status` of a plain value (200, or 204 for nothing), `response` (a type such as
      * `Item::class` or `'list<Item>'`, or OpenAPI responses by status), `summary`, `description`, `tags`, `operationId`,
-     * `deprecated`, `hidden`, `parameters` and `body` in the words of OpenAPI, `sync` (the handler never waits: no fiber),
+     * `deprecated`, `hidden`, `parameters` and `body` in the words of OpenAPI, `sync` (the handler never waits: no fiber), `middleware` (see {@see Middleware}: a list of functions and classes),
      * and the options of {@see Config::POLICY}.
      */
     public function route(string $method, string $path, callable $handler, mixed ...$options): static
@@ -78,10 +78,13 @@ abstract class Routes
     {
         $reflected = new \ReflectionClass($class);
         $group = ($reflected->getAttributes(Group::class)[0] ?? null)?->newInstance() ?? new Group('');
+        $around = Middleware::on($reflected);
         foreach ($reflected->getMethods(\ReflectionMethod::IS_PUBLIC) as $method) {
             foreach ($method->getAttributes(Route::class, \ReflectionAttribute::IS_INSTANCEOF) as $attribute) {
                 $route = $attribute->newInstance();
-                $group->declared[] = new Declared($route->method, $route->path, [$class, $method->getName()], $route->options);
+                $options = $route->options;
+                $options['middleware'] = [...$around, ...Middleware::on($method), ...$options['middleware'] ?? []];
+                $group->declared[] = new Declared($route->method, $route->path, [$class, $method->getName()], $options);
             }
         }
         // Without a prefix and shared options it is no group of its own.

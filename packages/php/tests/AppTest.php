@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Spikard\Tests;
 
 use PHPUnit\Framework\TestCase;
-use Spikard\{App, BigInteger, Body, Config, Cookie, DefinitionError, Get, Group, Header, Items, Length, Minimum, NotFound};
+use Spikard\{App, BigInteger, Body, Config, Cookie, DefinitionError, Get, Group, Header, Items, Length, Middleware, Minimum, NotFound};
 use Spikard\{Parameters, Pattern, Post, Problem, Query, Request, Response, TestClient};
 
 enum Colour: string
@@ -54,6 +54,38 @@ final class Shelf
     /** @var list<Part> */
     public array $parts = [];
     public bool $closed = false;
+}
+
+/** Writes down who was there. */
+final class Witness
+{
+    /** @var list<string> */
+    public static array $seen = [];
+
+    public function __construct(private readonly Shelf $shelf)
+    {
+    }
+
+    public function __invoke(Request $request, \Closure $next): mixed
+    {
+        self::$seen[] = "in {$request->path()} " . count($this->shelf->parts);
+        try {
+            return $next();
+        } finally {
+            self::$seen[] = 'out';
+        }
+    }
+}
+
+#[Middleware(Witness::class)]
+final readonly class Watched
+{
+    #[Get('/watched'), Middleware(Witness::class)]
+    public function all(): string
+    {
+        Witness::$seen[] = 'handler';
+        return 'all';
+    }
 }
 
 #[Group('/parts', tags: ['parts'])]
@@ -277,6 +309,38 @@ final class AppTest extends TestCase
         $client = new TestClient($app);
         self::assertSame('1234', $client->post('/a/b/c', body: '1234')->body);
         self::assertSame(413, $client->post('/a/b/c', body: '12345')->status);
+    }
+
+    public function testMiddlewareStandsAroundHandlers(): void
+    {
+        $seen = [];
+        $note = function (string $name) use (&$seen): \Closure {
+            return function (Request $request, \Closure $next) use ($name, &$seen): mixed {
+                $seen[] = $name;
+                return $next();
+            };
+        };
+        $app = new App(middleware: [$note('app')]);
+        $group = $app->group('/a', middleware: [$note('group')]);
+        $group->get('/b', fn (string $q): string => $q, middleware: [
+            $note('route'),
+            fn (Request $request, \Closure $next): Response => Response::text(strtoupper($next()), headers: ['x-by' => 'middleware']),
+        ]);
+        $app->get('/refused', fn (): string => 'reached', middleware: [fn () => throw NotFound::because('not for you')]);
+        $client = new TestClient($app);
+        $answer = $client->get('/a/b?q=hello');
+        self::assertSame(['HELLO', 'middleware', ['app', 'group', 'route']], [$answer->body, $answer->header('x-by'), $seen]);
+        self::assertSame(404, $client->get('/refused')->status);
+    }
+
+    public function testMiddlewareOfAControllerIsAService(): void
+    {
+        Witness::$seen = [];
+        $app = new App();
+        $app->provide(Shelf::class, fn () => new Shelf());
+        $app->controller(Watched::class);
+        self::assertSame('all', (new TestClient($app))->get('/watched')->body);
+        self::assertSame(['in /watched 0', 'in /watched 0', 'handler', 'out', 'out'], Witness::$seen);
     }
 
     public function testConstraintsAreKeywords(): void

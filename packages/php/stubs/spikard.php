@@ -1,0 +1,104 @@
+<?php
+
+/** What the extension gives, for editors and analysers; never loaded. A test compares it with the extension. */
+
+declare(strict_types=1);
+
+namespace Spikard {
+    /** Waits so many seconds. A handler's wait holds nobody else; elsewhere, and with `sync`, it holds the process. */
+    function sleep(float $seconds): void
+    {
+    }
+
+    /**
+     * Waits until a stream can be read, at most so many seconds; false when that time was over.
+     *
+     * @param resource $stream
+     */
+    function await_readable($stream, ?float $seconds = null): bool
+    {
+    }
+
+    /**
+     * Waits until a stream can be written to, at most so many seconds; false when that time was over.
+     *
+     * @param resource $stream
+     */
+    function await_writable($stream, ?float $seconds = null): bool
+    {
+    }
+}
+
+namespace Spikard\Native {
+    /** A frozen app. @internal */
+    final class App
+    {
+        /** @param list<array{callable, bool, bool}> $handlers */
+        public function __construct(string $spec, array $handlers)
+        {
+        }
+
+        public function openapi(): string
+        {
+        }
+
+        public function routes(): string
+        {
+        }
+
+        public function serve(?string $host = null, ?int $port = null): void
+        {
+        }
+
+        public function drain(): void
+        {
+        }
+
+        public function head(int $call): ?string
+        {
+        }
+
+        public function body(int $call): ?string
+        {
+        }
+
+        public function isAwaited(int $call): bool
+        {
+        }
+
+        public function exchange(string $bytes): string
+        {
+        }
+
+        public function spawn(callable $task): void
+        {
+        }
+    }
+
+    /** @internal */
+    function tables(): string
+    {
+    }
+
+    /** @internal */
+    function announceReady(): void
+    {
+    }
+
+    /**
+     * @internal
+     * @param list<string> $arguments
+     */
+    function command(array $arguments, string $interpreter): int
+    {
+    }
+
+    /**
+     * @internal
+     * @param list<string> $again
+     * @return array{int, string}
+     */
+    function start(array $again, string $interpreter, ?string $host, ?int $port): array
+    {
+    }
+}
