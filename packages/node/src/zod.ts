@@ -44,7 +44,7 @@ interface CheckDefinition {
  * concerns(z.string().trim())("a"); // true
  */
 export function concerns(schema: unknown, inside: ReadonlySet<unknown> = new Set()): Concerns {
-  const definition = (schema as { readonly _zod?: { readonly def?: Definition } } | undefined)?._zod?.def;
+  const definition = definitionOf(schema);
   if (definition === undefined || inside.has(schema)) return always; // a schema inside itself: the walk would not end
   if (definition.coerce === true || !(definition.checks ?? []).every(({ _zod }) => isSaid(_zod.def))) return always;
   // A format such as `z.email()` is a check itself.
@@ -104,7 +104,8 @@ function lists(element: Concerns): Concerns {
 
 function records({ keyType, valueType }: Definition, inside: Inside): Concerns {
   const value = concerns(valueType, inside);
-  if (concerns(keyType, inside) !== never || value === always) return always;
+  // Of the names that an enum lists, Zod wants every one.
+  if (typeOf(keyType) !== "string" || concerns(keyType, inside) !== never || value === always) return always;
   return (record) => Object.entries(record as object).some(([name, member]) => name === "__proto__" || value(member));
 }
 
@@ -123,14 +124,20 @@ function isNumeric(value: unknown): boolean {
 }
 
 function isScalar(schema: unknown): boolean {
-  const type = (schema as { readonly _zod: { readonly def: Definition } })._zod.def.type;
-  return ["string", "number", "boolean", "null", "enum", "literal"].includes(type);
+  return ["string", "number", "boolean", "null", "enum", "literal"].includes(typeOf(schema) ?? "");
+}
+
+function typeOf(schema: unknown): string | undefined {
+  return definitionOf(schema)?.type;
+}
+
+function definitionOf(schema: unknown): Definition | undefined {
+  return (schema as { readonly _zod?: { readonly def?: Definition } } | undefined)?._zod?.def;
 }
 
 /** Zod takes away or refuses what the shape does not name, and fills in what was not sent. */
 function objects({ shape = {}, catchall }: Definition, inside: Inside): Concerns {
-  const rest = (catchall as { readonly _zod?: { readonly def?: Definition } } | undefined)?._zod?.def?.type;
-  if (catchall !== undefined && rest !== "never") return always;
+  if (catchall !== undefined && typeOf(catchall) !== "never") return always;
   const members = Object.entries(shape).map(([name, schema]) => ({ name, concern: concerns(schema, inside), fills: fills(schema) }));
   if (members.some(({ name, concern }) => concern === always || name in Object.prototype)) return always;
   return (value) => {
@@ -151,6 +158,7 @@ function objects({ shape = {}, catchall }: Definition, inside: Inside): Concerns
 
 /** Makes a value where none was sent. */
 function fills(schema: unknown): boolean {
-  const { type, innerType } = (schema as { readonly _zod: { readonly def: Definition } })._zod.def;
-  return type === "default" || ((type === "optional" || type === "nullable") && fills(innerType));
+  const definition = definitionOf(schema);
+  if (definition?.type === "default") return true;
+  return ["optional", "nullable"].includes(definition?.type ?? "") && fills(definition?.innerType);
 }

@@ -52,6 +52,7 @@ const CASES: readonly (readonly [about: string, schema: z.ZodType, body: string,
   ["a transformation", z.array(z.string().transform((text) => text.length)), '["x"]', true],
   ["trimmed text", z.object({ a: z.string().trim() }), '{"a":"x"}', true],
   ["a format", z.object({ a: z.email() }), '{"a":"a@example.com"}', true],
+  ["a record of the names of an enum", z.record(z.enum(["a", "b"]), z.int()), '{"a":1,"b":2}', true],
   ["a union of objects", z.union([z.object({ a: z.int() }), z.object({ b: z.int() })]), '{"a":1}', true],
   ["a frozen value", z.object({ a: z.int() }).readonly(), '{"a":1}', true],
 ];
