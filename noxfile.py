@@ -151,7 +151,8 @@ def test_node(session: nox.Session) -> None:
 @nox.session(name="test-ruby", venv_backend="none", requires=["gem"], default=False)
 def test_ruby(session: nox.Session) -> None:
     """Install the gem into an empty GEM_HOME and test that."""
-    tests = ["rspec", "--default-path", "packages/ruby/spec", "packages/ruby/spec", *session.posargs]
+    places = ["packages/ruby/spec", "examples/inventory/ruby"]
+    tests = ["rspec", "--default-path", "packages/ruby/spec", *places, *session.posargs]
     program(session, "tally", "ruby", sys.executable, "scripts/ruby-home", *tests)
 
 
@@ -172,7 +173,7 @@ def test_examples(session: nox.Session) -> None:
     program(session, "record", "--check", python="python")
 
 
-@nox.session(requires=["wheel", "npm", "extension"], default=False)
+@nox.session(requires=["wheel", "npm", "extension", "gem"], default=False)
 def fixtures(session: nox.Session) -> None:
     """Run the shared cases in every language and print the parity table; `-- --filter 'query/*'`."""
     install(session, "bootstrap", "test")

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# Writes the parts of the package that repeat the core's tables: one class per row of the error table into
-# `lib/spikard/errors.rb`, the names of the options into `lib/spikard/config.rb`. `--check` only says whether they are in sync.
+# Writes the part of the package that repeats the core's tables: one class per row of the error table into
+# `lib/spikard/errors.rb`. `--check` only says whether it is in sync.
 #
 #     ruby packages/ruby/generate.rb [--check] tables.json       (`spikard tables` prints that file)
 
@@ -24,16 +24,7 @@ classes = tables["problems"].map do |problem|
     end
   CLASS
 end
-options = tables["config"]["properties"].map do |name, option|
-  "      #{name}: #{option["description"].gsub(/\s+/, " ").strip.dump}"
-end
-config = <<~CONFIG.gsub(/^(?=.)/, "    ")
-  # What each means.
-  DESCRIPTIONS = {
-CONFIG
-config += options.map { |line| "#{line}" }.join(",\n") + "\n    }.freeze\n    OPTIONS = DESCRIPTIONS.keys.freeze\n"
-
-stale = { "errors.rb" => classes.join("\n"), "config.rb" => config }.select do |file, block|
+stale = { "errors.rb" => classes.join("\n") }.select do |file, block|
   path = File.join(__dir__, "lib", "spikard", file)
   old = File.read(path)
   before, rest = old.split(mark, 2)

@@ -12,10 +12,13 @@ from runner.cases import Case, load
 from runner.rules import broken_rules
 from runner.run import Result, known_failing, run
 
-LANGUAGES = ("rust", "echo", "python", "python-def", "python-blocking", "node", "node-memory", "php", "php-memory")
+LANGUAGES = (
+    *("rust", "echo", "python", "python-def", "python-blocking", "node", "node-memory"),
+    *("php", "php-memory", "ruby", "ruby-blocking", "ruby-memory"),
+)
 TRANSPORTS = ("http1", "http2")
 # What is below the border is the same for all: `all` runs these over HTTP/2 as well.
-TWICE = ("rust", "python", "node", "php")
+TWICE = ("rust", "python", "node", "php", "ruby")
 
 
 def main(arguments: list[str]) -> int:

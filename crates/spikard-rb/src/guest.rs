@@ -108,6 +108,12 @@ fn workers<R>(look: impl FnOnce(&mut Workers) -> R) -> R {
     WORKERS.with_borrow_mut(look)
 }
 
+/// The fibers of another thread, which can be resumed no more.
+pub(crate) fn forget_workers() {
+    let gone = workers(std::mem::take);
+    drop(gone);
+}
+
 impl Workers {
     fn release(&mut self, number: usize) -> Option<Worker> {
         if self.idle.len() < IDLE {

@@ -8,6 +8,7 @@
 //! 4. One turn at a time. Handlers run inside it, or in fibers resumed between two turns, and never start one.
 
 use crate::error::failure;
+use crate::guest::forget_workers;
 use crate::interpreter::{FALSE, Raised, TRUE, id, protect, send};
 use crate::roots::Kept;
 use magnus::Error;
@@ -43,6 +44,8 @@ thread_local! {
 }
 
 pub(crate) struct Reactor {
+    /// Ruby's object of the thread.
+    thread: usize,
     nested: Nested,
     waits: RefCell<Waits>,
     ready: RefCell<VecDeque<Ready>>,
@@ -95,16 +98,19 @@ impl Waits {
 impl Reactor {
     /// The reactor of this thread, made on first use.
     pub(crate) fn here() -> Result<Rc<Self>, Error> {
-        if let Some(found) = Self::current() {
-            return Ok(found);
-        }
         // SAFETY: with Ruby's lock. The thread object is that of this very thread, which is alive while it sleeps.
         let thread = unsafe { rb_thread_current() } as usize;
+        if let Some(found) = Self::current().filter(|found| found.thread == thread) {
+            return Ok(found);
+        }
+        // Ruby gives the thread of one that has ended to a new one, which cannot resume the other's fibers.
+        forget_workers();
         // SAFETY: reads flags of the thread. Ruby (3.1) does not call `wake` for a signal while another thread runs.
         let nested = Nested::new(move || unsafe { rb_thread_interrupted(thread as VALUE) != 0 });
         // SAFETY: a value; from now on the collector leaves it where it is.
         unsafe { rb_sys::rb_gc_register_mark_object(thread as VALUE) };
         let reactor = Rc::new(Self {
+            thread,
             nested: nested.map_err(|error| failure(format!("no event loop: {error}")))?,
             waits: RefCell::default(),
             ready: RefCell::default(),

@@ -16,6 +16,9 @@ RSpec.describe "a served app" do
       title "Shop", version: "1.0.0"
       get("/items/{id}", params: { id: Integer }) { |id:| { id: id } }
       get("/wait") { sleep 0.2; "waited" }
+      get("/exit") { exit 3 }
+      get("/kill") { Thread.current.kill }
+      get("/busy") { loop { 1 + 1 } }
     end
   RUBY
 
@@ -37,7 +40,11 @@ RSpec.describe "a served app" do
         $1.to_i
       end
       yield port
-      Process.kill("TERM", thread.pid)
+      begin
+        Process.kill("TERM", thread.pid)
+      rescue Errno::ESRCH
+        nil # it has left by itself
+      end
       Timeout.timeout(20) { thread.value }
     ensure
       Process.kill("KILL", thread.pid) if thread&.alive?
@@ -55,6 +62,38 @@ RSpec.describe "a served app" do
       end
       expect(slow.value).to eq("waited")
       expect(status.exitstatus).to eq(0)
+    end
+  end
+
+  it "leaves by exit with its code, and by Thread#kill" do
+    in_folder("#{APP}\nat_exit { warn \"at exit\" }\nbegin\n  Shop.run(port: 0)\nensure\n  warn \"ensured\"\nend\n") do |file|
+      { "/exit" => 3, "/kill" => 0 }.each do |path, code|
+        status = served(RbConfig.ruby, file) do |port|
+          Net::HTTP.get(URI("http://127.0.0.1:#{port}#{path}"))
+        rescue EOFError, Errno::ECONNRESET
+          nil # the process may be gone before it has written the answer
+        end
+        expect([path, status.exitstatus]).to eq([path, code])
+      end
+    end
+  end
+
+  it "ends at the second signal, though a handler never returns" do
+    in_folder("#{APP}\nShop.run(port: 0)\n") do |file|
+      Open3.popen3(RbConfig.ruby, file) do |_input, _output, error, thread|
+        port = Timeout.timeout(20) { error.readline[/127\.0\.0\.1:(\d+)/, 1] }
+        busy = TCPSocket.new("127.0.0.1", port)
+        busy.write("GET /busy HTTP/1.1\r\nhost: a\r\n\r\n")
+        Timeout.timeout(20) do
+          until thread.join(0.05)
+            Process.kill("INT", thread.pid)
+          end
+        end
+        expect(thread.value.exitstatus).to eq(130)
+      ensure
+        Process.kill("KILL", thread.pid) if thread.alive?
+        busy&.close
+      end
     end
   end
 

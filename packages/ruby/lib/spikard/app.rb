@@ -174,7 +174,7 @@ module Spikard
       mistakes = []
       parts = inside(self, "", schemas, handlers, mistakes)
       config = @options.slice(*Config::OPTIONS)
-      @spec = JSON.generate({ **@options.slice(:title, :version, :description), config: config, schemas: schemas.components, **parts })
+      @spec = JSON.generate({ **@options.slice(:title, :version, :description), config: config, schemas: schemas.components, **parts }, max_nesting: 0)
       native = begin
         Bridge.freeze_app(@spec, handlers)
       rescue DefinitionError => error

@@ -12,8 +12,8 @@ module Spikard
   class Model
     class << self
       # One field: a type and what is said about it (see Schema::KEYWORDS; `in: 1..100`, `length: 1..20`). With `default:`
-      # or `optional: true` (then nil) it may be left out.
-      def field(name, type, **options)
+      # or `optional: true` (then nil) it may be left out. What `fields` gives can be given again.
+      def field(name, type = nil, **options)
         own_fields[name] = { type: type, **options }.freeze
         attr_reader name
         name

@@ -74,9 +74,9 @@ module Spikard
     end
 
     def parameter(name, place, options)
-      schema = @schemas.field(options.reject { |key, _| %i[description deprecated].include?(key) })
-      required = place == "path" || !(options[:optional] || options.key?(:default) || place != "path" && !options[:required])
-      required = options.fetch(:required, required)
+      # Where it is sent, whether it must be and what it is for stand beside the schema (OpenAPI 3.1 Parameter Object).
+      schema = @schemas.field(options.reject { |key, _| %i[description deprecated required].include?(key) })
+      required = place == "path" || options.fetch(:required, false)
       { "name" => name, "in" => place, "required" => required, "schema" => schema,
         "description" => options[:description], "deprecated" => options[:deprecated] }.compact
     end
@@ -145,6 +145,7 @@ module Spikard
     # `[symbol, index, always]` of each parameter that the handler takes; all of them for one that takes the request.
     def wanted(keywords, open, positional)
       known = @parameters.each_with_index.map { |parameter, index| [keyword(parameter["name"]), index] }
+      mistake("the handler takes body:, and the route declares no body") if keywords.key?(:body) && @body.nil?
       unknown = keywords.keys - known.map(&:first) - %i[body request]
       unknown.each do |name|
         near = known.map(&:first).find { |one| one.to_s.start_with?(name.to_s[0, 2]) }
@@ -165,7 +166,7 @@ module Spikard
 
     def invocation(handler, keywords, open, positional, request)
       read = readers
-      body = body_reader if keywords.key?(:body) || open
+      body = body_reader if @body && (keywords.key?(:body) || open)
       body_always = keywords[:body] == :keyreq || open
       call = handler.method(:call).unbind.bind(handler)
       plain = lambda do |values, head, raw|

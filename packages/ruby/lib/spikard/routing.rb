@@ -15,7 +15,8 @@ module Spikard
     # (`if-match` is `if_match:`), `body:` and `request:`; a handler with a positional parameter gets the Request.
     # A keyword without a default is nil where nothing was sent.
     #
-    # Options: `params`, `query`, `headers`, `cookies` (name => type), `parameters` (in the words of OpenAPI), `body` (a
+    # Options: `params`, `query`, `headers`, `cookies` (name => type; those of the path must be sent, others with
+    # `required: true`), `parameters` (in the words of OpenAPI), `body` (a
     # schema, or `{ content: { media => schema }, required: }`), `response` (a schema, or status => schema), `status`,
     # `summary`, `description`, `tags`, `operation_id`, `deprecated`, `hidden`, `blocking` (in a thread), `to` (a handler
     # that is no block), and Config::POLICY.

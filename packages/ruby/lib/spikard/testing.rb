@@ -59,7 +59,7 @@ module Spikard
     def request(method, target, query: {}, headers: {}, cookies: {}, json: (none = true), body: "")
       fields = Reply.pairs(headers)
       unless none
-        body = JSON.generate(json)
+        body = JSON.generate(json, max_nesting: 0)
         fields << %w[content-type application/json] if fields.none? { |name, _| name.downcase == "content-type" }
       end
       fields << ["cookie", cookies.map { |name, value| "#{name}=#{value}" }.join("; ")] unless cookies.empty?

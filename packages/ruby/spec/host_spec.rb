@@ -1,0 +1,175 @@
+# frozen_string_literal: true
+
+require "net/http"
+require "socket"
+require "spikard"
+require "timeout"
+
+# Fibers, threads, signals and handlers that misbehave, over a socket in this process.
+RSpec.describe "the loop of a served app" do
+  def monotonic
+    Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+
+  # Serves in a thread of its own until the block ends; gives the port.
+  def served(app)
+    port = Thread::Queue.new
+    server = Thread.new { app.run(port: 0) { |bound| port << bound } }
+    server.report_on_exception = false
+    Timeout.timeout(10) { yield port.pop }
+  ensure
+    if server&.alive?
+      # An app belongs to its thread, so that is where it is told to end.
+      server.raise(Interrupt)
+      begin
+        Timeout.timeout(10) { server.join }
+      rescue Interrupt
+        nil
+      end
+    end
+  end
+
+  def fetch(port, path)
+    Net::HTTP.get_response(URI("http://127.0.0.1:#{port}#{path}"))
+  end
+
+  # That many requests at once, each on a connection of its own; their bodies.
+  def at_once(port, path, count)
+    sockets = Array.new(count) { TCPSocket.new("127.0.0.1", port) }
+    sockets.each { |socket| socket.write("GET #{path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n") }
+    sockets.map { |socket| socket.read.split("\r\n\r\n", 2).last }
+  ensure
+    sockets&.each(&:close)
+  end
+
+  let(:app) { Spikard::App.new }
+
+  it "lets 64 handlers that sleep overlap" do
+    running = 0
+    most = 0
+    app.get("/") do
+      most = [most, running += 1].max
+      sleep 0.1
+      running -= 1
+      "slept"
+    end
+
+    served(app) { |port| expect(at_once(port, "/", 64)).to eq(["slept"] * 64) }
+
+    expect(most).to eq(64)
+  end
+
+  it "lets handlers wait in Ruby's own ways" do
+    lock = Mutex.new
+    shared = Thread::Queue.new
+    app.get("/push") { shared << "pushed"; "ok" }
+    app.get("/pop") { shared.pop }
+    app.get("/lock") { lock.synchronize { sleep 0.001 }; "locked" }
+    app.get("/thread") { Thread.new { sleep 0.001; "joined" }.value }
+    app.get("/timeout") do
+      Timeout.timeout(0.02) { sleep 5 }
+    rescue Timeout::Error
+      "timed out"
+    end
+    app.get("/process") { Process.wait(spawn("true")); $?.exitstatus.to_s }
+    app.get("/pipe") do
+      reading, writing = IO.pipe
+      Thread.new { sleep 0.01; writing.write("piped"); writing.close }
+      reading.read
+    end
+    app.get("/self/{port}") { |port:| Net::HTTP.get(URI("http://127.0.0.1:#{port}/lock")) }
+    app.get("/name") { Addrinfo.getaddrinfo("localhost", nil).empty?.to_s }
+
+    served(app) do |port|
+      waiting = Thread.new { fetch(port, "/pop").body }
+      expect(at_once(port, "/lock", 8)).to eq(["locked"] * 8)
+      expect(fetch(port, "/push").body).to eq("ok")
+      expect(waiting.value).to eq("pushed")
+      bodies = %W[/thread /timeout /process /pipe /self/#{port} /name].map { |path| fetch(port, path).body }
+      expect(bodies).to eq(["joined", "timed out", "0", "piped", "locked", "false"])
+    end
+  end
+
+  it "keeps fiber-locals from the next request" do
+    app.get("/") do
+      before = Thread.current[:left]
+      Thread.current[:left] = "mine"
+      before
+    end
+
+    served(app) { |port| expect(Array.new(3) { fetch(port, "/").code }).to eq(["204"] * 3) }
+  end
+
+  it "ends a handler that takes too long, and runs its ensure" do
+    ended = Thread::Queue.new
+    app.get("/", handler_timeout_ms: 50) do
+      sleep 60
+    ensure
+      ended << "ended"
+    end
+
+    served(app) do |port|
+      expect(fetch(port, "/").code).to eq("504")
+      expect(ended.pop).to eq("ended")
+      expect(fetch(port, "/health/live").code).to eq("200")
+    end
+  end
+
+  it "survives handlers that misbehave" do
+    odd = Class.new { def to_s = raise("no") }
+    loud = Class.new(StandardError) { def full_message(**) = raise("no") }
+    app.get("/throw") { throw :nobody }
+    app.get("/object") { odd.new }
+    app.get("/nan") { [0.0 / 0] }
+    app.get("/deep") { deep = []; deep << deep; deep }
+    app.get("/bytes") { { a: "\xff" } }
+    app.get("/loud") { raise loud, "secret" }
+    app.get("/stack") { def self.again = again; again }
+    app.get("/memory") { raise NoMemoryError, "secret" }
+    app.get("/yield") { Fiber.new { Fiber.yield 1 }.resume }
+    app.get("/status") { Spikard.reply("x", status: 99) }
+    app.get("/field") { Spikard.reply("x", headers: { "x-a" => "a\r\nb: c" }) }
+    app.get("/break") { break 1 }
+    app.get("/local") { return 1 }
+    app.get("/well") { "well" }
+
+    served(app) do |port|
+      %w[/throw /object /nan /deep /bytes /loud /stack /memory /status /field /break /local].each do |path|
+        answer = fetch(port, path)
+        expect([path, answer.code, answer.body.include?("secret")]).to eq([path, "500", false])
+        expect(fetch(port, "/well").body).to eq("well")
+      end
+      expect(fetch(port, "/yield").body).to eq("1")
+    end
+  end
+
+  it "goes on beside a thread that computes, which goes on too" do
+    turns = 0
+    stop = false
+    busy = Thread.new { turns += 1 until stop }
+    app.get("/") { "well" }
+
+    served(app) do |port|
+      before = turns
+      started = monotonic
+      20.times { expect(at_once(port, "/", 8)).to eq(["well"] * 8) }
+      expect(monotonic - started).to be < 8
+      expect(turns).to be > before
+    end
+  ensure
+    stop = true
+    busy&.join
+  end
+
+  it "collects what requests leave" do
+    app.get("/") { { list: Array.new(100) { |index| "item #{index}" } } }
+    client = Spikard::TestClient.new(app)
+    sizes = Array.new(3) do
+      2000.times { client.get("/") }
+      GC.start
+      File.read("/proc/self/status")[/VmRSS:\s+(\d+)/, 1].to_i
+    end
+
+    expect(sizes.last - sizes.first).to be < 8_000
+  end
+end

@@ -1,0 +1,173 @@
+# frozen_string_literal: true
+
+# Recording app: a user program that serves any contract with one handler and tells what the handler saw.
+#
+# Its argument: nothing (handlers on the loop, in fibers), `blocking` (in threads), or `memory` (no socket: the test client).
+# Protocol (JSON lines on standard input and output): tests/recorders/README.md.
+
+require "json"
+require "spikard"
+
+PROBLEMS = Spikard.constants.map { |name| Spikard.const_get(name) }
+                  .select { |one| one.is_a?(Class) && one < Spikard::Problem }.to_h { |one| [one.new.code, one] }
+
+# What to answer and what was seen; shared by the control thread and the handlers.
+class Recording
+  def initialize
+    @lock = Thread::Mutex.new
+    prepare({})
+  end
+
+  def prepare(reply)
+    @lock.synchronize do
+      @reply = reply
+      @seen = { called: 0 }
+    end
+  end
+
+  def record(seen)
+    @lock.synchronize do
+      @seen = { called: @seen[:called] + 1, **seen }
+      @reply
+    end
+  end
+
+  def observed
+    @lock.synchronize { @seen }
+  end
+end
+
+RECORDING = Recording.new
+
+def tag(value)
+  case value
+  when nil then { null: nil }
+  when true, false then { bool: value }
+  when Integer then { int: value.to_s }
+  when Float then { float: value.to_s }
+  when String then value.encoding == Encoding::BINARY ? { bytes: [value].pack("m0") } : { str: value }
+  when Array then { list: value.map { |item| tag(item) } }
+  when Hash then { object: tags(value) }
+  else raise TypeError, "a handler was given a #{value.class}"
+  end
+end
+
+def tags(values)
+  values.transform_values { |value| tag(value) }
+end
+
+def content(request)
+  media = request.headers.fetch("content-type", "").split(";", 2)[0].to_s.strip.downcase
+  return tag(request.json) if media == "application/json" || media.end_with?("+json")
+
+  tag(media.start_with?("text/") ? request.text_body : request.body)
+end
+
+def handler(operation)
+  lambda do |request|
+    given = request.parameters
+    seen = { operation: operation, query: tags(given[:query]), path: tags(given[:path]),
+             headers: tags(given[:header].transform_keys(&:downcase)), cookies: tags(given[:cookie]) }
+    seen[:body] = content(request) unless request.body.empty?
+    now = RECORDING.record(seen)
+    sleep now["delay_ms"] / 1000.0 if now["delay_ms"]
+    answer(now)
+  end
+end
+
+def answer(now)
+  fail_with(now["problem"]) if now["problem"]
+  raise now["raise"] if now["raise"]
+  return now["value"] if now.key?("value")
+
+  json = now["json"]
+  body = if now.key?("json") then json.nil? || json.is_a?(String) ? JSON.generate(json).b : json
+         elsif now.key?("text") then now["text"]
+         elsif now.key?("base64") then now["base64"].unpack1("m0")
+         end
+  media = now["content_type"] || ("application/json" if now.key?("json"))
+  Spikard.reply(body, status: now["status"], headers: now.fetch("headers", []), content_type: media)
+end
+
+def fail_with(wanted)
+  code, status, headers = wanted.values_at("code", "status", "headers")
+  detail = wanted.fetch("detail", "")
+  known = PROBLEMS[code]
+  raise known.new(detail, headers: headers || []) if known
+
+  raise Spikard::Problem.new(detail, code: code, status: status, title: code, headers: headers || [])
+end
+
+def policy(of)
+  (of || {}).transform_keys(&:to_sym)
+end
+
+def contents(of)
+  (of || {}).transform_values { |described| described.fetch("schema", true) }
+end
+
+def options(operation)
+  responses = operation.fetch("responses", {}).to_h do |status, said|
+    [status, { description: said["description"], content: contents(said["content"]) }]
+  end
+  body = operation["requestBody"]
+  {
+    operation_id: operation["operationId"], parameters: operation.fetch("parameters", []), response: responses,
+    body: body && { content: contents(body["content"]), required: body.fetch("required", false) },
+    status: operation["x-spikard-status"], blocking: (true if ARGV[0] == "blocking")
+  }.compact.merge(policy(operation["x-spikard-policy"]))
+end
+
+def register(routes, of)
+  of.fetch("paths", {}).each do |path, item|
+    item.each do |method, operation|
+      routes.route(method.upcase, path, to: handler(operation["operationId"]), **options(operation))
+    end
+  end
+  of.fetch("groups", []).each do |inner|
+    register(routes.group(inner["prefix"], tags: inner.fetch("tags", []), **policy(inner["policy"])), inner)
+  end
+end
+
+def build(contract, config)
+  schemas = contract.dig("components", "schemas") || {}
+  app = Spikard::App.new(title: contract["info"]["title"], version: contract["info"]["version"], schemas: schemas, **policy(config))
+  register(app, contract.merge("groups" => contract.fetch("x-spikard-groups", [])))
+  app
+end
+
+def say(told)
+  $stdout.puts(JSON.generate(told, max_nesting: 0))
+  $stdout.flush
+end
+
+def control(client)
+  while (line = $stdin.gets)
+    told = JSON.parse(line, max_nesting: false)
+    break if told["stop"]
+
+    if told.key?("case")
+      RECORDING.prepare(told["reply"])
+      say(ok: true)
+    elsif told.key?("exchange")
+      say(answer: [client.bytes(told["exchange"].unpack1("m0"))].pack("m0"))
+    else
+      say(RECORDING.observed)
+    end
+  end
+end
+
+start = JSON.parse($stdin.gets, max_nesting: false)["start"]
+app = build(start["contract"], start["config"])
+app.freeze_app
+if ARGV[0] == "memory"
+  say(ready: true, in_process: true)
+  control(Spikard::TestClient.new(app))
+else
+  say(ready: true)
+  Thread.new do
+    control(nil)
+    exit!(0)
+  end
+  app.run
+end
