@@ -5,7 +5,7 @@
 //! handler runs without the lock.
 
 use spikard::server::EVENT_INTERVAL;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::pin::pin;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::{LocalSet, coop};
+use tokio::task::LocalSet;
 
 /// Rounds of the task set in one turn, each of up to 61 tasks: bounds the time until the host has its turn.
 const SHARE: usize = 2;
@@ -33,8 +33,8 @@ const SHARE: usize = 2;
 ///     told.set(true);
 /// });
 /// while !done.get() {
-///     nested.turn();
 ///     nested.sleep(None);
+///     nested.turn();
 /// }
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -44,6 +44,8 @@ pub struct Nested {
     runtime: Runtime,
     woken: Arc<Woken>,
     waker: Waker,
+    /// The reactor was polled since the last turn.
+    looked: Cell<bool>,
 }
 
 /// Ends a [`Nested::sleep`] from anywhere: another thread, a signal handler. It allocates nothing and takes no lock.
@@ -113,6 +115,7 @@ impl Nested {
             runtime,
             waker: Waker::from(Arc::clone(&woken)),
             woken,
+            looked: Cell::new(false),
         })
     }
 
@@ -136,16 +139,16 @@ impl Nested {
     /// Polls what is ready; waits for nothing. Must not be called by a task.
     pub fn turn(&self) {
         let tasks = self.tasks.borrow();
-        let turn = async {
-            look().await;
+        // A sleep has just taken what there is.
+        if !self.looked.replace(false) {
+            self.runtime.block_on(look());
+        }
+        self.run(&tasks);
+        // Tasks that a library gave to `tokio::spawn` live in Tokio's own queue: run it, then ours again.
+        if self.runtime.metrics().num_alive_tasks() > 0 {
+            self.runtime.block_on(look());
             self.run(&tasks);
-            // Tasks that a library gave to `tokio::spawn` live in Tokio's own queue: run it, then ours again.
-            if self.runtime.metrics().num_alive_tasks() > 0 {
-                look().await;
-                self.run(&tasks);
-            }
-        };
-        self.runtime.block_on(coop::unconstrained(turn));
+        }
     }
 
     /// Sleeps until a task is ready, the sleep is ended by [`Kick::kick`], or `limit` is over. Polls none of our tasks.
@@ -165,9 +168,13 @@ impl Nested {
             }
         });
         self.woken.sleeping.store(false, Ordering::SeqCst);
+        self.looked.set(true);
     }
 
+    /// Outside of `block_on`: a task that has used up its cooperative budget (128 reads, say) is then woken at once. Inside
+    /// its waker would be put by for when the runtime next waits, and forgotten with the end of `block_on`.
     fn run(&self, tasks: &LocalSet) {
+        let _entered = self.runtime.enter();
         let mut context = Context::from_waker(&self.waker);
         let mut until = pin!(tasks.run_until(pending::<()>()));
         for _ in 0..SHARE {
