@@ -85,7 +85,7 @@ const STOP: Duration = Duration::from_secs(60);
 const STUCK: Duration = Duration::from_secs(30);
 const ROUTES: &str = "\
 Examples:
-  spikard routes                              a table of the routes of this folder's app
+  spikard routes                              a table of the routes of this folder's app; POLICIES are those that are not the default
   spikard routes app.py --json                also tags, and the limits and timeouts in force, for programs
   spikard routes app.py --json | jq -r '.[] | select(.handler_timeout_ms == 0) | .path'";
 
@@ -150,7 +150,7 @@ pub(crate) enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Lists the routes: method, path, handler, source line
+    /// Lists the routes: method, path, handler, source line, policies that are not the default
     #[command(after_help = ROUTES)]
     Routes {
         #[arg(help = APP)]

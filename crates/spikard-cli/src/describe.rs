@@ -5,9 +5,12 @@ use crate::Interpreter;
 use crate::app::App;
 use crate::launch;
 use crate::output::{self, Failure};
-use crate::settings;
+use crate::settings as operator;
 use serde_json::{Value, json};
+use spikard::settings::{self, Setting};
 use spikard::{Frozen, RouteLine};
+
+const TEXTS: &str = "invariant: a route line has only texts and numbers";
 
 /// Lists the routes in the order declared, as a table or as a JSON array.
 pub(crate) fn routes(
@@ -17,18 +20,36 @@ pub(crate) fn routes(
 ) -> Result<i32, Failure> {
     let frozen = freeze(app, interpreter)?;
     if json {
-        let text = serde_json::to_string(frozen.routes())
-            .expect("invariant: a route line has only texts and numbers");
+        let text = serde_json::to_string(frozen.routes()).expect(TEXTS);
         return output::print(&text);
     }
-    let rows: Vec<[String; 4]> = frozen.routes().iter().map(cells).collect();
+    let table = settings::all();
+    let row = |route| cells(route, policies(&table, route));
+    let rows: Vec<[String; 5]> = frozen.routes().iter().map(row).collect();
     output::print(&output::table(
-        ["METHOD", "PATH", "HANDLER", "SOURCE"],
+        ["METHOD", "PATH", "HANDLER", "SOURCE", "POLICIES"],
         &rows,
     ))
 }
 
-fn cells(route: &RouteLine) -> [String; 4] {
+/// Those in force that are not the default, as `spikard config` shows them.
+fn policies(table: &[Setting], route: &RouteLine) -> String {
+    let line = serde_json::to_value(route).expect(TEXTS);
+    let others = table.iter().filter_map(|setting| {
+        let value = line.get(&setting.name)?;
+        let differs = *value != setting.default;
+        differs.then(|| {
+            format!(
+                "{}={}",
+                setting.short(),
+                setting.show(value).replace(' ', "")
+            )
+        })
+    });
+    others.collect::<Vec<_>>().join(" ")
+}
+
+fn cells(route: &RouteLine, policies: String) -> [String; 5] {
     let source = match (route.file.as_str(), route.line) {
         ("", _) => String::new(),
         (file, 0) => file.to_owned(),
@@ -39,6 +60,7 @@ fn cells(route: &RouteLine) -> [String; 4] {
         route.path.clone(),
         route.handler.clone(),
         source,
+        policies,
     ]
 }
 
@@ -79,7 +101,7 @@ fn mistakes(failure: &Failure) -> Vec<Value> {
 
 /// The app after everything was checked, with the operator's settings in force as when it is served.
 pub(crate) fn freeze(app: &App, interpreter: Option<Interpreter>) -> Result<Frozen, Failure> {
-    let settings = settings::gather(app, &[], &[])?;
+    let settings = operator::gather(app, &[], &[])?;
     let mut spec = launch::spec(app, interpreter)?;
     spec.config = settings.applied(&spec.config);
     Frozen::without_handlers(spec).map_err(|error| launch::wrong(app, &error))

@@ -27,7 +27,7 @@ fn routes_are_a_table_of_aligned_columns() {
     let (code, stdout, stderr) = output(&mut spikard(&app(&inventory()), &["routes"]));
     assert_eq!((code, stderr.as_str()), (0, ""));
     let expected = "\
-METHOD  PATH         HANDLER  SOURCE
+METHOD  PATH         HANDLER  SOURCE     POLICIES
 GET     /            home     app.py:3
 GET     /items/{id}  show     app.py:9
 DELETE  /items/{id}  remove   app.py:12
@@ -81,6 +81,19 @@ fn each_route_has_the_policies_in_force() {
         json!([3, 500, "off", "reject"]),
     ];
     assert_eq!(policies, expected);
+    // For people, those that are not the default.
+    let (_, stdout, _) = output(&mut spikard(&folder, &["routes"]));
+    let told: Vec<&str> = stdout
+        .lines()
+        .filter_map(|line| line.split_once("app.py:")?.1.split_once("  "))
+        .map(|(_, told)| told.trim())
+        .collect();
+    let expected = [
+        "body_limit=1000B egress=warn",
+        "body_limit=20B handler_timeout=500ms egress=warn",
+        "body_limit=3B handler_timeout=500ms egress=off additional_query=reject",
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -53,6 +56,36 @@ def test_its_name_is_everywhere(project: Path) -> None:
     container = (project / "Containerfile").read_text()
     assert f"/python:{sys.version_info.major}.{sys.version_info.minor}-slim\n" in container
     assert tomllib.loads((project / "pyproject.toml").read_text())["project"]["name"] == "web-shop"
+
+
+def test_its_container_file_takes_what_the_app_needs(project: Path, tmp_path: Path) -> None:
+    """Its steps in an empty folder, but that the wheel is the one that is installed here."""
+    words = [line.split() for line in (project / "Containerfile").read_text().splitlines()]
+    for _, *sources, target in [line for line in words if line[:1] == ["COPY"]]:
+        for source in (found for pattern in sources for found in project.glob(pattern)):
+            inside = tmp_path / target
+            if source.is_dir():
+                shutil.copytree(source, inside, dirs_exist_ok=True)
+            else:
+                shutil.copy(source, inside)
+    assert [line[1:3] for line in words if line[:1] == ["RUN"]] == [["pip", "install"]]
+    (told,) = [line[1:] for line in words if line[:1] == ["CMD"]]
+    program, *arguments = json.loads(" ".join(told))
+    assert (program, arguments[-4:]) == ("spikard", ["--host", "0.0.0.0", "--port", "8000"])
+    here = [*arguments[:-4], "--port", "0"]
+    with subprocess.Popen([sys.executable, "-m", "spikard", *here], cwd=tmp_path, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stderr is not None
+            port = re.search(rb"http://127\.0\.0\.1:(\d+)", process.stderr.readline())
+            assert port
+            connection = http.client.HTTPConnection("127.0.0.1", int(port[1]), timeout=10)
+            connection.request("GET", "/health/ready")
+            assert connection.getresponse().status == 200
+            connection.close()
+            process.terminate()
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
 
 
 def test_the_doctor_finds_this_package(tmp_path: Path) -> None:
