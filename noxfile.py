@@ -21,7 +21,7 @@ os.environ["PATH"] = pythons.search_path()  # where nox looks for the interprete
 
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-TEST_PACKAGES = ["test-python", "test-node", "test-ruby", "test-php"]
+TEST_PACKAGES = ["test-python", "test-node", "test-ruby", "test-php", "test-php-source"]
 GUESTS = ["py", "node", "rb", "php"]  # tested through their packages
 GUEST_CRATES = [f"--exclude=spikard-{guest}" for guest in GUESTS]
 
@@ -114,7 +114,7 @@ def extension(session: nox.Session) -> None:
 )
 def test_all(session: nox.Session) -> None:
     """Every check and every test of every language; prints what ran."""
-    counted = ["rust", "conformance", "fixtures", "runner", "examples", "python", "node", "ruby", "php"]
+    counted = ["rust", "conformance", "fixtures", "runner", "examples", "python", "node", "ruby", "php", "php-source"]
     program(session, "tally", "--show", *counted)
 
 
@@ -161,6 +161,13 @@ def test_php(session: nox.Session) -> None:
     """Install extension and Composer package in an empty project and test that."""
     tests = ["phpunit", "--configuration", "tests/phpunit.xml", *session.posargs]
     program(session, "tally", "php", sys.executable, "scripts/php-project", *tests)
+
+
+@nox.session(name="test-php-source", venv_backend="none", requires=["extension"], default=False)
+def test_php_source(session: nox.Session) -> None:
+    """Build the extension from its source archive, by phpize in a clean folder, and test that."""
+    tests = ["phpunit", "--configuration", "tests/phpunit.xml", *session.posargs]
+    program(session, "tally", "php-source", sys.executable, "scripts/php-project", "--source", *tests)
 
 
 @nox.session(name="test-examples", requires=["wheel"], default=False)

@@ -20,7 +20,7 @@ sys.path.append(str(ROOT / "scripts"))
 
 import debian  # noqa: E402
 import run  # noqa: E402
-from house import node, pythons  # noqa: E402
+from house import node, php, pythons  # noqa: E402
 from house.places import version  # noqa: E402
 
 PEERS = ["django-bolt", "granian", "fastapi", "uvicorn[standard]", "msgspec"]
@@ -131,7 +131,22 @@ def node_side(_: argparse.Namespace, folder: Path) -> list[str]:
     return ["--node", str(project), "--node-path", str(place)]
 
 
-LANGUAGES = {"python": python_side, "rust": rust_side, "node": node_side}
+def php_side(_: argparse.Namespace, folder: Path) -> list[str]:
+    """A Composer project: the extension and the library as released, and the apps."""
+    # dist/ holds them afterwards; whoever tests next builds its own.
+    step([sys.executable, str(ROOT / "scripts/build"), "php", "--release"])
+    step([sys.executable, str(ROOT / "scripts/php-project")])
+    project = folder / "php"
+    shutil.rmtree(project, ignore_errors=True)
+    shutil.copytree(php.PROJECT, project)
+    extension = php.extension(project, version())
+    (project / "conf/spikard.ini").write_text(f"extension={extension}\n")
+    for app in (HERE / "php").glob("*.php"):
+        shutil.copy(app, project)
+    return ["--php", str(project)]
+
+
+LANGUAGES = {"python": python_side, "rust": rust_side, "node": node_side, "php": php_side}
 
 
 def step(command: list[str], environment: dict[str, str] | None = None) -> None:

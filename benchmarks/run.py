@@ -55,6 +55,8 @@ def languages(options: argparse.Namespace) -> dict[str, Language]:
         node = shutil.which("node", path=options.node_path) or sys.exit("bench: no node on PATH")
         project = Path(options.node)
         groups["Node"] = Language(servers.node_servers(node, project), servers.node_versions(node, project))
+    if options.php:
+        groups["PHP"] = Language(servers.php_servers(Path(options.php)), servers.php_versions())
     return groups
 
 
@@ -73,6 +75,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
         "--node", metavar="FOLDER", help="npm project with the apps of benchmarks/node, spikard and its peers"
     )
     parser.add_argument("--node-path", metavar="PATH", help="folder of the `node` that runs it; default: by PATH")
+    parser.add_argument("--php", metavar="FOLDER", help="Composer project with the apps of benchmarks/php and spikard")
     cases = [case.name for case in servers.CASES]
     parser.add_argument("--rounds", type=positive, default=5, help="timed rounds per case (default 5)")
     parser.add_argument("--seconds", type=positive, default=2, help="how long each round loads, whole (default 2)")

@@ -120,6 +120,23 @@ def node_servers(node: str, project: Path) -> list[Server]:
     ]
 
 
+def php_servers(project: Path) -> list[Server]:
+    """Spikard and an event loop written in PHP, both with opcache and its compiler, one process each."""
+    jit = ["-d", "opcache.enable_cli=1", "-d", "opcache.jit=tracing", "-d", "opcache.jit_buffer_size=64M"]
+    php = ["php", "-d", "memory_limit=256M", *jit]
+    scan = {"PHP_INI_SCAN_DIR": f":{project / 'conf'}"}
+    return [
+        Server("spikard", [*php, str(project / "spikard_app.php")], {**scan, "SPIKARD_PORT": "{port}"}),
+        Server("PHP event loop", [*php, str(project / "loop_app.php"), "{port}"]),
+    ]
+
+
+def php_versions() -> list[str]:
+    """The interpreter, as `name version`."""
+    ask = ["php", "-n", "-r", "echo 'PHP ', PHP_VERSION;"]
+    return [subprocess.run(ask, capture_output=True, text=True, check=True).stdout]
+
+
 def python_versions(python: list[str]) -> list[str]:
     """The interpreter and the peers in it, as `name version`."""
     names = ["django-bolt", "granian", "fastapi", "uvicorn"]
