@@ -15,6 +15,9 @@ final class Answer
     /** @return string|list<mixed> */
     public static function of(mixed $value): string|array
     {
+        if (is_array($value)) {
+            return Json::encode(Encoder::plain($value));
+        }
         if ($value === null) {
             return ['nothing'];
         }

@@ -19,30 +19,15 @@ final class Call
     public static function of(Declared $route, Signature $signature, Services $services, \Closure $app, array $around): \Closure
     {
         $takes = $signature->takes;
-        $handler = is_array($route->handler) ? null : $route->handler;
         $parameters = $signature->parameters;
+        $handler = is_array($route->handler) ? null : $route->handler;
+        if ($around === [] && self::isPlain($takes)) {
+            return self::plain($handler, $route, $services, $takes, $parameters);
+        }
         $invoke = static function (array $arguments) use (&$handler, $route, $services): mixed {
-            $handler ??= $services->get($route->handler[0])->{$route->handler[1]}(...);
+            $handler ??= self::method($route, $services);
             return $handler(...$arguments);
         };
-        if ($around === [] && self::isPlain($takes)) {
-            $names = array_keys($takes);
-            $count = count($names);
-            return static function (int $call, ?string $body, array $values) use ($invoke, $names, $count): string|array {
-                try {
-                    if (count($values) === $count) {
-                        return Answer::of($invoke($values));
-                    }
-                    $arguments = [];
-                    foreach ($values as $index => $value) {
-                        $arguments[$names[$index]] = $value;
-                    }
-                    return Answer::of($invoke($arguments));
-                } catch (\Throwable $thrown) {
-                    return Answer::failed($thrown);
-                }
-            };
-        }
         return static function (int $call, ?string $body, array $values) use ($invoke, $takes, $parameters, $services, $app, $around): string|array {
             try {
                 $arguments = [];
@@ -92,7 +77,40 @@ final class Call
     }
 
     /**
-     * Every argument is the value of the parameter at its place, as it comes.
+     * Of a handler all of whose arguments are the values of parameters, as they come.
+     *
+     * @param array<string, array{string, mixed, ?\Closure}> $takes
+     * @param list<array<string, mixed>> $parameters
+     */
+    private static function plain(?\Closure $handler, Declared $route, Services $services, array $takes, array $parameters): \Closure
+    {
+        $names = array_keys($takes);
+        $count = count($names);
+        $integers = array_keys(array_filter(array_column($takes, 2)));
+        return static function (int $call, ?string $body, array $values) use ($handler, $route, $services, $names, $count, $integers, $parameters): string|array {
+            try {
+                $handler ??= self::method($route, $services);
+                foreach ($integers as $index) {
+                    if (isset($values[$index]) && !is_int($values[$index])) {
+                        $values[$index] = self::decoded($values[$index], Decoder::integer(...), $parameters[$index]);
+                    }
+                }
+                if (count($values) === $count) {
+                    return Answer::of($handler(...$values));
+                }
+                $arguments = [];
+                foreach ($values as $index => $value) {
+                    $arguments[$names[$index]] = $value;
+                }
+                return Answer::of($handler(...$arguments));
+            } catch (\Throwable $thrown) {
+                return Answer::failed($thrown);
+            }
+        };
+    }
+
+    /**
+     * Every argument is the value of the parameter at its place, as it comes; an integer is looked at.
      *
      * @param array<string, array{string, mixed, ?\Closure}> $takes
      */
@@ -100,11 +118,17 @@ final class Call
     {
         $at = 0;
         foreach ($takes as [$kind, $what, $decode]) {
-            if ($kind !== 'value' || $what !== $at++ || $decode !== null) {
+            if ($kind !== 'value' || $what !== $at++ || ($decode !== null && !Decoder::isOfInteger($decode))) {
                 return false;
             }
         }
         return true;
+    }
+
+    /** A method of the one controller of this worker, made when it is first called. */
+    private static function method(Declared $route, Services $services): \Closure
+    {
+        return $services->get($route->handler[0])->{$route->handler[1]}(...);
     }
 
     /** @param array<string, mixed> $parameter */

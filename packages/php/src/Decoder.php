@@ -41,8 +41,14 @@ final class Decoder
         };
     }
 
+    /** Only looks whether an integer is one of 64 bits. */
+    public static function isOfInteger(\Closure $decode): bool
+    {
+        return (new \ReflectionFunction($decode))->getName() === 'integer';
+    }
+
     /** JSON's `3.0` is an integer too; one beyond 64 bits is none of PHP's. */
-    private static function integer(mixed $value): int
+    public static function integer(mixed $value): int
     {
         if (is_int($value)) {
             return $value;
@@ -78,30 +84,48 @@ final class Decoder
      */
     private static function object(string $class): \Closure
     {
-        // A class may hold itself: what is found here is completed below.
+        // A class may hold itself, so its members are looked at when there is a first value.
         return self::$classes[$class] ??= static function (array $values) use ($class): object {
-            static $members = null;
-            static $constructs = null;
-            if ($members === null) {
-                $members = [];
+            static $names = null;
+            static $decoders = [];
+            static $integers = [];
+            static $constructs = true;
+            if ($names === null) {
                 foreach (Members::of($class) as $member) {
-                    $members[$member->name] = self::of($member->type);
+                    $names[$member->name] = true;
+                    $decode = self::of($member->type);
+                    if ($member->type->name === 'int' && !$member->type->nullable) {
+                        $integers[] = $member->name;
+                    } elseif ($decode !== null) {
+                        $decoders[$member->name] = $decode;
+                    }
                 }
+                $names ??= [];
                 $constructs = (new \ReflectionClass($class))->getConstructor() !== null;
             }
-            $arguments = [];
-            foreach ($members as $name => $decode) {
-                if (!array_key_exists($name, $values)) {
-                    continue;
+            $arguments = array_intersect_key($values, $names);
+            foreach ($integers as $name) {
+                if (isset($arguments[$name]) && !is_int($arguments[$name])) {
+                    $arguments[$name] = self::member($name, self::integer(...), $arguments[$name]);
                 }
-                try {
-                    $arguments[$name] = $decode === null ? $values[$name] : $decode($values[$name]);
-                } catch (Refusal $refusal) {
-                    throw self::inside($name, $refusal);
+            }
+            foreach ($decoders as $name => $decode) {
+                if (isset($arguments[$name])) {
+                    $arguments[$name] = self::member($name, $decode, $arguments[$name]);
                 }
             }
             return $constructs ? self::constructed($class, $arguments) : self::filled(new $class(), $arguments);
         };
+    }
+
+    /** @param \Closure(mixed): mixed $decode */
+    private static function member(string $name, \Closure $decode, mixed $value): mixed
+    {
+        try {
+            return $decode($value);
+        } catch (Refusal $refusal) {
+            throw self::inside($name, $refusal);
+        }
     }
 
     /**
