@@ -12,6 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   spikard new shop --lang python      an app, its tests, README, container file and CI in the folder shop
   spikard new shop --lang typescript  the same in TypeScript, for Node
+  spikard new shop --lang ruby        the same in Ruby
   spikard new work/shop --lang rust   the same in Rust, in the folder work/shop";
 
 /// `spikard new`.
@@ -20,7 +21,7 @@ Examples:
 pub(crate) struct NewArguments {
     /// Folder to make; its last part is the project's name
     name: PathBuf,
-    /// Language of the project; ruby and php are not there yet
+    /// Language of the project; php is not there yet
     #[arg(short, long)]
     lang: Language,
 }
@@ -30,9 +31,8 @@ pub(crate) struct NewArguments {
 enum Language {
     Python,
     Typescript,
-    Rust,
-    #[value(hide = true)]
     Ruby,
+    Rust,
     #[value(hide = true)]
     Php,
 }
@@ -95,6 +95,25 @@ const TYPESCRIPT: Template = Template {
     ],
 };
 
+const RUBY: Template = Template {
+    files: files!("ruby":
+        "app.rb" from "app.rb",
+        "spec/app_spec.rb" from "spec/app_spec.rb",
+        "README.md" from "README.md",
+        ".gitignore" from "gitignore",
+        "Containerfile" from "Containerfile",
+        ".github/workflows/test.yml" from "test.yml",
+        "vendor/README.md" from "vendor.md",
+    ),
+    taken: "spikard",
+    next: &[
+        "cp PATH/TO/SPIKARD/dist/spikard-*.gem vendor/",
+        "gem install --local vendor/spikard-*.gem",
+        "rspec",
+        "spikard dev app.rb",
+    ],
+};
+
 const RUST: Template = Template {
     files: files!("rust":
         "src/main.rs" from "src/main.rs",
@@ -153,16 +172,17 @@ impl Language {
         match self {
             Self::Python => Ok(&PYTHON),
             Self::Typescript => Ok(&TYPESCRIPT),
+            Self::Ruby => Ok(&RUBY),
             Self::Rust => Ok(&RUST),
-            Self::Ruby | Self::Php => {
+            Self::Php => {
                 let value = self.to_possible_value();
                 let name = value
                     .as_ref()
                     .map_or("this language", |value| value.get_name());
                 Err(Failure::usage(format!(
-                    "not yet: {name}; Spikard speaks Python, TypeScript and Rust today"
+                    "not yet: {name}; there are projects in Python, TypeScript, Ruby and Rust"
                 ))
-                .advice("write --lang python, --lang typescript or --lang rust"))
+                .advice("write --lang python, --lang typescript, --lang ruby or --lang rust"))
             }
         }
     }
@@ -228,7 +248,7 @@ fn next(folder: &Path, template: &Template) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{PYTHON, RUST, TYPESCRIPT, name_of};
+    use super::{PYTHON, RUBY, RUST, TYPESCRIPT, name_of};
     use crate::arguments::Arguments;
     use clap::Parser as _;
     use std::path::Path;
@@ -261,7 +281,7 @@ mod tests {
     /// What the pages and the last lines tell people to type is understood.
     #[test]
     fn every_command_that_is_told_is_one() {
-        for template in [&PYTHON, &TYPESCRIPT, &RUST] {
+        for template in [&PYTHON, &TYPESCRIPT, &RUBY, &RUST] {
             let lines = template.files.iter().flat_map(|(_, text)| text.lines());
             let told: Vec<&str> = lines
                 .chain(template.next.iter().copied())
@@ -283,7 +303,7 @@ mod tests {
 
     #[test]
     fn every_language_has_what_a_project_needs() {
-        for template in [&PYTHON, &TYPESCRIPT, &RUST] {
+        for template in [&PYTHON, &TYPESCRIPT, &RUBY, &RUST] {
             let files: Vec<&str> = template.files.iter().map(|(file, _)| *file).collect();
             for needed in [
                 "README.md",

@@ -121,6 +121,7 @@ impl App {
         let mut listen = Listen::from_env().map_err(failure)?;
         if host.is_some() || port.is_some() {
             listen.fd = None;
+            listen.uds = None;
         }
         listen.host = host.unwrap_or(listen.host);
         listen.port = port.unwrap_or(listen.port);

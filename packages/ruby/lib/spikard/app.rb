@@ -124,7 +124,7 @@ module Spikard
     # socket is inherited. Host and port default to `$SPIKARD_HOST` and `$SPIKARD_PORT`, else 127.0.0.1 and 8000; port 0
     # takes a free one. With `SPIKARD_EMIT=spec` in the environment it prints the AppSpec instead.
     def run(host: nil, port: nil, &ready)
-      return $stdout.puts(spec) if ENV["SPIKARD_EMIT"] == "spec"
+      return emit if ENV["SPIKARD_EMIT"] == "spec"
 
       native = freeze_app
       inherited = ENV.key?("SPIKARD_FD")
@@ -144,6 +144,14 @@ module Spikard
     end
 
     private
+
+    # Prints the AppSpec; or its mistakes, which are the reader's to show, and ends with 1.
+    def emit
+      $stdout.puts(spec)
+    rescue DefinitionError => error
+      $stdout.puts(JSON.generate(mistakes: error.mistakes))
+      exit 1
+    end
 
     attr_reader :stack
 
