@@ -72,14 +72,14 @@ final class App extends Routes
     }
 
     /**
-     * Serves until SIGINT or SIGTERM; a second signal ends the process at once. `spikard run` and the environment
-     * (`SPIKARD_PORT`) go before the arguments; the defaults are 127.0.0.1 and 8000, and 0 takes a free port. Throws
-     * DefinitionError.
+     * Serves until SIGINT or SIGTERM; a second signal ends the process at once. The arguments go before the environment
+     * (`SPIKARD_PORT`), that before `spikard.toml`; the defaults are 127.0.0.1 and 8000, and 0 takes a free port. Under
+     * `spikard run` the socket is open already, and no argument is used. Throws DefinitionError.
      */
     public function run(?string $host = null, ?int $port = null): void
     {
         if (getenv('SPIKARD_EMIT') === 'spec') {
-            echo $this->spec(), "\n";
+            $this->emit();
             return;
         }
         $app = $this->freeze();
@@ -93,6 +93,17 @@ final class App extends Routes
             $app->serve();
         } finally {
             $this->services->close();
+        }
+    }
+
+    /** Prints the app as data; or its mistakes, which are the reader's to show, and ends with 1. */
+    private function emit(): void
+    {
+        try {
+            echo $this->spec(), "\n";
+        } catch (DefinitionError $error) {
+            echo json_encode(['mistakes' => $error->mistakes], JSON_THROW_ON_ERROR), "\n";
+            exit(1);
         }
     }
 

@@ -26,6 +26,15 @@ final class CliTest extends TestCase
         self::assertMatchesRegularExpression('~php +ready +8\.~', $told);
     }
 
+    public function testMistakesAreToldToProgramsWithTheirPlaces(): void
+    {
+        [$code, $told] = self::spikard('check', '--json', 'programs/mistaken.php');
+        self::assertSame(1, $code, $told);
+        $places = array_column(json_decode($told, true)['mistakes'] ?? [], 'place');
+        self::assertCount(1, $places, $told);
+        self::assertMatchesRegularExpression('~mistaken\.php:\d+: GET /items/\{name\}$~', $places[0]);
+    }
+
     public function testWorkersThatDieAreStartedAgain(): void
     {
         $server = new Server('hostile.php', command: [PHP_BINARY, __DIR__ . '/../vendor/bin/spikard', 'run', self::APP, '--workers', '2', '--port', '0']);
