@@ -50,6 +50,7 @@ def stage(work: Path, module: Path, program: Path) -> None:
     shutil.copytree(PACKAGE / "lib", work / "lib")
     shutil.copy2(module, work / "lib" / "spikard" / "spikard_rb.so")
     shutil.copytree(PACKAGE / "exe", work / "exe")
+    shutil.copytree(PACKAGE / "sig", work / "sig")
     (work / "libexec").mkdir()
     shutil.copy2(program, work / "libexec" / program.name)
     for path in (ROOT / "LICENSE", PACKAGE / "README.md"):
@@ -68,7 +69,7 @@ Gem::Specification.new do |gem|
   gem.license = "MIT"
   gem.platform = Gem::Platform.local
   gem.required_ruby_version = "~> #{RUBY_VERSION[/\\d+\\.\\d+/]}.0"
-  gem.files = Dir["{lib,exe,libexec}/**/*", "LICENSE", "README.md"].select { |path| File.file?(path) }
+  gem.files = Dir["{lib,exe,libexec,sig}/**/*", "LICENSE", "README.md"].select { |path| File.file?(path) }
   gem.bindir = "exe"
   gem.executables = ["spikard"]
 end

@@ -84,7 +84,7 @@ pub(crate) fn doctor(
             python(launch::python(interpreter.clone())),
             rust(Path::new("Cargo.lock")),
             node(&launch::node(interpreter.clone())),
-            later("ruby", "ruby"),
+            ruby(&launch::ruby(interpreter.clone())),
             php(&launch::php(interpreter)),
         ],
     };
@@ -228,6 +228,33 @@ fn php(interpreter: &Path) -> Language {
     row
 }
 
+/// Prints the gem that this Ruby finds.
+const RUBY_PROBE: &str = "require 'json'; print JSON.generate(version: RUBY_VERSION, path: RbConfig.ruby, \
+    package: Gem::Specification.find_all_by_name('spikard').map { |gem| gem.version.to_s }.first)";
+
+fn ruby(interpreter: &Path) -> Language {
+    let mut row = Language {
+        language: "ruby",
+        ..Language::default()
+    };
+    let found = said(Command::new(interpreter).args(["-e", RUBY_PROBE]));
+    let Some(found) = found.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
+    else {
+        row.advice = Some("ruby does not run; install Ruby 3.1".to_owned());
+        return row;
+    };
+    let text = |key: &str| found[key].as_str().map(str::to_owned);
+    row.version = text("version");
+    row.path = text("path");
+    row.package = text("package");
+    if row.package.is_none() {
+        row.advice = Some("its gems have no spikard: install the gem".to_owned());
+    } else {
+        agree(&mut row);
+    }
+    row
+}
+
 fn rust(lock: &Path) -> Language {
     let mut row = Language {
         language: "rust",
@@ -257,15 +284,6 @@ fn agree(row: &mut Language) {
     }
 }
 
-fn later(language: &'static str, program: &str) -> Language {
-    Language {
-        language,
-        version: said(Command::new(program).arg("--version")).and_then(|text| number(&text)),
-        advice: Some("Spikard does not speak it yet".to_owned()),
-        ..Language::default()
-    }
-}
-
 /// The version of `spikard` in a Cargo.lock.
 fn locked(text: &str) -> Option<String> {
     let mut lines = text
@@ -278,15 +296,6 @@ fn locked(text: &str) -> Option<String> {
 /// Of `cargo 1.95.0 (…)`.
 fn second_word(text: &str) -> Option<String> {
     text.split_whitespace().nth(1).map(str::to_owned)
-}
-
-/// The first word that begins with a digit, without a `v` before it.
-fn number(text: &str) -> Option<String> {
-    let words = text.split_whitespace();
-    words
-        .map(|word| word.trim_start_matches('v'))
-        .find(|word| word.starts_with(|first: char| first.is_ascii_digit()))
-        .map(str::to_owned)
 }
 
 /// What a program prints that ends well.
@@ -304,18 +313,10 @@ fn said(command: &mut Command) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{locked, number};
+    use super::locked;
 
     #[test]
-    fn versions_are_found_in_what_programs_say() {
-        for (text, version) in [
-            ("v22.1.0\n", Some("22.1.0")),
-            ("ruby 3.3.0 (2026-01-01)", Some("3.3.0")),
-            ("PHP 8.4.1 (cli)", Some("8.4.1")),
-            ("nothing", None),
-        ] {
-            assert_eq!(number(text).as_deref(), version);
-        }
+    fn the_version_of_a_crate_is_found_in_a_lock_file() {
         let lock = "[[package]]\nname = \"spikard-contract\"\nversion = \"0.1.0\"\n\n[[package]]\nname = \"spikard\"\nversion = \"0.2.0\"\n";
         assert_eq!(locked(lock).as_deref(), Some("0.2.0"));
         assert_eq!(locked(""), None);

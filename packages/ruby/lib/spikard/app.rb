@@ -39,6 +39,11 @@ module Spikard
         instance.run(**options)
       end
 
+      # By the Rack convention; see App#call.
+      def call(env)
+        instance.call(env)
+      end
+
       # The one app that the class describes.
       def instance
         @instance ||= new
@@ -71,6 +76,7 @@ module Spikard
       @routes = []
       @groups = []
       @stack = []
+      @lock = Mutex.new
       configure(**options)
     end
 
@@ -117,7 +123,21 @@ module Spikard
 
     # Checks everything and closes the app; serving and the test client do it. Raises DefinitionError.
     def freeze_app
-      @frozen ||= assemble
+      @frozen || @lock.synchronize { @frozen ||= assemble.tap { @thread = Thread.current } }
+    end
+
+    # The same, of the calling thread: what the core keeps of an app belongs to one thread.
+    def here
+      native = freeze_app
+      return native if @thread == Thread.current
+
+      key = :"spikard_app_#{object_id}"
+      Thread.current.thread_variable_get(key) || assemble.tap { |made| Thread.current.thread_variable_set(key, made) }
+    end
+
+    # Answers a request of another server by the Rack convention: `run Shop` in a `config.ru`.
+    def call(env)
+      RackApp.answer(self, env)
     end
 
     # Serves until SIGINT or SIGTERM, on this thread; a second signal ends the process at once. Under `spikard run` the

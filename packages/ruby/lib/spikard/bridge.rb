@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "json"
+require "set"
 require "time"
 
 # The door to the core: what the extension module calls, and what calls it. Decides nothing.

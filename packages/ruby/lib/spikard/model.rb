@@ -33,13 +33,13 @@ module Spikard
 
       # From JSON: a Hash with Strings for names. Unknown members are left out.
       def build(members)
-        read = plan.each_with_object({}) do |(name, key, reader), found|
-          next unless members.key?(key)
+        @readers ||= compile
+        allocate.send(:fill, members, @readers, @defaults)
+      end
 
-          value = members[key]
-          found[name] = reader && !value.nil? ? reader.call(value) : value
-        end
-        new(**read)
+      # Name, variable, and whether it may be left out, of each field; for `to_h`.
+      def shape
+        @shape ||= fields.map { |name, options| [name, :"@#{name}", options.fetch(:optional, false)] }
       end
 
       private
@@ -48,8 +48,18 @@ module Spikard
         @own_fields ||= {}
       end
 
-      def plan
-        @plan ||= fields.map { |name, options| [name, name.to_s, Schema.reader(options[:type])] }
+      # Writes the method that fills an instance from a Hash: one assignment per field. Bodies are built for every request.
+      def compile
+        @defaults = fields.values.map { |options| options[:default] }
+        lines = fields.each_with_index.map do |(name, options), at|
+          value = "members[#{name.to_s.dump}]"
+          read = Schema.reader(options[:type]) ? "(value = #{value}; value.nil? ? nil : readers[#{at}].call(value))" : value
+          next "@#{name} = #{read}" unless options.key?(:default)
+
+          "@#{name} = members.key?(#{name.to_s.dump}) ? #{read} : defaults[#{at}].dup"
+        end
+        class_eval("def fill(members, readers, defaults)\n#{lines.join("\n")}\nfreeze\nend\nprivate :fill", __FILE__, __LINE__)
+        fields.values.map { |options| Schema.reader(options[:type]) }
       end
     end
 
@@ -60,7 +70,7 @@ module Spikard
 
       fields.each do |name, options|
         value = values.fetch(name) do
-          next options[:default] if options.key?(:default)
+          next options[:default].dup if options.key?(:default)
           next nil if options[:optional]
 
           raise ArgumentError, "#{self.class} needs #{name}:"
@@ -72,9 +82,9 @@ module Spikard
 
     # Names and values; without optional fields that are nil.
     def to_h
-      self.class.fields.each_with_object({}) do |(name, options), found|
-        value = public_send(name)
-        found[name] = value unless value.nil? && options[:optional]
+      self.class.shape.each_with_object({}) do |(name, variable, optional), found|
+        value = instance_variable_get(variable)
+        found[name] = value unless optional && value.nil?
       end
     end
 

@@ -44,6 +44,19 @@ module Spikard
       made
     end
 
+    # Hands every request below a prefix to a Rack app, in a thread: `mount "/old", Legacy`. The whole body is read first.
+    def mount(prefix, app)
+      place = caller_locations(1, 1).first
+      prefix = "" if prefix == "/"
+      handler = RackApp.mounted(app, prefix)
+      options = { body: { content: { "*/*" => true }, required: false }, hidden: true, blocking: true }
+      ["", "/", "/{*path}"].product(RackApp::METHODS) do |path, method|
+        next if (prefix + path).empty?
+
+        declare(method, prefix + path, { to: handler, **options }, nil, place)
+      end
+    end
+
     # Content with a status and header fields.
     def reply(content = nil, **options)
       Reply.new(content, **options)

@@ -14,6 +14,7 @@ module Spikard
       def main(arguments)
         raise NoApp, "usage: app.rb or app.rb:Name" unless arguments.length == 1
 
+        $stdout.sync = true # a supervisor passes lines on
         find(arguments.first).run
         0
       rescue NoApp => error
@@ -29,6 +30,8 @@ module Spikard
         file, _, constant = name.partition(":")
         raise NoApp, "there is no file #{file}" unless File.file?(file)
 
+        return rack(file) if file.end_with?(".ru")
+
         known = apps
         load File.expand_path(file)
         return named(file, constant) unless constant.empty?
@@ -40,6 +43,15 @@ module Spikard
       end
 
       private
+
+      # The app of a `config.ru`: one of ours as it is, another below "/".
+      def rack(file)
+        require "rack"
+        app = Array(Rack::Builder.parse_file(file)).first
+        return App.of(app) if app.is_a?(App) || (app.is_a?(Class) && app < App)
+
+        App.new(title: file, openapi_path: "", docs_path: "").tap { |made| made.mount("/", app) }
+      end
 
       def named(file, constant)
         found = Object.const_get(constant)
