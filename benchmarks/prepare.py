@@ -133,6 +133,7 @@ def node_side(_: argparse.Namespace, folder: Path) -> list[str]:
 
 def php_side(_: argparse.Namespace, folder: Path) -> list[str]:
     """A Composer project: the extension and the library as released, and the apps."""
+    install_tools(["nginx"])
     # dist/ holds them afterwards; whoever tests next builds its own.
     step([sys.executable, str(ROOT / "scripts/build"), "php", "--release"])
     step([sys.executable, str(ROOT / "scripts/php-project")])
@@ -141,7 +142,7 @@ def php_side(_: argparse.Namespace, folder: Path) -> list[str]:
     shutil.copytree(php.PROJECT, project)
     extension = php.extension(project, version())
     (project / "conf/spikard.ini").write_text(f"extension={extension}\n")
-    for app in (HERE / "php").glob("*.php"):
+    for app in (HERE / "php").glob("*.p*"):
         shutil.copy(app, project)
     return ["--php", str(project)]
 

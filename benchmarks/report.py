@@ -53,6 +53,8 @@ BOUNDS: list[tuple[str, str, str, str | None, float]] = [
     ("PHP", "json", "cpu_us", "PHP event loop", 1.05),
     ("PHP", "parameters", "cpu_us", "PHP event loop", 1.0),
     ("PHP", "item 190 B", "cpu_us", "PHP event loop", 0.95),
+    ("PHP", "json", "cpu_us", "nginx and php-fpm", 0.08),
+    ("PHP", "await 1 ms", "cpu_us", "nginx and php-fpm", 0.06),
     ("PHP", "json", "system_calls", None, 2.2),
     ("PHP", "json", "switches", None, 0.05),
     ("Python", "json", "system_calls", None, 2.2),

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import tomllib
 from collections.abc import Iterator
@@ -121,20 +122,31 @@ def node_servers(node: str, project: Path) -> list[Server]:
 
 
 def php_servers(project: Path) -> list[Server]:
-    """Spikard and an event loop written in PHP, both with opcache and its compiler, one process each."""
+    """Spikard, an event loop written in PHP, nginx with php-fpm: with opcache and its compiler, one process each."""
     jit = ["-d", "opcache.enable_cli=1", "-d", "opcache.jit=tracing", "-d", "opcache.jit_buffer_size=64M"]
     php = ["php", "-d", "memory_limit=256M", *jit]
     scan = {"PHP_INI_SCAN_DIR": f":{project / 'conf'}"}
     return [
         Server("spikard", [*php, str(project / "spikard_app.php")], {**scan, "SPIKARD_PORT": "{port}"}),
         Server("PHP event loop", [*php, str(project / "loop_app.php"), "{port}"]),
+        Server("nginx and php-fpm", [sys.executable, str(project / "fpm.py"), "{port}", str(php_fpm())]),
     ]
+
+
+def php_fpm() -> Path:
+    """The newest of Debian's, whose names end with their versions."""
+    found = sorted(Path("/usr/sbin").glob("php-fpm*"))
+    if not found:
+        sys.exit("bench: there is no php-fpm; install it: apt-get install php-fpm")
+    return found[-1]
 
 
 def php_versions() -> list[str]:
     """The interpreter, as `name version`."""
     ask = ["php", "-n", "-r", "echo 'PHP ', PHP_VERSION;"]
-    return [subprocess.run(ask, capture_output=True, text=True, check=True).stdout]
+    nginx = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr
+    own = subprocess.run(ask, capture_output=True, text=True, check=True).stdout
+    return [own, nginx.split(":")[1].strip().replace("/", " ")]
 
 
 def python_versions(python: list[str]) -> list[str]:
