@@ -24,6 +24,10 @@ final class Call
         if ($around === [] && self::isPlain($takes)) {
             return self::plain($handler, $route, $services, $takes, $parameters);
         }
+        $first = reset($takes);
+        if ($around === [] && count($takes) === 1 && $first[0] === 'body' && $first[2] !== null) {
+            return self::ofBody($handler, $route, $services, $first[2]);
+        }
         $invoke = static function (array $arguments) use (&$handler, $route, $services): mixed {
             $handler ??= self::method($route, $services);
             return $handler(...$arguments);
@@ -84,6 +88,15 @@ final class Call
      */
     private static function plain(?\Closure $handler, Declared $route, Services $services, array $takes, array $parameters): \Closure
     {
+        if ($takes === [] && $handler !== null) {
+            return static function () use ($handler): string|array {
+                try {
+                    return Answer::of($handler());
+                } catch (\Throwable $thrown) {
+                    return Answer::failed($thrown);
+                }
+            };
+        }
         $names = array_keys($takes);
         $count = count($names);
         $integers = array_keys(array_filter(array_column($takes, 2)));
@@ -103,6 +116,19 @@ final class Call
                     $arguments[$names[$index]] = $value;
                 }
                 return Answer::of($handler(...$arguments));
+            } catch (\Throwable $thrown) {
+                return Answer::failed($thrown);
+            }
+        };
+    }
+
+    /** Of a handler that takes the body alone. */
+    private static function ofBody(?\Closure $handler, Declared $route, Services $services, \Closure $decode): \Closure
+    {
+        return static function (int $call, ?string $body) use ($handler, $route, $services, $decode): string|array {
+            try {
+                $handler ??= self::method($route, $services);
+                return Answer::of($body === null ? $handler() : $handler($decode(Json::decode($body))));
             } catch (\Throwable $thrown) {
                 return Answer::failed($thrown);
             }
