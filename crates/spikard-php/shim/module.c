@@ -200,6 +200,13 @@ ZEND_METHOD(Spikard_Native_App, exchange) {
     sp_text answer = {0};
     if (sp_in_job()) { zend_throw_error(NULL, "a test client cannot be used inside a handler"); RETURN_THROWS(); }
     if (!sp_rust_app_exchange(app->rust, ZSTR_VAL(bytes), ZSTR_LEN(bytes), &answer)) { throw_text(spl_ce_RuntimeException, answer); RETURN_THROWS(); }
+    if (sp_engine_is_lost()) {
+        /* A fatal error in a handler ends the program that tests it, as it would end any. */
+        sp_rust_text_free(answer);
+        EG(exit_status) = 255;
+        zend_throw_unwind_exit();
+        RETURN_THROWS();
+    }
     RETURN_STR(string_of(answer));
 }
 

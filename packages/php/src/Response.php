@@ -91,6 +91,32 @@ final readonly class Response
     }
 
     /**
+     * With a cookie (RFC 6265): by default for this host, until the browser ends, only over TLS, hidden from scripts, and not
+     * sent by what other sites post.
+     *
+     * @param ?int $maxAge seconds; 0 takes the cookie away
+     * @param 'Strict'|'Lax'|'None' $sameSite
+     */
+    public function withCookie(
+        string $name,
+        string $value,
+        ?int $maxAge = null,
+        string $path = '/',
+        ?string $domain = null,
+        bool $secure = true,
+        bool $httpOnly = true,
+        string $sameSite = 'Lax',
+    ): self {
+        if (preg_match('/^[!#$%&\'*+.^_`|~0-9A-Za-z-]+$/D', $name) !== 1 || preg_match('/^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/D', $value) !== 1) {
+            throw new \ValueError("a cookie's name is a token and its value has no spaces, quotes, commas, semicolons or backslashes (RFC 6265 section 4.1.1); encode it: rawurlencode(\$value)");
+        }
+        $field = "{$name}={$value}" . ($maxAge === null ? '' : "; Max-Age={$maxAge}") . "; Path={$path}"
+            . ($domain === null ? '' : "; Domain={$domain}") . ($secure ? '; Secure' : '') . ($httpOnly ? '; HttpOnly' : '')
+            . "; SameSite={$sameSite}";
+        return $this->withHeader('set-cookie', $field);
+    }
+
+    /**
      * Names and values, from a map, from a map of lists or from pairs.
      *
      * @internal

@@ -122,6 +122,9 @@ final class Signature
         $name = $place->name ?? ($in === 'header' ? strtolower((string) preg_replace('/(?<!^)[A-Z]|_/', '-$0', $own)) : $own);
         $name = $in === 'header' ? str_replace('-_', '-', $name) : $name;
         $default = $parameter->isDefaultValueAvailable() ? [$parameter->getDefaultValue()] : [];
+        if ($type->name === 'array' && $type->of === []) {
+            throw new SchemaError("what is in this array? write `@param list<int> \${$own}` in a doc comment, or #[Items('int')]");
+        }
         // Not sent and null are the same of a parameter.
         $plain = new Type($type->name === 'mixed' ? 'string' : $type->name, $type->of);
         $keywords = $place->keywords() + Members::keywords($parameter);

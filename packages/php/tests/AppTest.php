@@ -289,6 +289,7 @@ final class AppTest extends TestCase
         $app = new App(config: new Config(trailingSlash: 'never'));
         $app->get('/a/{id}', fn (Part $part) => 1);
         $app->get('/b', fn () => 1, sumary: 'x');
+        $app->get('/c', fn (array $ids) => $ids);
         $app->get('/b', fn () => 1);
         try {
             $app->freeze();
@@ -296,7 +297,7 @@ final class AppTest extends TestCase
         } catch (DefinitionError $error) {
             $text = $error->getMessage();
         }
-        foreach (['GET /a/{id}: $part: where does a', 'unknown option sumary', 'trailing_slash'] as $part) {
+        foreach (['GET /a/{id}: $part: where does a', 'GET /c: $ids: what is in this array?', 'unknown option sumary', 'trailing_slash'] as $part) {
             self::assertStringContainsString($part, $text);
         }
     }
@@ -309,6 +310,16 @@ final class AppTest extends TestCase
         $client = new TestClient($app);
         self::assertSame('1234', $client->post('/a/b/c', body: '1234')->body);
         self::assertSame(413, $client->post('/a/b/c', body: '12345')->status);
+    }
+
+    public function testCookiesAreSafeByDefault(): void
+    {
+        $app = new App();
+        $app->get('/', fn (): Response => Response::text('hi')->withCookie('seen', '3')->withCookie('old', '', maxAge: 0, secure: false, httpOnly: false));
+        $answer = (new TestClient($app))->get('/');
+        self::assertSame('seen=3; Path=/; Secure; HttpOnly; SameSite=Lax, old=; Max-Age=0; Path=/; SameSite=Lax', $answer->header('set-cookie'));
+        $this->expectException(\ValueError::class);
+        Response::empty()->withCookie('a', 'b c');
     }
 
     public function testMiddlewareStandsAroundHandlers(): void

@@ -125,6 +125,13 @@ final class ServingTest extends TestCase
         self::assertSame(0, $server->end(SIGTERM));
     }
 
+    public function testAFatalErrorEndsTheProgramThatTestsIt(): void
+    {
+        $process = proc_open([PHP_BINARY, '-d', 'display_errors=0', __DIR__ . '/programs/tested.php'], [['file', '/dev/null', 'r'], ['pipe', 'w'], ['file', '/dev/null', 'w']], $pipes);
+        self::assertSame("before\n", stream_get_contents($pipes[1]));
+        self::assertSame(255, proc_close($process));
+    }
+
     public function testTheSecondFatalIsGone(): void
     {
         $server = new Server('hostile.php');
