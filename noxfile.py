@@ -170,6 +170,15 @@ def test_php_source(session: nox.Session) -> None:
     program(session, "tally", "php-source", sys.executable, "scripts/php-project", "--source", *tests)
 
 
+@nox.session(name="stress-ruby", requires=["gem"], default=False)
+def stress_ruby(session: nox.Session) -> None:
+    """Run the shared cases in Ruby while its collector runs at every chance; some ten minutes."""
+    install(session, "bootstrap", "test")
+    recorder = f"ruby {ROOT / 'tests' / 'recorders' / 'ruby' / 'stress.rb'}"
+    runner = ["env", "PYTHONPATH=tests", "python", "-m", "runner", "--language", "ruby", "--recorder", recorder]
+    program(session, "ruby-home", *runner, *session.posargs, python="python")
+
+
 @nox.session(name="test-examples", requires=["wheel"], default=False)
 def test_examples(session: nox.Session) -> None:
     """Test the examples, the README, scripts/ and the fixture runner, and call the demo as a client would."""
