@@ -308,20 +308,22 @@ ZEND_FUNCTION(Spikard_Native_command) {
 /* [exit code, variables as lines `NAME=value`]. */
 ZEND_FUNCTION(Spikard_Native_start) {
     HashTable *again;
-    zend_string *interpreter, *host = NULL;
+    zend_string *interpreter, *host = NULL, *workers = NULL;
     zend_long port = 0;
     bool no_port = 1;
-    ZEND_PARSE_PARAMETERS_START(4, 4)
+    ZEND_PARSE_PARAMETERS_START(5, 5)
         Z_PARAM_ARRAY_HT(again)
         Z_PARAM_STR(interpreter)
         Z_PARAM_STR_OR_NULL(host)
         Z_PARAM_LONG_OR_NULL(port, no_port)
+        Z_PARAM_STR_OR_NULL(workers)
     ZEND_PARSE_PARAMETERS_END();
     words list = words_of(again);
     default_signals();
     sp_text variables = {0};
     int code = sp_rust_start(list.texts, list.lengths, list.count, ZSTR_VAL(interpreter), ZSTR_LEN(interpreter),
-                             host ? ZSTR_VAL(host) : NULL, host ? ZSTR_LEN(host) : 0, host != NULL, port, !no_port, &variables);
+                             host ? ZSTR_VAL(host) : NULL, host ? ZSTR_LEN(host) : 0, host != NULL, port, !no_port,
+                             workers ? ZSTR_VAL(workers) : NULL, workers ? ZSTR_LEN(workers) : 0, &variables);
     efree(list.texts);
     efree(list.lengths);
     array_init(return_value);
@@ -366,11 +368,12 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_command, 0, 2, IS_LONG, 0)
     ZEND_ARG_TYPE_INFO(0, arguments, IS_ARRAY, 0)
     ZEND_ARG_TYPE_INFO(0, interpreter, IS_STRING, 0)
 ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_start, 0, 4, IS_ARRAY, 0)
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_start, 0, 5, IS_ARRAY, 0)
     ZEND_ARG_TYPE_INFO(0, again, IS_ARRAY, 0)
     ZEND_ARG_TYPE_INFO(0, interpreter, IS_STRING, 0)
     ZEND_ARG_TYPE_INFO(0, host, IS_STRING, 1)
     ZEND_ARG_TYPE_INFO(0, port, IS_LONG, 1)
+    ZEND_ARG_TYPE_INFO(0, workers, IS_STRING, 1)
 ZEND_END_ARG_INFO()
 
 static const zend_function_entry app_methods[] = {

@@ -60,7 +60,8 @@ void sp_rust_app_spawn(void *app, const void *handler);
 sp_text sp_rust_tables(void);
 int sp_rust_command(const char *const *argv, const size_t *lengths, size_t count, const char *interpreter, size_t length);
 int sp_rust_start(const char *const *argv, const size_t *lengths, size_t count, const char *interpreter, size_t length,
-                  const char *host, size_t host_length, bool has_host, int64_t port, bool has_port, sp_text *variables);
+                  const char *host, size_t host_length, bool has_host, int64_t port, bool has_port, const char *workers,
+                  size_t workers_length, sp_text *variables);
 void sp_rust_announce(void);
 
 /* A handler as the package gives it; Rust keeps a copy, the object keeps the callables alive. */

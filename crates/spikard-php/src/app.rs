@@ -60,6 +60,9 @@ impl App {
             return Err("this process serves an app already".to_owned());
         }
         let mut listen = Listen::from_env().map_err(|error| error.to_string())?;
+        if host.is_some() || port.is_some() {
+            (listen.fd, listen.uds) = (None, None);
+        }
         listen.host = host.unwrap_or(listen.host);
         listen.port = port.unwrap_or(listen.port);
         check_tls(self.frozen.config()).map_err(|error| error.to_string())?;

@@ -267,21 +267,30 @@ unsafe extern "C" fn sp_rust_start(
     has_address: bool,
     port: i64,
     has_port: bool,
+    workers: *const c_char,
+    workers_length: usize,
     variables: *mut Text,
 ) -> c_int {
     // SAFETY: pointers and lengths belong together (module.c).
-    let (again, interpreter, address) = unsafe {
+    let (again, interpreter, address, workers) = unsafe {
         (
             words(texts, lengths, count),
             string(interpreter, length),
             has_address.then(|| string(address, address_length)),
+            (!workers.is_null()).then(|| string(workers, workers_length)),
         )
+    };
+    let Ok(port) = has_port.then(|| u16::try_from(port)).transpose() else {
+        eprintln!("spikard: a port is a number from 0 to 65535");
+        // SAFETY: valid (module.c).
+        unsafe { give(variables, "") };
+        return 2;
     };
     let program = spikard_cli::Program {
         again,
         host: address,
-        port: has_port.then(|| u16::try_from(port).unwrap_or(0)),
-        workers: None,
+        port,
+        workers,
     };
     let started = guarded(|| spikard_cli::start(program, &host(interpreter)));
     let (code, lines) = match started {

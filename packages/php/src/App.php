@@ -73,10 +73,11 @@ final class App extends Routes
 
     /**
      * Serves until SIGINT or SIGTERM; a second signal ends the process at once. The arguments go before the environment
-     * (`SPIKARD_PORT`), that before `spikard.toml`; the defaults are 127.0.0.1 and 8000, and 0 takes a free port. Under
-     * `spikard run` the socket is open already, and no argument is used. Throws DefinitionError.
+     * (`SPIKARD_PORT`), that before `spikard.toml`; the defaults are 127.0.0.1 and 8000, and 0 takes a free port. With
+     * `$workers`, a number or "auto", this process becomes the supervisor of `spikard run --workers` and starts the program
+     * again for each worker. In a worker the socket is open already, and no argument is used. Throws DefinitionError.
      */
-    public function run(?string $host = null, ?int $port = null): void
+    public function run(?string $host = null, ?int $port = null, int|string|null $workers = null): void
     {
         if (getenv('SPIKARD_EMIT') === 'spec') {
             $this->emit();
@@ -84,7 +85,7 @@ final class App extends Routes
         }
         $app = $this->freeze();
         if (getenv('SPIKARD_FD') === false) {
-            Bridge::start($host, $port);
+            Bridge::start($host, $port, $workers === null ? null : (string) $workers);
         }
         if (function_exists('pcntl_async_signals')) {
             pcntl_async_signals(true); // handlers of signals run, whatever the worker does

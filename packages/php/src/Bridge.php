@@ -36,11 +36,11 @@ final class Bridge
      * What a program that is no worker does first: this process becomes the one worker, whose variables are put into its
      * environment, or supervises workers and ends with their exit code.
      */
-    public static function start(?string $host, ?int $port): void
+    public static function start(?string $host, ?int $port, ?string $workers): void
     {
         $said = (string) @file_get_contents('/proc/self/cmdline');
         $again = $said === '' ? [PHP_BINARY, ...$_SERVER['argv']] : explode("\0", rtrim($said, "\0"));
-        [$code, $lines] = Native\start($again, PHP_BINARY, $host, $port);
+        [$code, $lines] = Native\start($again, PHP_BINARY, $host, $port, $workers);
         if ($code !== 0 || $lines === '') {
             exit($code);
         }

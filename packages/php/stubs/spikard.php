@@ -98,7 +98,7 @@ namespace Spikard\Native {
      * @param list<string> $again
      * @return array{int, string}
      */
-    function start(array $again, string $interpreter, ?string $host, ?int $port): array
+    function start(array $again, string $interpreter, ?string $host, ?int $port, ?string $workers): array
     {
     }
 }

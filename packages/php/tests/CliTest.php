@@ -35,6 +35,18 @@ final class CliTest extends TestCase
         self::assertMatchesRegularExpression('~mistaken\.php:\d+: GET /items/\{name\}$~', $places[0]);
     }
 
+    public function testAProgramBecomesASupervisor(): void
+    {
+        $server = new Server('supervisor.php');
+        $seen = [];
+        for ($tries = 0; count($seen) < 2 && $tries < 200; $tries++) {
+            $seen[$server->get('/')] = true;
+        }
+        self::assertCount(2, $seen, 'two processes answer');
+        self::assertSame(0, $server->end(SIGTERM));
+        self::assertStringContainsString('2 workers', $server->told());
+    }
+
     public function testWorkersThatDieAreStartedAgain(): void
     {
         $server = new Server('hostile.php', command: [PHP_BINARY, __DIR__ . '/../vendor/bin/spikard', 'run', self::APP, '--workers', '2', '--port', '0']);
