@@ -151,14 +151,16 @@ impl App {
         }
     }
 
-    /// Readiness false, stop accepting, finish what is open, then `serve` returns. A second call ends at once.
-    pub(crate) fn drain(&self) -> Result<(), Error> {
+    /// Readiness false, stop accepting, finish what is open, then `serve` returns. Told again after a turn of the loop, it
+    /// ends at once. How often it was told since the loop last turned: more than once while a handler holds the loop.
+    pub(crate) fn drain(&self) -> Result<u32, Error> {
         let life = Rc::clone(&self.inside()?.life.borrow());
-        if life.is_draining() {
+        let unheard = Reactor::here()?.signalled();
+        if life.is_draining() && unheard == 1 {
             life.end();
         }
         life.drain();
-        Ok(())
+        Ok(unheard)
     }
 
     /// Bytes as a client would write them, whatever they are; every byte of the answer.

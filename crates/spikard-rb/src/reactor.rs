@@ -52,6 +52,8 @@ pub(crate) struct Reactor {
     leaving: RefCell<Option<(c_int, Kept)>>,
     scheduler: RefCell<Option<Kept>>,
     running: Cell<bool>,
+    /// Signals since the loop last turned.
+    unheard: Cell<u32>,
     /// Until when the lock is kept.
     credit: Cell<Option<Instant>>,
 }
@@ -117,6 +119,7 @@ impl Reactor {
             leaving: RefCell::default(),
             scheduler: RefCell::default(),
             running: Cell::new(false),
+            unheard: Cell::new(0),
             credit: Cell::new(None),
         });
         REACTOR.set(ManuallyDrop::new(Some(Rc::clone(&reactor))));
@@ -174,6 +177,7 @@ impl Reactor {
     /// Runs the loop until `done`. Called outside of turns and of the loop's fibers.
     pub(crate) fn run(&self, done: impl Fn() -> bool) -> Result<(), Raised> {
         loop {
+            self.unheard.set(0);
             self.turn();
             self.resume();
             if let Some((state, value)) = self.leaving.take() {
@@ -202,6 +206,12 @@ impl Reactor {
                 "this thread's loop runs already; call the app of another handler by its own method",
             )),
         }
+    }
+
+    /// A signal was told to the loop: how many were since it last turned.
+    pub(crate) fn signalled(&self) -> u32 {
+        self.unheard.set(self.unheard.get() + 1);
+        self.unheard.get()
     }
 
     pub(crate) fn left(&self) {

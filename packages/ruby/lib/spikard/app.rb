@@ -140,7 +140,7 @@ module Spikard
       RackApp.answer(self, env)
     end
 
-    # Serves until SIGINT or SIGTERM, on this thread; a second signal ends the process at once. Under `spikard run` the
+    # Serves until SIGINT or SIGTERM, on this thread; a second signal ends at once. Under `spikard run` the
     # socket is inherited. Host and port default to `$SPIKARD_HOST` and `$SPIKARD_PORT`, else 127.0.0.1 and 8000; port 0
     # takes a free one. With `SPIKARD_EMIT=spec` in the environment it prints the AppSpec instead.
     def run(host: nil, port: nil, &ready)
@@ -179,16 +179,21 @@ module Spikard
       self
     end
 
+    # Time in which signals are one: a terminal and a supervisor may both send it.
+    TOGETHER = 0.2
+
+    # SIGINT and SIGTERM drain; asked again, the process ends at once where a handler holds the loop.
     def heeding(native)
       return yield unless Thread.current == Thread.main
 
-      heard = false
+      first = nil
       before = { "INT" => nil, "TERM" => nil }
       before.each_key do |name|
         before[name] = trap(name) do |number|
-          exit!(128 + number) if heard
-          heard = true
-          native.drain
+          now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+          unheard = native.drain
+          first = now if unheard == 1
+          exit!(128 + number) if unheard > 1 && now - first > TOGETHER
         end
       end
       yield
