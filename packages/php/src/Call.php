@@ -21,7 +21,8 @@ final class Call
         $takes = $signature->takes;
         $parameters = $signature->parameters;
         $handler = is_array($route->handler) ? null : $route->handler;
-        if ($around === [] && self::isPlain($takes)) {
+        // A parameter of a group's path that the handler does not take comes too.
+        if ($around === [] && count($takes) === count($parameters) && self::isPlain($takes)) {
             return self::plain($handler, $route, $services, $takes, $parameters);
         }
         $first = reset($takes);
