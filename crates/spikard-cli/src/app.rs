@@ -11,6 +11,8 @@ struct Language {
     /// Ends of the names of its files.
     ends: &'static [&'static str],
     app: fn(String) -> App,
+    /// A colon may name what the file holds; else the file is a program that ends with the app's `run()`.
+    attributes: bool,
 }
 
 /// In the order listed; how an app is started, `launch` says.
@@ -19,21 +21,25 @@ const LANGUAGES: [Language; 4] = [
         files: &["app.py", "main.py"],
         ends: &[".py"],
         app: App::Python,
+        attributes: true,
     },
     Language {
         files: &["app.ts", "app.mts", "app.mjs", "app.js"],
         ends: &[".ts", ".mts", ".mjs", ".js"],
         app: App::Node,
+        attributes: true,
     },
     Language {
         files: &["app.rb", "config.ru"],
         ends: &[".rb", ".ru"],
         app: App::Ruby,
+        attributes: true,
     },
     Language {
         files: &["app.php", "public/index.php"],
         ends: &[".php"],
         app: App::Php,
+        attributes: false,
     },
 ];
 const CARGO: &str = "Cargo.toml";
@@ -48,11 +54,16 @@ fn language(place: &str) -> Option<&'static Language> {
 impl Language {
     /// The app in the file `place`; `text` may name one of its attributes too.
     fn app(&self, place: &str, text: String) -> Result<App, Failure> {
-        if Path::new(place).is_file() {
-            Ok((self.app)(text))
-        } else {
-            Err(missing(place))
+        if !Path::new(place).is_file() {
+            return Err(missing(place));
         }
+        if !self.attributes && text != place {
+            return Err(Failure::usage(format!(
+                "{text:?} names no app: {place} is the app's program"
+            ))
+            .advice(format!("name the file alone: {place}")));
+        }
+        Ok((self.app)(text))
     }
 }
 
@@ -189,7 +200,7 @@ fn script(words: &[OsString]) -> Option<&Path> {
 
 fn missing(place: &str) -> Failure {
     Failure::usage(format!("{place} does not exist")).advice(
-        "an app is a file (app.py, app.ts), a file's attribute (app.py:api), a Python module (shop.web:api) or a Cargo project",
+        "an app is a file (app.py, app.ts, app.rb, app.php), a file's attribute (app.py:api), a Python module (shop.web:api) or a Cargo project",
     )
 }
 
@@ -234,6 +245,11 @@ mod tests {
         }
         let php = folder(&["app.php"]);
         let wanted = php.path().join("app.php").display().to_string();
+        let refused = find(Some(format!("{wanted}:app"))).expect_err("it is a program");
+        assert!(
+            refused.message.ends_with("is the app's program"),
+            "{refused:?}"
+        );
         assert_eq!(in_folder(php.path()), Ok(App::Php(wanted)));
         let folder = folder(&["Cargo.toml"]);
         assert_eq!(

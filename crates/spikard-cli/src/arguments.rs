@@ -35,8 +35,8 @@ Examples:
 Exit codes: 0 done; 1 the app failed or is wrong; 2 the command line or a setting is wrong.";
 
 pub(crate) const APP: &str = "\
-What to serve: a file of Python or Node (`app.py`, `app.ts`, `app.mjs`), one of its attributes (`app.py:api`), a Python module \
-(`shop.web:api`), or the folder of a Cargo project. Without it: the app.py, main.py, app.ts, app.mts, app.mjs, app.js or Cargo.toml of this folder";
+What to serve: a file of Python, Node, Ruby or PHP (`app.py`, `app.ts`, `app.rb`, `app.php`), one of its attributes (`app.py:api`; not in PHP), a Python module \
+(`shop.web:api`), or the folder of a Cargo project. Without it: the app.py, main.py, app.ts, app.mts, app.mjs, app.js, app.rb, config.ru, app.php, public/index.php or Cargo.toml of this folder";
 
 const SET: &str = "\
 Sets an option of the app, over what its environment, spikard.toml and code say; may be repeated. `spikard config` lists \
