@@ -132,6 +132,17 @@ final class ServingTest extends TestCase
         self::assertSame(255, proc_close($process));
     }
 
+    public function testAWorkerEndsWhileACallWaits(): void
+    {
+        $server = new Server('waiting.php');
+        $waiting = $server->open('/');
+        $server->waitFor('waits');
+        self::assertSame(0, $server->end(SIGTERM));
+        self::assertStringContainsString('let go', $server->told());
+        self::assertStringContainsString('unwound', $server->told());
+        fclose($waiting);
+    }
+
     public function testTheSecondFatalIsGone(): void
     {
         $server = new Server('hostile.php');
