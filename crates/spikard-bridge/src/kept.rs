@@ -1,6 +1,7 @@
 //! A request for those who ask for it after its call has suspended: head and body, copied. Parses nothing.
 
 use crate::Call;
+use spikard::Request;
 use std::net::SocketAddr;
 
 /// Head and body of a call that suspended.
@@ -16,26 +17,8 @@ impl Kept {
     /// A copy: two allocations.
     pub fn of(call: &Call<'_>) -> Self {
         let request = call.request();
-        let (head, fields) = (request.head, &request.head.headers);
-        let size: usize = fields
-            .iter()
-            .map(|(name, value)| name.len() + value.len() + 2)
-            .sum();
-        let first = [head.method, head.target, request.request_id];
-        let mut lines =
-            Vec::with_capacity(size + first.iter().map(|line| line.len() + 1).sum::<usize>());
-        for line in first {
-            lines.push(b'\n');
-            lines.extend_from_slice(line.as_bytes());
-        }
-        for (name, value) in fields.iter() {
-            lines.push(b'\n');
-            lines.extend(name.bytes().map(|byte| byte.to_ascii_lowercase()));
-            lines.push(b'\n');
-            lines.extend_from_slice(value);
-        }
         Self {
-            lines,
+            lines: lines(request),
             peer: request.peer,
             body: request.body.to_vec(),
         }
@@ -44,12 +27,47 @@ impl Kept {
     /// Peer (empty in process), method, target, request id, then name in lower case and value of every field, each on a
     /// line of its own: none of them can hold a line feed (RFC 9110 section 5.5).
     pub fn head(&self) -> Vec<u8> {
-        let peer = self.peer.map(|peer| peer.to_string()).unwrap_or_default();
-        [peer.as_bytes(), &self.lines].concat()
+        head(self.peer, &self.lines)
+    }
+
+    /// What [`Kept::head`] gives, of a call that runs: nothing else is copied.
+    pub fn head_of(call: &Call<'_>) -> Vec<u8> {
+        let request = call.request();
+        head(request.peer, &lines(request))
     }
 
     /// The whole body.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
+}
+
+fn head(peer: Option<SocketAddr>, lines: &[u8]) -> Vec<u8> {
+    let peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
+    [peer.as_bytes(), lines].concat()
+}
+
+/// Every line but the first. Of every call that suspends, and seldom asked for: one allocation.
+fn lines(request: &Request<'_>) -> Vec<u8> {
+    let (head, fields) = (request.head, &request.head.headers);
+    let size: usize = fields
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 2)
+        .sum();
+    let first = [head.method, head.target, request.request_id];
+    let mut lines =
+        Vec::with_capacity(size + first.iter().map(|line| line.len() + 1).sum::<usize>());
+    for line in first {
+        lines.push(b'\n');
+        lines.extend_from_slice(line.as_bytes());
+    }
+    for (name, value) in fields.iter() {
+        lines.push(b'\n');
+        let start = lines.len();
+        lines.extend_from_slice(name.as_bytes());
+        lines[start..].make_ascii_lowercase();
+        lines.push(b'\n');
+        lines.extend_from_slice(value);
+    }
+    lines
 }

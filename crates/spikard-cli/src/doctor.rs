@@ -135,36 +135,16 @@ pub(crate) fn python_version(interpreter: Option<Interpreter>) -> Option<String>
 }
 
 fn python(interpreter: PathBuf) -> Language {
-    let mut row = Language {
-        language: "python",
-        ..Language::default()
-    };
-    let found = said(Command::new(&interpreter).args(["-c", PROBE]));
-    let Some(found) = found.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
-    else {
-        row.advice = Some(format!(
-            "{} does not run; install Python 3.11 or newer, or activate an environment",
-            interpreter.display()
-        ));
-        return row;
-    };
-    let text = |key: &str| found[key].as_str().map(str::to_owned);
-    row.version = text("version");
-    row.path = text("path");
-    row.package = text("package");
-    if let Some(error) = text("error") {
-        row.wrong = true;
-        row.advice = Some(format!(
-            "import spikard fails: {error}; install its wheel anew"
-        ));
-    } else if row.package.is_none() {
-        row.advice = Some(
-            "spikard is not installed in it; activate another, or install its wheel".to_owned(),
-        );
-    } else {
-        agree(&mut row);
-    }
-    row
+    let absent = format!(
+        "{} does not run; install Python 3.11 or newer, or activate an environment",
+        interpreter.display()
+    );
+    probe(
+        "python",
+        Command::new(&interpreter).args(["-c", PROBE]),
+        &absent,
+        "spikard is not installed in it; activate another, or install its wheel",
+    )
 }
 
 /// Prints what npm installed for the current folder, as Node would look for it.
@@ -176,56 +156,24 @@ for (const folder of require('module')._nodeModulePaths(process.cwd())) {
 console.log(JSON.stringify(found));";
 
 fn node(interpreter: &Path) -> Language {
-    let mut row = Language {
-        language: "typescript",
-        ..Language::default()
-    };
-    let found = said(Command::new(interpreter).args(["-e", NODE_PROBE]));
-    let Some(found) = found.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
-    else {
-        row.advice = Some("node does not run; install Node 20.17 or later".to_owned());
-        return row;
-    };
-    let text = |key: &str| found[key].as_str().map(str::to_owned);
-    row.version = text("version");
-    row.path = text("path");
-    row.package = text("package");
-    if row.package.is_none() {
-        row.advice =
-            Some("spikard is not installed for this folder: npm install spikard".to_owned());
-    } else {
-        agree(&mut row);
-    }
-    row
+    probe(
+        "typescript",
+        Command::new(interpreter).args(["-e", NODE_PROBE]),
+        "node does not run; install Node 20.17 or later",
+        "spikard is not installed for this folder: npm install spikard",
+    )
 }
 
 /// Prints the extension that this PHP loads.
 const PHP_PROBE: &str = "echo json_encode(['version' => PHP_VERSION, 'path' => PHP_BINARY, 'package' => phpversion('spikard') ?: null]);";
 
 fn php(interpreter: &Path) -> Language {
-    let mut row = Language {
-        language: "php",
-        ..Language::default()
-    };
-    let found = said(Command::new(interpreter).args(["-r", PHP_PROBE]));
-    let Some(found) = found.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
-    else {
-        row.advice = Some("php does not run; install PHP 8.2 or later".to_owned());
-        return row;
-    };
-    let text = |key: &str| found[key].as_str().map(str::to_owned);
-    row.version = text("version");
-    row.path = text("path");
-    row.package = text("package");
-    if row.package.is_none() {
-        row.advice = Some(
-            "it does not load the extension: add extension=/path/to/spikard.so to its ini file"
-                .to_owned(),
-        );
-    } else {
-        agree(&mut row);
-    }
-    row
+    probe(
+        "php",
+        Command::new(interpreter).args(["-r", PHP_PROBE]),
+        "php does not run; install PHP 8.2 or later",
+        "it does not load the extension: add extension=/path/to/spikard.so to its ini file",
+    )
 }
 
 /// Prints the gem that this Ruby finds.
@@ -233,22 +181,38 @@ const RUBY_PROBE: &str = "require 'json'; print JSON.generate(version: RUBY_VERS
     package: Gem::Specification.find_all_by_name('spikard').map { |gem| gem.version.to_s }.first)";
 
 fn ruby(interpreter: &Path) -> Language {
+    probe(
+        "ruby",
+        Command::new(interpreter).args(["-e", RUBY_PROBE]),
+        "ruby does not run; install Ruby 3.1",
+        "its gems have no spikard: install the gem",
+    )
+}
+
+/// A language whose interpreter tells `version`, `path`, `package` and, when that is broken, `error` as a JSON object.
+/// `absent` is the advice where it does not run, `bare` where it has no package.
+fn probe(language: &'static str, ask: &mut Command, absent: &str, bare: &str) -> Language {
     let mut row = Language {
-        language: "ruby",
+        language,
         ..Language::default()
     };
-    let found = said(Command::new(interpreter).args(["-e", RUBY_PROBE]));
+    let found = said(ask);
     let Some(found) = found.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
     else {
-        row.advice = Some("ruby does not run; install Ruby 3.1".to_owned());
+        row.advice = Some(absent.to_owned());
         return row;
     };
     let text = |key: &str| found[key].as_str().map(str::to_owned);
     row.version = text("version");
     row.path = text("path");
     row.package = text("package");
-    if row.package.is_none() {
-        row.advice = Some("its gems have no spikard: install the gem".to_owned());
+    if let Some(error) = text("error") {
+        row.wrong = true;
+        row.advice = Some(format!(
+            "import spikard fails: {error}; install its package anew"
+        ));
+    } else if row.package.is_none() {
+        row.advice = Some(bare.to_owned());
     } else {
         agree(&mut row);
     }

@@ -3,11 +3,11 @@
 use crate::error::internal;
 use crate::interpreter::{Env, Reference, Value};
 use crate::reactor::Reactor;
-use crate::request::{Kept, Running, body_of_running, head_of_running, of_running};
+use crate::request::{Running, body_of_running, head_of_running, of_running};
 use crate::value;
 use spikard::contract::Argument;
 use spikard::{Cancel, Problem};
-use spikard_bridge::{Call, Completion, Facts, Guest, Outcome, Token};
+use spikard_bridge::{Call, Completion, Facts, Guest, Kept, Outcome, Token};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -189,7 +189,7 @@ impl NodeGuest {
         let (env, token) = (self.env, token(id));
         head_of_running(env, token).or_else(|| {
             let suspended = self.suspended.borrow();
-            Some(suspended.get(&token)?.request.head(env))
+            Some(env.latin1(&suspended.get(&token)?.request.head()))
         })
     }
 
@@ -198,7 +198,7 @@ impl NodeGuest {
         let (env, token) = (self.env, token(id));
         body_of_running(env, token).or_else(|| {
             let suspended = self.suspended.borrow();
-            Some(suspended.get(&token)?.request.body(env))
+            Some(env.buffer(suspended.get(&token)?.request.body()))
         })
     }
 

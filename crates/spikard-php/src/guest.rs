@@ -131,7 +131,7 @@ impl PhpGuest {
     /// The request of a call that has not been answered.
     pub(crate) fn head(&self, call: i64) -> Option<Vec<u8>> {
         let token = token(call);
-        of_running(token, |call| Kept::of(call).head()).or_else(|| {
+        of_running(token, Kept::head_of).or_else(|| {
             let suspended = self.suspended.borrow();
             Some(suspended.get(&token)?.request.head())
         })

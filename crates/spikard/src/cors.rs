@@ -2,6 +2,7 @@
 //! protocol"). Knows no route: the methods of a path are told.
 
 use crate::defects::defect;
+use crate::head::{is_of_token, is_token};
 use crate::{Config, Head, Problem, Reply, Response};
 use std::borrow::Cow;
 
@@ -66,7 +67,7 @@ impl Cors {
             ("cors_exposed", &config.cors_exposed),
         ] {
             for item in items(text) {
-                if !item.bytes().all(is_token) {
+                if !is_token(item) {
                     wrong.push(format!(
                         "{option}: \"{item}\" is no token (RFC 9110 section 5.6.2)"
                     ));
@@ -233,12 +234,8 @@ fn is_of_host(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.')
 }
 
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
 fn is_listed(byte: u8) -> bool {
-    is_token(byte) || matches!(byte, b',' | b' ' | b'\t')
+    is_of_token(byte) || matches!(byte, b',' | b' ' | b'\t')
 }
 
 #[cfg(test)]

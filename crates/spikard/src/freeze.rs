@@ -3,6 +3,7 @@
 
 use crate::canonical::{canonical, hoist};
 use crate::config::{AdditionalQuery, Egress};
+use crate::head::is_token;
 use crate::media;
 use crate::mistake::{did_you_mean, source};
 use crate::plan::{Declared, Found, Media, ParameterPlan, Plan, RequestBody, StatusKey};
@@ -300,13 +301,6 @@ fn build_router(
         }
     }
     router
-}
-
-fn is_token(method: &str) -> bool {
-    !method.is_empty()
-        && method
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// Operation ids: the app's own must be unique; the others come from the handlers' names.

@@ -30,6 +30,17 @@ impl<'b> Head<'b> {
     }
 }
 
+/// A token, as names of fields and methods are (RFC 9110 section 5.6.2).
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_of_token)
+}
+
+/// A byte that a token may hold.
+#[inline]
+pub(crate) fn is_of_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
 /// Whether two names of fields are the same (RFC 9110 section 5.1): by words, as every request has its names looked at.
 #[inline]
 pub(crate) fn is_name(name: &str, other: &str) -> bool {

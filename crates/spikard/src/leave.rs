@@ -2,6 +2,7 @@
 //! but where the content type stands.
 
 use crate::config::Egress;
+use crate::head::is_token;
 use crate::media::{self, Kind};
 use crate::pipeline::Exchange;
 use crate::plan::Plan;
@@ -74,14 +75,8 @@ pub(crate) fn unsendable(response: &Response) -> Option<String> {
     {
         return Some("content-type holds a control character".to_owned());
     }
-    let token = |name: &str| {
-        !name.is_empty()
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-    };
     for (name, value) in &response.headers {
-        if !token(name) {
+        if !is_token(name) {
             return Some(format!(
                 "header name {name:?} is not a token (RFC 9110 section 5.1)"
             ));

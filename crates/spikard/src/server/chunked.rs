@@ -2,6 +2,7 @@
 //! that the body ends up in one piece behind its head. Trailers and chunk extensions are read past and dropped.
 
 use crate::Problem;
+use crate::head::is_of_token;
 
 /// Most bytes of one chunk's extensions, and of all trailers.
 const ASIDE_LIMIT: usize = 4096;
@@ -132,7 +133,7 @@ impl Chunked {
             (State::TrailerValue, b'\r') => Ok(State::TrailerLineFeed),
             (State::TrailerLineFeed, b'\n') => Ok(State::TrailerStart),
             (State::LastLineFeed, b'\n') => Ok(State::Done),
-            (State::TrailerStart | State::TrailerName, byte) if is_token(byte) => {
+            (State::TrailerStart | State::TrailerName, byte) if is_of_token(byte) => {
                 self.beside(State::TrailerName)
             }
             (State::TrailerName, b':') => Ok(State::TrailerValue),
@@ -153,11 +154,6 @@ impl Chunked {
             false => Ok(next),
         }
     }
-}
-
-/// Bytes of a field name (RFC 9110 section 5.6.2).
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 fn hexadecimal(byte: u8) -> Option<u8> {
