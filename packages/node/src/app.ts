@@ -4,6 +4,7 @@ import { announceReady, freeze, type Callable, type Native } from "./bridge.js";
 import { named, OPTIONS, POLICY, type AppOptions } from "./config.js";
 import { Calls } from "./context.js";
 import { DefinitionError } from "./errors.js";
+import { outlive } from "./rejections.js";
 import { build } from "./route.js";
 import { Routes, type Group } from "./routing.js";
 import { Schemas, type JsonSchema } from "./schema.js";
@@ -89,7 +90,8 @@ export class App extends Routes {
 
   /**
    * Serves on this thread's event loop until {@link App.close}. Under `spikard run` the socket is inherited, and host and
-   * port are not used. Throws DefinitionError, and an Error when the port is taken.
+   * port are not used. While it serves, a rejection that nobody handles is told on standard error and does not end the process,
+   * unless the program listens for `unhandledRejection` itself. Throws DefinitionError, and an Error when the port is taken.
    */
   async listen(options: ListenOptions = {}): Promise<Server> {
     const native = this.freeze();
@@ -99,7 +101,8 @@ export class App extends Routes {
     const { host, port } = inherits ? {} : options;
     const bound = native.serve(host, port, (error) => (error === undefined ? resolve() : reject(new Error(error))));
     delete process.env.SPIKARD_FD;
-    const closed = promise.finally(() => this.stop());
+    const release = outlive();
+    const closed = promise.finally(() => this.stop().finally(release));
     this.#server = { port: bound, closed };
     announceReady();
     delete process.env.SPIKARD_READY_FD; // its descriptor is closed, and the number may become another file's

@@ -1,26 +1,14 @@
 /** How a served process lives and ends: signals under load, `process.exit`, worker threads, handlers that misbehave. */
 
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
+import { started } from "./started.js";
 
-const SERVER = new URL("./programs/server.js", import.meta.url).pathname;
-const TIMES = Number(process.env.TIMES ?? 5); // 50 by hand
-
-async function started(): Promise<{ child: ChildProcess; url: string; ended: Promise<[number | null, string | null]> }> {
-  const child = spawn(process.execPath, ["--expose-gc", SERVER], { stdio: ["ignore", "ignore", "pipe"] });
-  const ended = once(child, "exit") as Promise<[number | null, string | null]>;
-  assert.ok(child.stderr);
-  const lines = createInterface({ input: child.stderr });
-  const [line] = (await once(lines, "line")) as [string];
-  lines.resume();
-  const url = /http:\/\/\S+/.exec(line)?.[0];
-  assert.ok(url, line);
-  return { child, url, ended };
-}
+const SERVER = "server.js";
+/** How often each end is tried; `TIMES=50` for a longer proof. */
+const TIMES = Number(process.env.TIMES ?? 10);
 
 /** Requests without a pause, until they fail. */
 async function load(url: string, answered: () => void): Promise<void> {
@@ -34,37 +22,55 @@ async function load(url: string, answered: () => void): Promise<void> {
   }
 }
 
-test("SIGTERM under load ends with 0, every time", async () => {
-  for (let times = 0; times < TIMES; times++) {
-    const { child, url, ended } = await started();
-    let warm: () => void = () => undefined;
-    const serving = new Promise<void>((resolve) => { warm = resolve; });
-    const loads = ["", "/later", "/later", ""].map((path) => load(`${url}${path}`, warm));
-    await serving;
-    child.kill("SIGTERM");
-    assert.deepEqual(await ended, [0, null]);
-    await Promise.all(loads);
-  }
-});
+/** So often, two at a time. */
+async function everyTime(once: () => Promise<void>): Promise<void> {
+  let left = TIMES;
+  const lane = async (): Promise<void> => {
+    while (left-- > 0) await once();
+  };
+  await Promise.all([lane(), lane()]);
+}
 
-test("SIGINT ends an idle server with 0, every time", async () => {
-  for (let times = 0; times < TIMES; times++) {
-    const { child, ended } = await started();
-    child.kill("SIGINT");
-    assert.deepEqual(await ended, [0, null]);
-  }
-});
+test("SIGTERM under load ends with 0, every time", () => everyTime(async () => {
+  await using server = await started(SERVER);
+  let warm: () => void = () => undefined;
+  const serving = new Promise<void>((resolve) => { warm = resolve; });
+  const loads = ["", "/later", "/later", ""].map((path) => load(`${server.url}${path}`, warm));
+  await serving;
+  server.child.kill("SIGTERM");
+  assert.deepEqual([await server.ended, server.lines], [[0, null], []]);
+  await Promise.all(loads);
+}));
 
-test("process.exit in a handler ends the process with its code", async () => {
-  for (const path of ["/exit", "/exit-later"]) {
-    const { url, ended } = await started();
-    await assert.rejects(fetch(url + path));
-    assert.deepEqual(await ended, [7, null], path);
-  }
+test("SIGINT ends an idle server with 0, every time", () => everyTime(async () => {
+  await using server = await started(SERVER);
+  server.child.kill("SIGINT");
+  assert.deepEqual([await server.ended, server.lines], [[0, null], []]);
+}));
+
+for (const path of ["/exit", "/exit-later"]) {
+  test(`process.exit in a handler (${path}) ends the process with its code, every time`, () => everyTime(async () => {
+    await using server = await started(SERVER);
+    const others = ["/later", ""].map((other) => load(`${server.url}${other}`, () => undefined));
+    await assert.rejects(fetch(server.url + path));
+    assert.deepEqual([await server.ended, server.lines], [[7, null], []], path);
+    await Promise.all(others);
+  }));
+}
+
+test("a rejection that a handler leaves for later is a 500, one that nobody handles is told, and the process lives", async () => {
+  await using server = await started(SERVER);
+  assert.equal((await fetch(`${server.url}/rejects-early`)).status, 500);
+  assert.equal(await (await fetch(`${server.url}/floating`)).text(), "answered");
+  assert.match(await server.line("floating secret"), /Error: floating secret/);
+  assert.equal(await (await fetch(`${server.url}/`)).text(), "sync");
+  server.child.kill("SIGTERM");
+  assert.deepEqual(await server.ended, [0, null]);
 });
 
 test("handlers that misbehave are answered with 500, and the next request is served", async () => {
-  const { child, url, ended } = await started();
+  await using server = await started(SERVER);
+  const { child, url, ended } = server;
   for (const path of ["/throws", "/rejects", "/hostile", "/cyclic"]) {
     const answer = await fetch(url + path);
     const text = await answer.text();
@@ -78,35 +84,18 @@ test("handlers that misbehave are answered with 500, and the next request is ser
   assert.deepEqual(await ended, [0, null]);
 });
 
-test("a worker thread serves, and ends by itself or is terminated", async () => {
-  const worker = (): Worker => new Worker(new URL("./programs/worker.js", import.meta.url));
+test("a worker thread serves, and ends by itself or is terminated under load, every time", () => everyTime(async () => {
   for (const end of ["close", "terminate"] as const) {
-    const thread = worker();
+    const thread = new Worker(new URL("./programs/worker.js", import.meta.url));
     const [port] = (await once(thread, "message")) as [number];
-    assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), "thread");
+    const url = `http://127.0.0.1:${port}/`;
+    assert.equal(await (await fetch(url)).text(), "thread");
+    const loads = ["", "later"].map((path) => load(url + path, () => undefined));
     const exit = once(thread, "exit");
     if (end === "close") thread.postMessage("close");
     else void thread.terminate();
     await exit;
-    await assert.rejects(fetch(`http://127.0.0.1:${port}/`), end);
+    await Promise.all(loads);
+    await assert.rejects(fetch(url), end);
   }
-});
-
-test("memory does not grow with requests", async () => {
-  const { child, url, ended } = await started();
-  const rss = async (): Promise<number> => Number(await (await fetch(`${url}/memory`)).text());
-  const requests = async (count: number): Promise<void> => {
-    const path = (index: number): string => (index % 4 === 0 ? "/later" : "/");
-    const one = async (lane: number): Promise<void> => {
-      for (let index = lane; index < count; index += 16) await (await fetch(url + path(index))).arrayBuffer();
-    };
-    await Promise.all(Array.from({ length: 16 }, (_, lane) => one(lane)));
-  };
-  await requests(3_000);
-  const before = await rss();
-  await requests(6_000);
-  const grown = (await rss()) - before;
-  assert.ok(grown < 12_000_000, `${grown} bytes more after 6,000 requests`);
-  child.kill("SIGTERM");
-  await ended;
-});
+}));

@@ -24,6 +24,15 @@ app.get("/throws", () => {
   throw new Error("secret");
 });
 app.get("/rejects", () => Promise.reject(new Error("secret")));
+app.get("/rejects-early", async () => {
+  const failing = Promise.reject(new Error("secret"));
+  await sleep(5); // meanwhile nobody handles it
+  await failing;
+});
+app.get("/floating", () => {
+  void Promise.reject(new Error("floating secret"));
+  return "answered";
+});
 app.get("/thenable", () => ({ then: (settle: (value: string) => void) => { settle("once"); settle("twice"); } }));
 app.get("/hostile", () => ({ get then() { throw new Error("secret"); } }));
 app.get("/cyclic", () => {
@@ -31,9 +40,4 @@ app.get("/cyclic", () => {
   cycle.self = cycle;
   return cycle;
 });
-app.get("/memory", () => {
-  globalThis.gc?.();
-  return process.memoryUsage().rss;
-});
-
 await app.run({ port: 0 });

@@ -1,0 +1,46 @@
+/** A program of `programs/` as a process that serves; it ends with its test at the latest. Judges nothing. */
+
+import assert from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+
+/** A served app as a process of its own. */
+export interface Started extends AsyncDisposable {
+  readonly child: ChildProcess;
+  /** `http://127.0.0.1:<port>`. */
+  readonly url: string;
+  /** Exit code and signal. */
+  readonly ended: Promise<[number | null, string | null]>;
+  /** Every line of standard error since it serves. */
+  readonly lines: readonly string[];
+  /** The first such line that has this in it, once it came. */
+  line(part: string): Promise<string>;
+}
+
+/** Starts `node [flags] programs/<name>`, once it serves. */
+export async function started(name: string, flags: readonly string[] = [], environment: NodeJS.ProcessEnv = {}): Promise<Started> {
+  const file = new URL(`./programs/${name}`, import.meta.url).pathname;
+  const child = spawn(process.execPath, [...flags, file], { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...environment } });
+  const ended = once(child, "exit") as Promise<[number | null, string | null]>;
+  assert.ok(child.stderr);
+  const reader = createInterface({ input: child.stderr });
+  const [first] = (await once(reader, "line")) as [string];
+  const lines: string[] = [];
+  reader.on("line", (line) => lines.push(line));
+  const url = /http:\/\/[\d.:]+/.exec(first)?.[0];
+  if (url === undefined) child.kill("SIGKILL");
+  assert.ok(url, first);
+  const line = async (part: string): Promise<string> => {
+    for (;;) {
+      const found = lines.find((one) => one.includes(part));
+      if (found !== undefined) return found;
+      await once(reader, "line");
+    }
+  };
+  const dispose = async (): Promise<void> => {
+    child.kill("SIGKILL");
+    await ended;
+  };
+  return { child, url, ended, lines, line, [Symbol.asyncDispose]: dispose };
+}
