@@ -84,8 +84,12 @@ def test_the_supervisor_answers_while_its_worker_cannot(tmp_path: Path) -> None:
             age: float | None = worker["heartbeat_age_seconds"]
             return age if worker["open_requests"] == 1 and (age or 0) > 0.5 else None
 
-        until(stuck)
-        assert control(tmp_path, "/health/ready")[0] == 200
+        try:
+            until(stuck)
+            assert control(tmp_path, "/health/ready")[0] == 200
+        finally:
+            # It never comes to hear of its supervisor's end.
+            os.kill(json.loads(control(tmp_path, "/workers")[1])[0]["pid"], signal.SIGKILL)
 
 
 FAILS = """
