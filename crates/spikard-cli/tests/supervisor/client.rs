@@ -1,7 +1,7 @@
 //! Clients of HTTP/1.1: one that asks, and eight that ask without pause and keep what failed.
 
 use crate::supervised::{LIMIT, Supervised};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -29,7 +29,7 @@ impl Client {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             if self.0.read_line(&mut head)? == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
+                return Err(ErrorKind::UnexpectedEof.into());
             }
         }
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
@@ -40,6 +40,14 @@ impl Client {
         let mut body = vec![0; length.expect("a length").parse().expect("a number")];
         self.0.read_exact(&mut body)?;
         Ok(String::from_utf8(body).expect("text"))
+    }
+
+    /// Sends nothing until the server has closed the connection, or had to cut it.
+    pub(crate) fn until_closed(mut self) {
+        let read = self.0.read(&mut [0]);
+        let error = read.as_ref().err().map(std::io::Error::kind);
+        let is_closed = matches!(read, Ok(0)) || error == Some(ErrorKind::ConnectionReset);
+        assert!(is_closed, "the connection stays: {read:?}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::client::{Client, Load};
 use crate::fake::program;
-use crate::supervised::{Supervised, number};
+use crate::supervised::{Supervised, is_alive, number};
 use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
@@ -29,9 +29,11 @@ fn workers_are_replaced_after_so_many_requests_without_loss() {
         let answered: u64 = words[words.len() - 3].parse().expect("a number");
         assert!(answered >= 270, "{said}");
     }
-    load.go_on(200);
+    // Chance may give one of them more of the load.
+    while before.iter().any(|&pid| is_alive(pid)) {
+        load.go_on(100);
+    }
     assert_eq!(load.failures(), vec![Vec::<String>::new(); 8]);
-    assert!(before.is_disjoint(&supervised.pids(2)));
 }
 
 #[test]
@@ -40,7 +42,11 @@ fn a_worker_whose_loop_does_not_turn_is_replaced() {
     let first = supervised.pid().expect("an answer");
     let mut client = Client::connect(&supervised.address).expect("a connection");
     client.ask("/blocked", "close").expect("sent");
-    supervised.line("worker 1 has not turned its loop for 1 s, with 1 request open: replaced");
+    let said = supervised.line("with 1 request open: replaced");
+    assert!(
+        said.contains("worker 1 has not turned its loop for "),
+        "{said}"
+    );
     assert_ne!(supervised.pid().expect("an answer"), first);
     // Had it come back in time, its request would be answered.
     supervised.open_gate();

@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::fake::{self, folder, spikard, within_limit};
 use rustix::process::{Pid, Signal, kill_process};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -114,6 +114,22 @@ impl Supervised {
         found
     }
 
+    /// An idle connection to each of these workers. A worker that drains closes its own once it has heard that it does.
+    pub(crate) fn idle_at(&self, workers: &BTreeSet<i32>) -> Vec<Client> {
+        let until = Instant::now() + LIMIT;
+        let mut found = BTreeMap::new();
+        while found.len() < workers.len() {
+            assert!(Instant::now() < until, "{workers:?} wanted");
+            let mut client = Client::connect(&self.address).expect("not refused");
+            client.ask("/pid", "keep-alive").expect("sent");
+            let pid = number(&client.answer().expect("an answer"));
+            let pid = pid.as_raw_nonzero().get();
+            assert!(workers.contains(&pid), "{pid} of {workers:?}");
+            found.insert(pid, client);
+        }
+        found.into_values().collect()
+    }
+
     /// A connection to `--control ./control`.
     pub(crate) fn at_the_door(&self) -> UnixStream {
         let stream = UnixStream::connect(self.folder.path().join("control")).expect("a door");
@@ -128,6 +144,15 @@ impl Supervised {
         let mut said = String::new();
         stream.read_to_string(&mut said).expect("an answer");
         said
+    }
+
+    /// How many requests each of the workers has open.
+    pub(crate) fn open_requests(&self) -> Vec<usize> {
+        let workers = self.visit("GET /workers HTTP/1.0\r\n\r\n");
+        let counts = workers.split("\"open_requests\":").skip(1);
+        counts
+            .filter_map(|rest| rest.split([',', '}']).next()?.parse().ok())
+            .collect()
     }
 
     pub(crate) fn resident_kilobytes(&self) -> usize {
@@ -166,6 +191,20 @@ impl Drop for Supervised {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+}
+
+/// The process has not ended, or its end has not been taken note of.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    std::fs::exists(format!("/proc/{pid}")).unwrap_or(false)
+}
+
+/// Waits until the last of these workers has ended.
+pub(crate) fn until_ended(workers: &BTreeSet<i32>) {
+    let until = Instant::now() + LIMIT;
+    while workers.iter().any(|&pid| is_alive(pid)) {
+        assert!(Instant::now() < until, "{workers:?} did not all end");
+        std::thread::yield_now();
     }
 }
 
