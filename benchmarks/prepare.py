@@ -20,7 +20,7 @@ sys.path.append(str(ROOT / "scripts"))
 
 import debian  # noqa: E402
 import run  # noqa: E402
-from house import node, php, pythons  # noqa: E402
+from house import node, php, pythons, ruby  # noqa: E402
 from house.places import version  # noqa: E402
 
 PEERS = ["django-bolt", "granian", "fastapi", "uvicorn[standard]", "msgspec"]
@@ -147,7 +147,19 @@ def php_side(_: argparse.Namespace, folder: Path) -> list[str]:
     return ["--php", str(project)]
 
 
-LANGUAGES = {"python": python_side, "rust": rust_side, "node": node_side, "php": php_side}
+def ruby_side(_: argparse.Namespace, folder: Path) -> list[str]:
+    """A GEM_HOME with the gem as released; the peer is Debian's."""
+    install_tools(["puma"])
+    # dist/ holds it afterwards; whoever tests next builds its own.
+    step([sys.executable, str(ROOT / "scripts/build"), "ruby", "--release"])
+    step([sys.executable, str(ROOT / "scripts/ruby-home")])
+    home = folder / "ruby"
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.copytree(ruby.HOME, home)
+    return ["--ruby", str(home)]
+
+
+LANGUAGES = {"python": python_side, "rust": rust_side, "node": node_side, "php": php_side, "ruby": ruby_side}
 
 
 def step(command: list[str], environment: dict[str, str] | None = None) -> None:

@@ -57,6 +57,9 @@ def languages(options: argparse.Namespace) -> dict[str, Language]:
         groups["Node"] = Language(servers.node_servers(node, project), servers.node_versions(node, project))
     if options.php:
         groups["PHP"] = Language(servers.php_servers(Path(options.php)), servers.php_versions())
+    if options.ruby:
+        rust = Path(options.rust) if options.rust else None
+        groups["Ruby"] = Language(servers.ruby_servers(Path(options.ruby), rust), servers.ruby_versions())
     return groups
 
 
@@ -76,6 +79,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--node-path", metavar="PATH", help="folder of the `node` that runs it; default: by PATH")
     parser.add_argument("--php", metavar="FOLDER", help="Composer project with the apps of benchmarks/php and spikard")
+    parser.add_argument("--ruby", metavar="FOLDER", help="GEM_HOME with spikard; with --rust too, its app runs beside")
     cases = [case.name for case in servers.CASES]
     parser.add_argument("--rounds", type=positive, default=5, help="timed rounds per case (default 5)")
     parser.add_argument("--seconds", type=positive, default=2, help="how long each round loads, whole (default 2)")

@@ -13,7 +13,7 @@ import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -131,6 +131,25 @@ def php_servers(project: Path) -> list[Server]:
         Server("PHP event loop", [*php, str(project / "loop_app.php"), "{port}"]),
         Server("nginx and php-fpm", [sys.executable, str(project / "fpm.py"), "{port}", str(php_fpm())]),
     ]
+
+
+def ruby_servers(home: Path, rust: Path | None) -> list[Server]:
+    """Spikard, puma with a bare Rack app and its five threads; beside them, where it was built, our app in Rust."""
+    installed = {"GEM_HOME": str(home), "RACK_ENV": "production", "SPIKARD_PORT": "{port}"}
+    bind = ["--bind", "tcp://127.0.0.1:{port}"]
+    servers = [
+        Server("spikard", ["ruby", str(HERE / "ruby/spikard_app.rb")], installed),
+        Server("puma", ["puma", "--quiet", "--threads", "5:5", *bind, str(HERE / "ruby/rack_app.ru")], installed),
+    ]
+    ours = [replace(server, name="spikard in Rust") for server in rust_servers(rust)[:1]] if rust else []
+    return servers + ours
+
+
+def ruby_versions() -> list[str]:
+    """The interpreter and its peer, as `name version`."""
+    own = subprocess.run(["ruby", "-e", "print RUBY_VERSION"], capture_output=True, text=True, check=True).stdout
+    puma = subprocess.run(["puma", "--version"], capture_output=True, text=True, check=True).stdout
+    return [f"Ruby {own}", puma.strip().replace(" version", "")]
 
 
 def php_fpm() -> Path:
