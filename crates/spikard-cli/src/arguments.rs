@@ -4,7 +4,7 @@ use crate::Interpreter;
 use crate::app::App;
 use crate::completions::CompletionsArguments;
 use crate::doctor::DoctorArguments;
-use crate::document::DocumentArguments;
+use crate::document::{self, DocumentArguments};
 use crate::new::NewArguments;
 use crate::output::Failure;
 use crate::quantity;
@@ -160,7 +160,11 @@ pub(crate) enum Verb {
         json: bool,
     },
     /// Prints the OpenAPI 3.1 document, or compares a file with it
+    #[command(after_help = document::OPENAPI)]
     Openapi(DocumentArguments),
+    /// Prints the AsyncAPI 3.0 document, or compares a file with it
+    #[command(after_help = document::ASYNCAPI)]
+    Asyncapi(DocumentArguments),
     /// Checks the app's definition and reports every mistake at once
     #[command(after_help = CHECK)]
     Check {

@@ -1,4 +1,5 @@
-//! `spikard openapi`: prints the document as JSON or YAML, writes it, or compares a file with it. Judges no document.
+//! `spikard openapi` and `spikard asyncapi`: print the document as JSON or YAML, write it, or compare a file with it. Judge
+//! no document.
 
 use crate::Interpreter;
 use crate::app::{self, App};
@@ -6,11 +7,12 @@ use crate::describe;
 use crate::differ;
 use crate::output::{self, Failure};
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 use serde_saphyr::UserMessageFormatter;
+use spikard::Frozen;
 use std::path::{Path, PathBuf};
 
-const EXAMPLES: &str = "\
+pub(crate) const OPENAPI: &str = "\
 Examples:
   spikard openapi app.py                         compact JSON, byte for byte what the app serves
   spikard openapi app.py --indent                JSON for reading
@@ -20,19 +22,29 @@ Examples:
 
 Exit codes: 0 done, or the same; 1 the app is wrong, or the file differs; 2 the command line or a setting is wrong.";
 
+pub(crate) const ASYNCAPI: &str = "\
+Examples:
+  spikard asyncapi app.py                          compact JSON
+  spikard asyncapi app.py --yaml                   YAML; --indent for JSON to read
+  spikard asyncapi app.py -o asyncapi.yaml         to a file; its ending decides
+  spikard asyncapi app.py --check asyncapi.yaml    exit code 1, and what differs, when the file is not as the app says
+
+Its channels are those on which an app sends or hears messages; routes that answer requests are in `spikard openapi`.
+
+Exit codes: 0 done, or the same; 1 the app is wrong, or the file differs; 2 the command line or a setting is wrong.";
+
 /// More differences are counted, not shown.
 const MOST_SHOWN: usize = 40;
 
-/// `spikard openapi`.
+/// `spikard openapi` and `spikard asyncapi`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
 pub(crate) struct DocumentArguments {
     #[arg(help = crate::arguments::APP)]
     app: Option<String>,
     /// Writes it to this file instead of standard output; as YAML when its name ends with .yaml or .yml
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Indents the JSON for reading; without, it is byte for byte what the app serves
+    /// Indents the JSON for reading
     #[arg(long, conflicts_with = "yaml")]
     indent: bool,
     /// Writes YAML instead of JSON
@@ -43,16 +55,48 @@ pub(crate) struct DocumentArguments {
     check: Option<PathBuf>,
 }
 
+/// One of the documents that describe an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Document {
+    OpenApi,
+    AsyncApi,
+}
+
+impl Document {
+    /// Of the command line.
+    fn verb(self) -> &'static str {
+        match self {
+            Self::OpenApi => "openapi",
+            Self::AsyncApi => "asyncapi",
+        }
+    }
+
+    fn text(self, frozen: &Frozen) -> String {
+        let bytes = match self {
+            Self::OpenApi => frozen.openapi(),
+            Self::AsyncApi => &frozen.asyncapi(),
+        };
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+}
+
 /// Prints, writes or compares the document.
-pub(crate) fn openapi(
+pub(crate) fn document(
+    kind: Document,
     arguments: DocumentArguments,
     interpreter: Option<Interpreter>,
 ) -> Result<i32, Failure> {
     let app = app::find(arguments.app)?;
     let frozen = describe::freeze(&app, interpreter)?;
-    let text = String::from_utf8_lossy(frozen.openapi()).into_owned();
+    let text = kind.text(&frozen);
+    if kind == Document::AsyncApi && read_json(&text)["channels"] == json!({}) {
+        output::note(&format!(
+            "{} has no channels; its routes are in `spikard openapi`",
+            app.name()
+        ));
+    }
     if let Some(file) = arguments.check {
-        return compare(&file, &app, &read_json(&text));
+        return compare(kind, &file, &app, &read_json(&text));
     }
     let yaml = arguments.yaml || arguments.output.as_deref().is_some_and(is_yaml);
     let text = match (yaml, arguments.indent) {
@@ -82,9 +126,13 @@ fn is_yaml(file: &Path) -> bool {
         .is_some_and(|ending| ending == "yaml" || ending == "yml")
 }
 
-fn compare(file: &Path, app: &App, wanted: &Value) -> Result<i32, Failure> {
+fn compare(kind: Document, file: &Path, app: &App, wanted: &Value) -> Result<i32, Failure> {
     let shown = file.display();
-    let again = format!("write it anew: spikard openapi {} -o {shown}", app.name());
+    let again = format!(
+        "write it anew: spikard {} {} -o {shown}",
+        kind.verb(),
+        app.name()
+    );
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::app(format!("cannot read {shown}: {error}")).advice(&*again))?;
     let found = read(file, &text)?;

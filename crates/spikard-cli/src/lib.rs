@@ -22,6 +22,7 @@ mod supervisor;
 use app::App;
 use arguments::{Arguments, ListenArguments, SuperviseArguments, Verb};
 use clap::Parser as _;
+use document::Document;
 use output::Failure;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -231,7 +232,8 @@ fn perform(
             config::show(&app, &settings, json, interpreter)
         }
         Verb::Routes { app, json } => describe::routes(&app::find(app)?, json, interpreter),
-        Verb::Openapi(arguments) => document::openapi(arguments, interpreter),
+        Verb::Openapi(arguments) => document::document(Document::OpenApi, arguments, interpreter),
+        Verb::Asyncapi(arguments) => document::document(Document::AsyncApi, arguments, interpreter),
         Verb::Check { app, json } => describe::check(&app::find(app)?, json, interpreter),
         Verb::New(arguments) => new::new(&arguments, interpreter),
         Verb::Doctor(arguments) => doctor::doctor(&arguments, interpreter),

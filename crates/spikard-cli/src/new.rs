@@ -13,6 +13,7 @@ Examples:
   spikard new shop --lang python      an app, its tests, README, container file and CI in the folder shop
   spikard new shop --lang typescript  the same in TypeScript, for Node
   spikard new shop --lang ruby        the same in Ruby
+  spikard new shop --lang php         the same in PHP
   spikard new work/shop --lang rust   the same in Rust, in the folder work/shop";
 
 /// `spikard new`.
@@ -21,7 +22,7 @@ Examples:
 pub(crate) struct NewArguments {
     /// Folder to make; its last part is the project's name
     name: PathBuf,
-    /// Language of the project; php is not there yet
+    /// Language of the project
     #[arg(short, long)]
     lang: Language,
 }
@@ -32,9 +33,8 @@ enum Language {
     Python,
     Typescript,
     Ruby,
-    Rust,
-    #[value(hide = true)]
     Php,
+    Rust,
 }
 
 /// What a language's project is made of.
@@ -114,6 +114,32 @@ const RUBY: Template = Template {
     ],
 };
 
+const PHP: Template = Template {
+    files: files!("php":
+        "app.php" from "app.php",
+        "src/Api.php" from "src/Api.php",
+        "src/Order.php" from "src/Order.php",
+        "src/OrderInput.php" from "src/OrderInput.php",
+        "tests/ApiTest.php" from "tests/ApiTest.php",
+        "README.md" from "README.md",
+        "composer.json" from "composer.json",
+        "phpunit.xml" from "phpunit.xml",
+        ".gitignore" from "gitignore",
+        "Containerfile" from "Containerfile",
+        ".github/workflows/test.yml" from "test.yml",
+        "packages/README.md" from "packages.md",
+    ),
+    taken: "composer phpunit spikard",
+    next: &[
+        "cp PATH/TO/SPIKARD/dist/spikard-*-php*.so packages/spikard.so",
+        "mkdir packages/spikard && tar xzf PATH/TO/SPIKARD/dist/spikard-php-*.tar.gz -C packages/spikard",
+        "echo \"extension=$PWD/packages/spikard.so\" > packages/spikard.ini",
+        "export PHP_INI_SCAN_DIR=\":$PWD/packages\" && composer install",
+        "phpunit",
+        "vendor/bin/spikard dev app.php",
+    ],
+};
+
 const RUST: Template = Template {
     files: files!("rust":
         "src/main.rs" from "src/main.rs",
@@ -145,7 +171,7 @@ pub(crate) fn new(
     arguments: &NewArguments,
     interpreter: Option<Interpreter>,
 ) -> Result<i32, Failure> {
-    let template = arguments.lang.template()?;
+    let template = arguments.lang.template();
     let name = name_of(&arguments.name)?;
     if template.taken.split(' ').any(|taken| taken == name) {
         return Err(Failure::usage(format!(
@@ -168,22 +194,13 @@ pub(crate) fn new(
 }
 
 impl Language {
-    fn template(self) -> Result<&'static Template, Failure> {
+    fn template(self) -> &'static Template {
         match self {
-            Self::Python => Ok(&PYTHON),
-            Self::Typescript => Ok(&TYPESCRIPT),
-            Self::Ruby => Ok(&RUBY),
-            Self::Rust => Ok(&RUST),
-            Self::Php => {
-                let value = self.to_possible_value();
-                let name = value
-                    .as_ref()
-                    .map_or("this language", |value| value.get_name());
-                Err(Failure::usage(format!(
-                    "not yet: {name}; there are projects in Python, TypeScript, Ruby and Rust"
-                ))
-                .advice("write --lang python, --lang typescript, --lang ruby or --lang rust"))
-            }
+            Self::Python => &PYTHON,
+            Self::Typescript => &TYPESCRIPT,
+            Self::Ruby => &RUBY,
+            Self::Php => &PHP,
+            Self::Rust => &RUST,
         }
     }
 }
@@ -248,7 +265,7 @@ fn next(folder: &Path, template: &Template) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{PYTHON, RUBY, RUST, TYPESCRIPT, name_of};
+    use super::{PHP, PYTHON, RUBY, RUST, TYPESCRIPT, name_of};
     use crate::arguments::Arguments;
     use clap::Parser as _;
     use std::path::Path;
@@ -281,12 +298,15 @@ mod tests {
     /// What the pages and the last lines tell people to type is understood.
     #[test]
     fn every_command_that_is_told_is_one() {
-        for template in [&PYTHON, &TYPESCRIPT, &RUBY, &RUST] {
+        for template in [&PYTHON, &TYPESCRIPT, &RUBY, &PHP, &RUST] {
             let lines = template.files.iter().flat_map(|(_, text)| text.lines());
             let told: Vec<&str> = lines
                 .chain(template.next.iter().copied())
                 .map(|line| line.trim_start_matches("      - run: "))
-                .map(|line| line.trim_start_matches("npx "))
+                .map(|line| {
+                    line.trim_start_matches("npx ")
+                        .trim_start_matches("vendor/bin/")
+                })
                 .filter(|line| line.starts_with("spikard ") && !line.contains(" = "))
                 .collect();
             assert!(told.len() >= 4, "{told:?}");
@@ -303,7 +323,7 @@ mod tests {
 
     #[test]
     fn every_language_has_what_a_project_needs() {
-        for template in [&PYTHON, &TYPESCRIPT, &RUBY, &RUST] {
+        for template in [&PYTHON, &TYPESCRIPT, &RUBY, &PHP, &RUST] {
             let files: Vec<&str> = template.files.iter().map(|(file, _)| *file).collect();
             for needed in [
                 "README.md",

@@ -1,4 +1,4 @@
-//! `spikard openapi` as YAML and against a file: a fake interpreter prints an AppSpec.
+//! `spikard openapi` and `asyncapi` as YAML and against a file: a fake interpreter prints an AppSpec.
 
 mod fake;
 
@@ -96,4 +96,44 @@ fn a_file_that_cannot_be_read_is_told_how_to_be_made() {
     );
     let (code, _, stderr) = run(&folder, &["openapi", "--check", "a.json", "--yaml"]);
     assert_eq!(code, 2, "{stderr}");
+}
+
+#[test]
+fn an_app_without_channels_has_an_asyncapi_document_that_says_so() {
+    let folder = app();
+    let (code, text, stderr) = run(&folder, &["asyncapi"]);
+    let said = "spikard: app.py has no channels; its routes are in `spikard openapi`\n";
+    assert_eq!((code, stderr.as_str()), (0, said));
+    let document: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(
+        document,
+        json!({
+            "asyncapi": "3.0.0",
+            "info": {"title": "Inventory", "version": "1.0"},
+            "defaultContentType": "application/json",
+            "channels": {},
+            "operations": {},
+        })
+    );
+    let (code, _, stderr) = run(&folder, &["asyncapi", "-o", "asyncapi.yaml"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(written(&folder, "asyncapi.yaml").starts_with("asyncapi: "));
+    let check = &["asyncapi", "--check", "asyncapi.yaml"];
+    let (code, stdout, stderr) = run(&folder, check);
+    assert_eq!(
+        (code, stdout.as_str()),
+        (0, "asyncapi.yaml: as app.py says\n"),
+        "{stderr}"
+    );
+    let other =
+        written(&folder, "asyncapi.yaml").replace("channels: {}", "channels:\n  prices: {}");
+    std::fs::write(folder.path().join("asyncapi.yaml"), other).expect("a file");
+    let (code, _, stderr) = run(&folder, check);
+    let expected = "\
+error: asyncapi.yaml is not as app.py says:
+  - channels/prices: only in the file
+  write it anew: spikard asyncapi app.py -o asyncapi.yaml
+";
+    assert_eq!(code, 1);
+    assert!(stderr.ends_with(expected), "{stderr}");
 }

@@ -1,5 +1,6 @@
 //! `spikard new`: what it refuses, and the Rust project, which is tested for real. Those of other
-//! languages are tested where their packages are installed: packages/python/tests/test_new.py, packages/node/tests, packages/ruby/spec/new_spec.rb.
+//! languages are tested where their packages are installed: packages/python/tests/test_new.py, packages/node/tests, packages/ruby/spec/new_spec.rb,
+//! packages/php/tests/NewTest.php.
 
 mod fake;
 
@@ -23,7 +24,7 @@ fn nothing_that_exists_is_written_over() {
     assert!(container.contains("/python:3.11-slim\n"), "{container}");
     let app = folder.path().join("empty/app.py");
     std::fs::write(&app, "mine").expect("a file");
-    for lang in ["python", "typescript", "ruby", "rust"] {
+    for lang in ["python", "typescript", "ruby", "php", "rust"] {
         let (code, stdout, stderr) =
             output(&mut spikard(&folder, &["new", "empty", "--lang", lang]));
         assert_eq!((code, stdout.as_str()), (1, ""));
@@ -46,12 +47,8 @@ fn what_cannot_be_made_says_what_can() {
     let folder = folder("exit 1");
     for (arguments, part) in [
         (
-            ["new", "shop", "--lang", "php"],
-            "not yet: php; there are projects in Python, TypeScript, Ruby and Rust",
-        ),
-        (
             ["new", "shop", "--lang", "cobol"],
-            "[possible values: python, typescript, ruby, rust]",
+            "[possible values: python, typescript, ruby, php, rust]",
         ),
         (
             ["new", "Shop", "--lang", "rust"],

@@ -1,6 +1,7 @@
-//! The contract: JSON, JSON Schema 2020-12, parameter styles, OpenAPI. Pure: no runtime, no sockets.
+//! The contract: JSON, JSON Schema 2020-12, parameter styles, OpenAPI, AsyncAPI. Pure: no runtime, no sockets.
 #![forbid(unsafe_code)]
 
+pub mod asyncapi;
 pub mod json;
 mod number;
 pub mod openapi;

@@ -44,6 +44,17 @@ pub struct Info<'a> {
     pub description: Option<&'a str>,
 }
 
+impl Info<'_> {
+    /// As both kinds of documents have it.
+    pub(crate) fn object(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("title".to_owned(), self.title.into());
+        put(&mut object, "description", self.description);
+        object.insert("version".to_owned(), self.version.into());
+        Value::Object(object)
+    }
+}
+
 /// The methods that a path item of OpenAPI 3.1 has members for.
 const METHODS: &[&str] = &[
     "get", "put", "post", "delete", "options", "head", "patch", "trace",
@@ -77,14 +88,9 @@ pub fn document(
     }
     let mut schemas = schemas.clone();
     schemas.insert("Problem".to_owned(), problem_schema());
-
-    let mut about = Map::new();
-    about.insert("title".to_owned(), info.title.into());
-    put(&mut about, "description", info.description);
-    about.insert("version".to_owned(), info.version.into());
     json!({
         "openapi": "3.1.0",
-        "info": about,
+        "info": info.object(),
         "paths": paths,
         "components": {"schemas": schemas, "responses": {"Problem": problem_response()}},
     })

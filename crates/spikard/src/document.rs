@@ -1,8 +1,9 @@
-//! The OpenAPI document of an app, from its flattened routes. What the document looks like is `spikard-contract`'s.
+//! The OpenAPI and AsyncAPI documents of an app, from its flattened routes. What they look like is `spikard-contract`'s.
 
 use crate::spec::{AppSpec, RouteSpec};
 use crate::template::Template;
 use serde_json::Value;
+use spikard_contract::asyncapi;
 use spikard_contract::openapi::{Info, Operation, document};
 
 /// Compact JSON. Every operation without a `default` response gets one: the problem (RFC 9457).
@@ -21,14 +22,24 @@ pub(crate) fn make(
         .iter()
         .map(|(route, path)| operation(route, path))
         .collect();
-    let info = Info {
+    document(&info(spec), &operations, &spec.schemas)
+        .to_string()
+        .into_bytes()
+}
+
+/// Compact JSON. Routes of an app answer requests, one each: it has no channels.
+pub(crate) fn make_asyncapi(spec: &AppSpec) -> Vec<u8> {
+    asyncapi::document(&info(spec), &[], &[], &spec.schemas)
+        .to_string()
+        .into_bytes()
+}
+
+fn info(spec: &AppSpec) -> Info<'_> {
+    Info {
         title: &spec.title,
         version: &spec.version,
         description: spec.description.as_deref(),
-    };
-    document(&info, &operations, &spec.schemas)
-        .to_string()
-        .into_bytes()
+    }
 }
 
 fn operation<'a>(route: &'a RouteSpec, path: &'a str) -> Operation<'a> {

@@ -15,7 +15,7 @@ use crate::status::{self, Counted};
 use crate::{
     Config, DefinitionError, Endpoint, Flow, Head, Mistake, Problem, Reply, Request, Response,
 };
-use crate::{body, builtin, leave, log, render, settings};
+use crate::{body, builtin, document, leave, log, render, settings};
 use serde::Serialize;
 use spikard_contract::{Schema, Violations};
 use std::cell::Cell;
@@ -178,6 +178,11 @@ impl Frozen {
     /// The OpenAPI document, compact JSON.
     pub fn openapi(&self) -> &[u8] {
         &self.openapi
+    }
+
+    /// The AsyncAPI document, compact JSON, made when it is asked for.
+    pub fn asyncapi(&self) -> Vec<u8> {
+        document::make_asyncapi(&self.spec)
     }
 
     /// The app's routes, flattened, in the order declared.

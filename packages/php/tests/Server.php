@@ -21,13 +21,14 @@ final class Server
     /**
      * @param list<string> $settings of PHP, such as `memory_limit=64M`
      * @param ?list<string> $command instead of PHP with the program
+     * @param string $folder where it runs
      */
-    public function __construct(string $program, ?array $command = null, array $settings = ['memory_limit=64M', 'display_errors=0', 'log_errors=1', 'error_log='])
+    public function __construct(string $program, ?array $command = null, array $settings = ['memory_limit=64M', 'display_errors=0', 'log_errors=1', 'error_log='], string $folder = __DIR__)
     {
         $flags = array_merge(...array_map(fn (string $one): array => ['-d', $one], $settings));
         $command ??= [PHP_BINARY, ...$flags, __DIR__ . "/programs/{$program}"];
         $environment = ['SPIKARD_PORT' => '0'] + getenv();
-        $this->process = proc_open($command, [['file', '/dev/null', 'r'], ['pipe', 'w'], ['pipe', 'w']], $pipes, __DIR__, $environment);
+        $this->process = proc_open($command, [['file', '/dev/null', 'r'], ['pipe', 'w'], ['pipe', 'w']], $pipes, $folder, $environment);
         $this->stderr = $pipes[2];
         stream_set_blocking($this->stderr, false);
         $this->until(fn (): bool => preg_match('~http://127\.0\.0\.1:(\d+)~', $this->told, $found) && $this->port = (int) $found[1]);
