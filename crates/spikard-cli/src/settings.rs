@@ -18,11 +18,12 @@ pub(crate) const FILE: &str = "spikard.toml";
 /// What the file may say beside the options of the app.
 const OF_SERVER: [&str; 5] = ["host", "port", "uds", "uds_mode", "workers"];
 /// What supervisors, workers and this command tell each other.
-const PROTOCOL: [&str; 7] = [
+const PROTOCOL: [&str; 8] = [
     "SPIKARD_CONFIG",
     "SPIKARD_DEFECT",
     "SPIKARD_EMIT",
     "SPIKARD_FD",
+    "SPIKARD_NODE_LOOP",
     "SPIKARD_READY_FD",
     "SPIKARD_READY_LINE",
     "SPIKARD_STATUS_FD",

@@ -5,7 +5,7 @@
 
 use napi::sys;
 use std::cell::RefCell;
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{null, null_mut};
 
@@ -135,6 +135,15 @@ impl Env {
         // SAFETY: see the module; of a null value the kind stays `undefined`.
         unsafe { sys::napi_typeof(self.0, value, &raw mut kind) };
         kind
+    }
+
+    pub(crate) fn global(self) -> Value {
+        made!(napi_get_global(self.0))
+    }
+
+    /// `object.name`; `undefined` of what has no properties.
+    pub(crate) fn named(self, object: Value, name: &CStr) -> Value {
+        made!(napi_get_named_property(self.0, object, name.as_ptr()))
     }
 
     /// `value[index]`.

@@ -1,9 +1,11 @@
-//! Tokio nested in libuv on the thread that runs JavaScript: when tasks are polled, and how libuv may sleep. Knows nothing
-//! of apps.
+//! Tasks on the thread that runs JavaScript: when they are polled, and for how long the process lives. Knows nothing of
+//! apps. How its turns meet the interpreter's own event loop is a [`Driver`]'s to say: nested in libuv (`nested`), or with
+//! Tokio's reactor on a thread of its own where there is none (`threaded`).
 //!
 //! Rules that keep it right:
-//! 1. A turn polls Tokio's reactor first and our tasks after, then returns: an event taken from epoll never waits in a
-//!    queue that nobody looks at. `Woken` tells exactly whether a task is ready, because all tasks are in one `LocalSet`.
+//! 1. A turn polls Tokio's reactor first (nested) and our tasks after, then returns: an event taken from epoll never waits
+//!    in a queue that nobody looks at. `Woken` tells exactly whether a task is ready, because all tasks are in one
+//!    `LocalSet`.
 //! 2. One turn at a time. JavaScript runs inside it and never starts one.
 //! 3. Microtasks run when the callback scope closes; replies made there are written in the same pump. Tasks run outside of
 //!    `block_on`, which only looks at the reactor.
@@ -11,24 +13,30 @@
 //! 5. What is left after a turn's share keeps an idle handle active, so that libuv does not sleep.
 //! 6. libuv forgets the descriptor before the runtime closes it.
 
+mod nested;
+mod threaded;
+
 use crate::interpreter::Env;
-use crate::uv::{self, Handles, Uv};
 use napi::sys;
+use nested::Nested;
 use spikard::server::Life;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::mem::ManuallyDrop;
-use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::ptr::null_mut;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::ThreadId;
-use tokio::runtime::{Builder, Runtime};
+use threaded::{Bell, Threaded};
+use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
+
+/// `threaded` or `nested`: how Tokio meets the interpreter's event loop, where the choice is not to be ours.
+const VARIABLE: &str = "SPIKARD_NODE_LOOP";
 
 /// Rounds of a `LocalSet` in one turn, each of up to 61 tasks: bounds the time between two looks at libuv's other handles.
 const SHARE: usize = 2;
@@ -54,28 +62,46 @@ thread_local! {
 pub(crate) struct Reactor {
     env: Env,
     context: sys::napi_async_context,
-    runtime: RefCell<Option<Runtime>>,
+    runtime: RefCell<Option<Arc<Runtime>>>,
     tasks: RefCell<Option<Rc<LocalSet>>>,
     woken: Arc<Woken>,
     waker: Waker,
-    uv: Uv,
-    handles: Handles,
+    driver: Box<dyn Driver>,
     /// Tasks of `spawn` that have not ended: while there are some, the process lives.
     live: Cell<usize>,
     lives: RefCell<Vec<Weak<Life>>>,
     in_turn: Cell<bool>,
-    ticking: Cell<u64>,
     closing: Cell<bool>,
-    open_handles: Cell<usize>,
     cleanup: Cell<sys::napi_async_cleanup_hook_handle>,
 }
 
-/// The waker of the `LocalSet`: notes that a task is ready; from another thread it also ends libuv's sleep.
+/// How turns meet the interpreter's own event loop. All of it is called on the interpreter's thread, outside of a turn.
+trait Driver {
+    /// Turns may come from here on; nothing keeps the process alive yet.
+    fn start(&self);
+    /// A turn is to poll Tokio's reactor.
+    fn polls_io(&self) -> bool;
+    /// Keeps the process alive, or no longer.
+    fn hold(&self, is_alive: bool);
+    /// After a turn: how the event loop may sleep, and the milliseconds until it looks at Tokio's timers, 0 for never.
+    fn settle(&self, woken: &Woken, tick: u64);
+    /// No turn comes any more; ends with [`Reactor::gone`].
+    fn close(&self);
+    /// The last use of the runtime. Not called when the process ends inside a turn.
+    fn end(&self, runtime: Arc<Runtime>);
+}
+
+/// The waker of the `LocalSet`: notes that a task is ready, and ends the event loop's sleep.
 struct Woken {
     ready: AtomicBool,
     owner: ThreadId,
-    /// Wakes `Runtime::block_on`, which writes Tokio's eventfd.
-    kick: Waker,
+    alarm: Alarm,
+}
+
+enum Alarm {
+    /// Wakes `Runtime::block_on`, which writes Tokio's eventfd. On the interpreter's own thread nobody sleeps.
+    Kick(Waker),
+    Bell(Arc<Bell>),
 }
 
 impl Wake for Woken {
@@ -84,9 +110,11 @@ impl Wake for Woken {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ready.store(true, Ordering::Release);
-        if std::thread::current().id() != self.owner {
-            self.kick.wake_by_ref();
+        self.ready.store(true, Ordering::SeqCst);
+        match &self.alarm {
+            Alarm::Kick(_) if std::thread::current().id() == self.owner => (),
+            Alarm::Kick(kick) => kick.wake_by_ref(),
+            Alarm::Bell(bell) => bell.ring(),
         }
     }
 }
@@ -97,7 +125,7 @@ impl Woken {
     }
 
     fn is_set(&self) -> bool {
-        self.ready.load(Ordering::Acquire)
+        self.ready.load(Ordering::SeqCst)
     }
 }
 
@@ -107,22 +135,11 @@ impl Reactor {
         if let Some(found) = Self::current() {
             return Ok(found);
         }
-        let uv = uv::load().ok_or("this runtime has no libuv; Spikard runs on Node")?;
-        let mut uv_loop = null_mut();
-        // SAFETY: called on the interpreter's thread.
-        let status = unsafe { sys::napi_get_uv_event_loop(env.0, &raw mut uv_loop) };
-        if status != sys::Status::napi_ok || uv_loop.is_null() {
-            return Err("this interpreter has no event loop".to_owned());
-        }
-        let (runtime, fd, kick) =
-            build_runtime().map_err(|error| format!("no event loop: {error}"))?;
-        // SAFETY: the loop is this thread's; the runtime, which owns `fd`, goes after the handles (see `close`).
-        let handles = unsafe { Handles::new(&uv, uv_loop.cast(), fd) }
-            .ok_or("libuv refuses the descriptor of Tokio's reactor")?;
+        let (driver, runtime, alarm) = driver(env)?;
         let woken = Arc::new(Woken {
             ready: AtomicBool::new(false),
             owner: std::thread::current().id(),
-            kick,
+            alarm,
         });
         let reactor = Rc::new(Self {
             env,
@@ -131,24 +148,16 @@ impl Reactor {
             tasks: RefCell::new(Some(Rc::new(LocalSet::new()))),
             waker: Waker::from(Arc::clone(&woken)),
             woken,
-            uv,
-            handles,
+            driver,
             live: Cell::new(0),
             lives: RefCell::default(),
             in_turn: Cell::new(false),
-            ticking: Cell::new(0),
             closing: Cell::new(false),
-            open_handles: Cell::new(4),
             cleanup: Cell::new(null_mut()),
         });
-        // SAFETY: initialised above; the callbacks find the reactor by thread.
-        unsafe {
-            (uv.uv_poll_start)(reactor.handles.poll, uv::READABLE, on_poll);
-            (uv.uv_prepare_start)(reactor.handles.prepare, on_prepare);
-            (uv.uv_unref)(reactor.handles.poll);
-        }
+        reactor.driver.start();
         let mut hook = null_mut();
-        // SAFETY: on the interpreter's thread; removed by the last close callback.
+        // SAFETY: on the interpreter's thread; removed by `gone`.
         unsafe {
             sys::napi_add_async_cleanup_hook(env.0, Some(on_exit), null_mut(), &raw mut hook);
         }
@@ -196,16 +205,17 @@ impl Reactor {
         };
         self.in_turn.set(true);
         let turned = catch_unwind(AssertUnwindSafe(|| {
-            if io {
-                runtime.block_on(reactor());
+            let polls_io = self.driver.polls_io();
+            if io && polls_io {
+                runtime.block_on(look());
             }
             self.run(runtime, &tasks);
             // Tasks that a library gave to `tokio::spawn` live in Tokio's own queue: run it, then ours again.
             for _ in 0..2 {
-                if runtime.metrics().num_alive_tasks() == 0 {
+                if !polls_io || runtime.metrics().num_alive_tasks() == 0 {
                     break;
                 }
-                runtime.block_on(reactor());
+                runtime.block_on(look());
                 self.run(runtime, &tasks);
             }
         }));
@@ -231,7 +241,7 @@ impl Reactor {
         }
     }
 
-    /// One entry from libuv: turns until nothing is ready, then decides how libuv may sleep.
+    /// One entry from the event loop: turns until nothing is ready, then decides how that may sleep.
     fn pump(&self, io: bool) {
         if self.in_turn.get() || self.closing.get() {
             return; // a handler spins the event loop: the task that it runs in must not be polled
@@ -246,29 +256,7 @@ impl Reactor {
             }
         }
         if !self.closing.get() {
-            self.settle();
-        }
-    }
-
-    /// How libuv may sleep.
-    fn settle(&self) {
-        // SAFETY: the handles are open: `closing` is not set.
-        unsafe {
-            if self.woken.is_set() {
-                (self.uv.uv_idle_start)(self.handles.idle, on_idle);
-            } else {
-                (self.uv.uv_idle_stop)(self.handles.idle);
-            }
-        }
-        let tick = self.tick();
-        if self.ticking.replace(tick) != tick {
-            // SAFETY: as above.
-            unsafe {
-                match tick {
-                    0 => (self.uv.uv_timer_stop)(self.handles.timer),
-                    tick => (self.uv.uv_timer_start)(self.handles.timer, on_tick, tick, tick),
-                };
-            }
+            self.driver.settle(&self.woken, self.tick());
         }
     }
 
@@ -287,23 +275,77 @@ impl Reactor {
         }
     }
 
-    /// The interpreter ends: stops watching, drops all tasks, closes the handles.
+    /// The interpreter ends: stops watching, drops all tasks, then the runtime.
     fn close(&self) {
         if self.closing.replace(true) {
             return;
         }
-        for handle in self.handles.all() {
-            // SAFETY: open until now; `on_closed` frees each.
-            unsafe { (self.uv.uv_close)(handle, on_closed) };
-        }
+        self.driver.close();
         if self.in_turn.get() {
             return; // `process.exit()` in a handler: the task that runs cannot be dropped, and the process ends
         }
         drop(self.tasks.take());
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            self.driver.end(runtime);
         }
     }
+
+    /// Its driver is closed; an environment that ends waits for this.
+    fn gone(&self) {
+        // SAFETY: made by `of`.
+        unsafe { sys::napi_remove_async_cleanup_hook(self.cleanup.get()) };
+        drop(ManuallyDrop::into_inner(
+            REACTOR.replace(ManuallyDrop::new(None)),
+        ));
+    }
+
+    /// Runs `inner` with this thread's reactor, when there is one. A panic must not cross into C: it would end the process.
+    fn guarded(inner: impl FnOnce(&Self)) {
+        if let Some(reactor) = Self::current() {
+            let _ = catch_unwind(AssertUnwindSafe(|| inner(&reactor)));
+        }
+    }
+}
+
+/// Two loops that have met.
+type Met = (Box<dyn Driver>, Arc<Runtime>, Alarm);
+
+/// What this interpreter can do, or what `SPIKARD_NODE_LOOP` says.
+fn driver(env: Env) -> Result<Met, String> {
+    let nested = || {
+        let (nested, runtime, kick) = Nested::new(env)?;
+        Ok((
+            Box::new(nested) as Box<dyn Driver>,
+            Arc::new(runtime),
+            Alarm::Kick(kick),
+        ))
+    };
+    let threaded = || {
+        let (threaded, runtime, bell) = Threaded::new(env)?;
+        Ok((
+            Box::new(threaded) as Box<dyn Driver>,
+            runtime,
+            Alarm::Bell(bell),
+        ))
+    };
+    match std::env::var(VARIABLE).as_deref() {
+        Ok("nested") => nested(),
+        Ok("threaded") => threaded(),
+        Ok(other) if !other.is_empty() => Err(format!(
+            "{VARIABLE}: {other:?} is wrong; write nested or threaded"
+        )),
+        _ if pretends_libuv(env) => threaded(),
+        _ => nested().or_else(|_: String| threaded()),
+    }
+}
+
+/// Bun and Deno have functions of libuv's names that end the process.
+fn pretends_libuv(env: Env) -> bool {
+    let process = env.named(env.global(), c"process");
+    let versions = env.named(process, c"versions");
+    [c"bun", c"deno"]
+        .iter()
+        .any(|name| env.text(env.named(versions, name)).is_some())
 }
 
 /// Keeps the process alive for one task.
@@ -312,8 +354,7 @@ struct Alive(Weak<Reactor>);
 impl Alive {
     fn new(reactor: &Rc<Reactor>) -> Self {
         if reactor.live.replace(reactor.live.get() + 1) == 0 {
-            // SAFETY: the handle is open.
-            unsafe { (reactor.uv.uv_ref)(reactor.handles.poll) };
+            reactor.driver.hold(true);
         }
         Self(Rc::downgrade(reactor))
     }
@@ -326,14 +367,13 @@ impl Drop for Alive {
         };
         reactor.live.set(reactor.live.get() - 1);
         if reactor.live.get() == 0 {
-            // SAFETY: the handle is open.
-            unsafe { (reactor.uv.uv_unref)(reactor.handles.poll) };
+            reactor.driver.hold(false);
         }
     }
 }
 
 /// Inside `block_on`: lets Tokio run its own queue and poll its reactor once, without waiting.
-async fn reactor() {
+async fn look() {
     let mut first = true;
     poll_fn(|context| {
         if std::mem::take(&mut first) {
@@ -346,95 +386,6 @@ async fn reactor() {
     .await;
 }
 
-/// A current-thread runtime, its epoll descriptor and the waker of its `block_on`. Tokio has no function that tells the
-/// descriptor, so it is looked up in `/proc` and proved: it turns readable by a wake and quiet by a turn.
-fn build_runtime() -> std::io::Result<(Runtime, RawFd, Waker)> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let before = epolls();
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let kick = runtime.block_on(poll_fn(|context| Poll::Ready(context.waker().clone())));
-    // Another thread may have made one meanwhile (the loop of a Worker), so each is asked, twice.
-    let is_ours = |fd: &RawFd| {
-        (0..2).all(|_| {
-            runtime.block_on(reactor());
-            let quiet = !is_readable(*fd);
-            kick.wake_by_ref();
-            let woken = is_readable(*fd);
-            runtime.block_on(reactor());
-            quiet && woken && !is_readable(*fd)
-        })
-    };
-    let mut new = epolls().into_iter().filter(|fd| !before.contains(fd));
-    match new.find(is_ours) {
-        Some(fd) => Ok((runtime, fd, kick)),
-        None => Err(std::io::Error::other(
-            "the descriptor of Tokio's reactor was not found in /proc/self/fd",
-        )),
-    }
-}
-
-/// Epoll descriptors of this process.
-fn epolls() -> Vec<RawFd> {
-    let Ok(folder) = std::fs::read_dir("/proc/self/fd") else {
-        return Vec::new();
-    };
-    let is_epoll = |path: &std::path::Path| {
-        std::fs::read_link(path).is_ok_and(|to| to.as_os_str() == "anon_inode:[eventpoll]")
-    };
-    let entries = folder.flatten().filter(|entry| is_epoll(&entry.path()));
-    entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
-}
-
-fn is_readable(fd: RawFd) -> bool {
-    let mut poll = libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    // SAFETY: one entry, no waiting.
-    unsafe { libc::poll(&raw mut poll, 1, 0) == 1 && poll.revents & libc::POLLIN != 0 }
-}
-
-/// A panic must not cross into C: it would end the process.
-fn guarded(inner: impl FnOnce(&Reactor)) {
-    if let Some(reactor) = Reactor::current() {
-        let _ = catch_unwind(AssertUnwindSafe(|| inner(&reactor)));
-    }
-}
-
-unsafe extern "C" fn on_poll(_: uv::Handle, _status: i32, _events: i32) {
-    guarded(|reactor| reactor.pump(true));
-}
-
-unsafe extern "C" fn on_tick(_: uv::Handle) {
-    guarded(|reactor| reactor.pump(true));
-}
-
-unsafe extern "C" fn on_prepare(_: uv::Handle) {
-    guarded(|reactor| reactor.pump(false));
-}
-
-/// Prepare, which follows, does the work.
-unsafe extern "C" fn on_idle(_: uv::Handle) {}
-
-unsafe extern "C" fn on_closed(handle: uv::Handle) {
-    // SAFETY: allocated by `Handles::new`, closed, called back once.
-    unsafe { libc::free(handle) };
-    guarded(|reactor| {
-        reactor.open_handles.set(reactor.open_handles.get() - 1);
-        if reactor.open_handles.get() == 0 {
-            // SAFETY: made by `of`. An environment that ends waits for this.
-            unsafe { sys::napi_remove_async_cleanup_hook(reactor.cleanup.get()) };
-            drop(ManuallyDrop::into_inner(
-                REACTOR.replace(ManuallyDrop::new(None)),
-            ));
-        }
-    });
-}
-
 unsafe extern "C" fn on_exit(_: sys::napi_async_cleanup_hook_handle, _: *mut std::ffi::c_void) {
-    guarded(Reactor::close);
+    Reactor::guarded(Reactor::close);
 }

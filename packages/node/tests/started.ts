@@ -18,10 +18,12 @@ export interface Started extends AsyncDisposable {
   line(part: string): Promise<string>;
 }
 
-/** Starts `node [flags] programs/<name>`, once it serves. */
-export async function started(name: string, flags: readonly string[] = [], environment: NodeJS.ProcessEnv = {}): Promise<Started> {
+/** Starts `<runtime> [flags] programs/<name>`, once it serves; the runtime is this Node unless another is named. */
+export async function started(
+  name: string, flags: readonly string[] = [], environment: NodeJS.ProcessEnv = {}, runtime = process.execPath,
+): Promise<Started> {
   const file = new URL(`./programs/${name}`, import.meta.url).pathname;
-  const child = spawn(process.execPath, [...flags, file], { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...environment } });
+  const child = spawn(runtime, [...flags, file], { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...environment } });
   const ended = once(child, "exit") as Promise<[number | null, string | null]>;
   assert.ok(child.stderr);
   const reader = createInterface({ input: child.stderr });

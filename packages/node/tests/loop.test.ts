@@ -1,0 +1,44 @@
+/** The two ways in which the core's loop meets the interpreter's: nested in libuv, or with a thread of its own; and Bun. */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { started } from "./started.js";
+
+const BUN = new URL("../../node_modules/.bin/bun", import.meta.url).pathname;
+
+/** Names of a process's threads. */
+function threads(pid: number | undefined): string[] {
+  const folder = `/proc/${pid}/task`;
+  return readdirSync(folder).map((thread) => readFileSync(`${folder}/${thread}/comm`, "utf8").trim());
+}
+
+const WAYS = [
+  { name: "Node, by default", runtime: process.execPath, variables: {}, own: false },
+  { name: "Node, nested", runtime: process.execPath, variables: { SPIKARD_NODE_LOOP: "nested" }, own: false },
+  { name: "Node, threaded", runtime: process.execPath, variables: { SPIKARD_NODE_LOOP: "threaded" }, own: true },
+  { name: "Bun", runtime: BUN, variables: {}, own: true },
+];
+
+for (const { name, runtime, variables, own } of WAYS) {
+  test(`${name}: answers at once and later, and ends with 0`, async () => {
+    await using server = await started("server.js", [], { SPIKARD_NODE_LOOP: "", ...variables }, runtime);
+    for (const [path, wanted] of [["/", "sync"], ["/later", "later"], ["/thenable", "once"]] as const) {
+      const asked = Array.from({ length: 40 }, async () => (await fetch(server.url + path)).text());
+      assert.deepEqual(new Set(await Promise.all(asked)), new Set([wanted]), path);
+    }
+    assert.equal((await fetch(`${server.url}/rejects-early`)).status, 500);
+    assert.equal(threads(server.child.pid).includes("spikard-io"), own);
+    server.child.kill("SIGTERM");
+    assert.deepEqual(await server.ended, [0, null]);
+  });
+}
+
+test("a way that does not exist is told", () => {
+  const program = new URL("./programs/server.js", import.meta.url).pathname;
+  const env = { ...process.env, SPIKARD_NODE_LOOP: "nest" };
+  const { stderr, status } = spawnSync(process.execPath, [program], { env, encoding: "utf8", timeout: 30_000 });
+  assert.match(stderr, /SPIKARD_NODE_LOOP: "nest" is wrong; write nested or threaded/);
+  assert.equal(status, 1);
+});
