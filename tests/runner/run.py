@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import socket
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -108,24 +108,33 @@ def _group(
 
 def _case(case: Case, recorder: Recorder) -> list[str]:
     recorder.prepare(case.id, case.reply)
-    count = sum("status" in expect or "any_of" in expect for expect in case.expects)
-    methods = [case.method(index) for index in range(count)] or ["GET"]
     if recorder.in_process:
         answer = recorder.exchange(b"".join(case.sends))
-        return check(case, wire.in_process(answer, methods), recorder.observed())
+        return check(case, wire.in_process(answer, _methods(case)), recorder.observed())
+    try:
+        with over_socket(case, recorder.port, recorder.stop_serving) as exchange:
+            return check(case, exchange, recorder.observed())
+    except wire.WireError as error:
+        recorder.observed()  # A dead recorder is the better message.
+        return [str(error)]
+
+
+def _methods(case: Case) -> list[str]:
+    count = sum("status" in expect or "any_of" in expect for expect in case.expects)
+    return [case.method(index) for index in range(count)] or ["GET"]
+
+
+@contextmanager
+def over_socket(case: Case, port: int, stop_serving: Callable[[], None]) -> Iterator[wire.Exchange]:
+    """What a connection brings on which a case is sent; the program serves on while the caller looks."""
     with ExitStack() as stack:
         if case.draining:
-            wire.over_socket(recorder.port, [wire.PROBE], ["GET"])  # Ready to serve is not yet serving.
+            wire.over_socket(port, [wire.PROBE], ["GET"])  # Ready to serve is not yet serving.
             # A request that never ends keeps the program there until it was asked what it saw.
-            held = stack.enter_context(socket.create_connection(("127.0.0.1", recorder.port)))
+            held = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             held.sendall(b"GET / HTTP/1.1\r\n")
-        stop = recorder.stop_serving if case.draining else None
-        try:
-            exchange = wire.over_socket(recorder.port, case.sends, methods, case.split, stop)
-        except wire.WireError as error:
-            recorder.observed()  # A dead recorder is the better message.
-            return [str(error)]
-        return check(case, exchange, recorder.observed())
+        stop = stop_serving if case.draining else None
+        yield wire.over_socket(port, case.sends, _methods(case), case.split, stop)
 
 
 def _case_http2(case: Case, recorder: Recorder) -> list[str]:

@@ -44,15 +44,20 @@ items.get("/{id}", { params: Id, response: Item, summary: "One item." },
 
 items.put("/{id}", { params: Id, headers: IfMatch, body: ItemInput, response: Item, summary: "Replace an item that nobody changed meanwhile." },
   function replace({ params, headers, body, reply }) {
-    mustBeUnchanged(params.id, headers["if-match"]);
-    const [replaced, version] = unlessTaken(body, () => store().replace(params.id, body));
+    const [replaced, version] = unlessTaken(body, () =>
+      store().transaction(() => {
+        mustBeUnchanged(params.id, headers["if-match"]);
+        return store().replace(params.id, body);
+      }));
     return reply(replaced, { headers: { etag: etag(version) } });
   });
 
 items.delete("/{id}", { params: Id, headers: IfMatch, response: { 204: {} }, summary: "Remove an item that nobody changed meanwhile." },
   function remove({ params, headers }) {
-    mustBeUnchanged(params.id, headers["if-match"]);
-    store().remove(params.id);
+    store().transaction(() => {
+      mustBeUnchanged(params.id, headers["if-match"]);
+      store().remove(params.id);
+    });
   });
 
 function store(): Store {

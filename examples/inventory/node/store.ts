@@ -1,7 +1,7 @@
 /** Items in SQLite: finds, adds, changes. Knows nothing of HTTP. */
 
-import sqlite from "node-sqlite3-wasm"; // Node's own node:sqlite exists from 22.5 on
 import { z } from "zod";
+import { open, type Database } from "./database.ts";
 
 const given = {
   sku: z.string().regex(/^[A-Z]{3}-[0-9]{4}$/),
@@ -63,10 +63,10 @@ interface Row {
 
 /** The items of one database file; `:memory:` for one that is gone when closed. */
 export class Store {
-  readonly #db: InstanceType<typeof sqlite.Database>;
+  readonly #db: Database;
 
   constructor(path: string) {
-    this.#db = new sqlite.Database(path);
+    this.#db = open(path);
     this.#db.exec(SCHEMA);
   }
 
@@ -74,19 +74,32 @@ export class Store {
     this.#db.close();
   }
 
+  /** What is done within is done at once, whichever worker writes too; nothing of it, when it throws. */
+  transaction<T>(within: () => T): T {
+    this.#db.exec("BEGIN IMMEDIATE");
+    try {
+      const result = within();
+      this.#db.exec("COMMIT");
+      return result;
+    } catch (error) {
+      this.#db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
   /** Items with a tag and up to a price, in order of their id. */
   search({ tag, max_price, limit, offset }: Filter): Page {
     const filters = { ":tag": tag ?? null, ":max_price": max_price ?? null };
-    const counted = this.#db.get(`SELECT count(*) AS total FROM items ${WHERE}`, filters) as unknown as { total: number };
+    const counted = this.#db.get(`SELECT count(*) AS total FROM items ${WHERE}`, filters) as { total: number };
     const rows = this.#db.all(`SELECT ${COLUMNS} FROM items ${WHERE} ORDER BY id LIMIT :limit OFFSET :offset`, {
       ...filters, ":limit": limit, ":offset": offset,
     });
-    return { items: rows.map((row) => item(row as unknown as Row)), total: counted.total, limit, offset };
+    return { items: rows.map((row) => item(row as Row)), total: counted.total, limit, offset };
   }
 
   /** An item and its version. */
   find(id: number): [Item, number] | undefined {
-    const row = this.#db.get(`SELECT ${COLUMNS} FROM items WHERE id = ?`, [id]) as unknown as Row | null;
+    const row = this.#db.get(`SELECT ${COLUMNS} FROM items WHERE id = ?`, [id]) as Row | null;
     return row === null ? undefined : [item(row), row.version];
   }
 
@@ -105,12 +118,12 @@ export class Store {
 
   /** Forgets an item. */
   remove(id: number): void {
-    this.#db.run("DELETE FROM items WHERE id = ?", [id]);
+    this.#db.get("DELETE FROM items WHERE id = ?", [id]);
   }
 
   #write(statement: string, values: (string | number)[]): Row {
     try {
-      return this.#db.get(statement, values) as unknown as Row;
+      return this.#db.get(statement, values) as Row;
     } catch (error) {
       if (error instanceof Error && error.message.startsWith("UNIQUE constraint")) throw new SkuTaken();
       throw error;

@@ -67,9 +67,11 @@ final readonly class Items
         ItemInput $item,
         #[Header] ?string $ifMatch = null,
     ): Response {
-        $this->unchanged($id, $ifMatch);
         try {
-            [$replaced, $version] = $this->store->replace($id, $item);
+            [$replaced, $version] = $this->store->transaction(function () use ($id, $item, $ifMatch): array {
+                $this->unchanged($id, $ifMatch);
+                return $this->store->replace($id, $item);
+            });
         } catch (SkuTaken) {
             throw self::taken($item);
         }
@@ -80,8 +82,10 @@ final readonly class Items
     #[Delete('/{id}')]
     public function remove(#[Path(minimum: 1, maximum: 1_000_000_000)] int $id, #[Header] ?string $ifMatch = null): void
     {
-        $this->unchanged($id, $ifMatch);
-        $this->store->remove($id);
+        $this->store->transaction(function () use ($id, $ifMatch): void {
+            $this->unchanged($id, $ifMatch);
+            $this->store->remove($id);
+        });
     }
 
     /**

@@ -77,6 +77,26 @@ final readonly class Store
         $this->db->exec(self::SCHEMA);
     }
 
+    /**
+     * What is done within is done at once, whichever worker writes too; nothing of it, when it throws.
+     *
+     * @template T
+     * @param \Closure(): T $within
+     * @return T
+     */
+    public function transaction(\Closure $within): mixed
+    {
+        $this->db->exec('BEGIN IMMEDIATE');
+        try {
+            $result = $within();
+        } catch (\Throwable $error) {
+            $this->db->exec('ROLLBACK');
+            throw $error;
+        }
+        $this->db->exec('COMMIT');
+        return $result;
+    }
+
     /** Items with a tag and up to a price, in order of their id. */
     public function search(?string $tag, ?float $maxPrice, int $limit, int $offset): Page
     {

@@ -57,9 +57,10 @@ def show(id: Id) -> Response[Item]:
 @items.put("/{id}")
 def replace(id: Id, item: ItemInput, if_match: IfMatch = None) -> Response[Item]:
     """Replace an item that nobody changed meanwhile."""
-    unchanged(id, if_match)
     try:
-        replaced, version = store().replace(id, item)
+        with store().transaction():
+            unchanged(id, if_match)
+            replaced, version = store().replace(id, item)
     except SkuTaken:
         raise taken(item) from None
     return Response(replaced, headers={"etag": etag(version)})
@@ -68,8 +69,9 @@ def replace(id: Id, item: ItemInput, if_match: IfMatch = None) -> Response[Item]
 @items.delete("/{id}")
 def remove(id: Id, if_match: IfMatch = None) -> None:
     """Remove an item that nobody changed meanwhile."""
-    unchanged(id, if_match)
-    store().remove(id)
+    with store().transaction():
+        unchanged(id, if_match)
+        store().remove(id)
 
 
 app.include(items)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import msgspec
@@ -80,6 +82,13 @@ class Store:
     def close(self) -> None:
         """Closes the file."""
         self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is done within is done at once, whichever worker writes too; nothing of it, when it raises."""
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
 
     def search(self, tag: str | None, max_price: float | None, limit: int, offset: int) -> Page:
         """Items with a tag and up to a price, in order of their id."""

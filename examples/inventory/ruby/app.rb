@@ -37,15 +37,21 @@ class Inventory < Spikard::App
 
     put "/{id}", params: { id: ID }, headers: IF_MATCH, body: ItemInput, response: Item, operation_id: "replace",
                  summary: "Replace an item that nobody changed meanwhile." do |id:, if_match:, body:|
-      must_be_unchanged(id, if_match)
-      replaced, version = unless_taken(body) { @store.replace(id, body) }
+      replaced, version = unless_taken(body) do
+        @store.transaction do
+          must_be_unchanged(id, if_match)
+          @store.replace(id, body)
+        end
+      end
       reply replaced, headers: { etag: etag(version) }
     end
 
     delete "/{id}", params: { id: ID }, headers: IF_MATCH, response: { 204 => nil }, operation_id: "remove",
                     summary: "Remove an item that nobody changed meanwhile." do |id:, if_match:|
-      must_be_unchanged(id, if_match)
-      @store.remove(id)
+      @store.transaction do
+        must_be_unchanged(id, if_match)
+        @store.remove(id)
+      end
       nil
     end
   end

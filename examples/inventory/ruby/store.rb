@@ -58,11 +58,19 @@ class Store
 
   def initialize(path)
     @database = SQLite3::Database.new(path)
+    @database.busy_timeout = 5000 # ms that it waits for another worker's write
     @database.execute(SCHEMA)
   end
 
   def close
     @database.close
+  end
+
+  # What is done within is done at once, whichever worker writes too; nothing of it, when it raises.
+  def transaction
+    result = nil
+    @database.transaction(:immediate) { result = yield }
+    result
   end
 
   # Items with a tag and up to a price, in order of their id.

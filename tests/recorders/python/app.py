@@ -21,7 +21,9 @@ import spikard
 from spikard import Problem, Request, Response, Router, Spikard
 
 PROBLEMS: dict[str, type[Problem]] = {
-    value.code: value for value in vars(spikard).values() if isinstance(value, type) and issubclass(value, Problem)
+    value.code: value
+    for value in vars(spikard).values()
+    if isinstance(value, type) and issubclass(value, Problem) and value is not Problem
 }
 
 

@@ -59,8 +59,10 @@ async fn replace(
     precondition: spikard::HeaderParams<Precondition>,
     Json(input): Json<ItemInput>,
 ) -> Result<(ETag, Json<Item>), Problem> {
-    unchanged(&store, id, &precondition)?;
-    let Stored { item, version } = store.replace(id, input)?;
+    let Stored { item, version } = store.transaction(|| {
+        unchanged(&store, id, &precondition)?;
+        store.replace(id, input)
+    })?;
     Ok((ETag::strong(version), Json(item)))
 }
 
@@ -69,8 +71,10 @@ async fn remove(
     Path(Which { id }): Path<Which>,
     precondition: spikard::HeaderParams<Precondition>,
 ) -> Result<(), Problem> {
-    unchanged(&store, id, &precondition)?;
-    store.remove(id)
+    store.transaction(|| {
+        unchanged(&store, id, &precondition)?;
+        store.remove(id)
+    })
 }
 
 /// The client must have seen the item as it is now (RFC 9110 section 13.1.1).

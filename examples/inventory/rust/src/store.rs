@@ -1,7 +1,8 @@
 //! Items in SQLite. A call blocks for microseconds; SQLite in one process is quicker than a hop to another thread.
 
 use crate::item::{Filter, Item, ItemInput, Page};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior};
+use rusqlite::{named_params, params};
 use spikard::Problem;
 use std::rc::Rc;
 
@@ -19,13 +20,13 @@ pub struct Stored {
 }
 
 const TABLE: &str = "create table if not exists items (
-    id integer primary key,
+    id integer primary key autoincrement,
+    version integer not null default 1,
     sku text not null unique,
     name text not null,
     price real not null,
     quantity integer not null,
-    tags text not null,
-    version integer not null default 1
+    tags text not null
 )";
 
 const FILTER: &str = "from items
@@ -38,6 +39,18 @@ impl Store {
         let connection = Connection::open(path)?;
         connection.execute(TABLE, ())?;
         Ok(Self(Rc::new(connection)))
+    }
+
+    /// What is done within is done at once, whichever worker writes too; nothing of it, when it fails.
+    pub fn transaction<T>(
+        &self,
+        within: impl FnOnce() -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let transaction =
+            Transaction::new_unchecked(&self.0, TransactionBehavior::Immediate).map_err(broken)?;
+        let result = within()?;
+        transaction.commit().map_err(broken)?;
+        Ok(result)
     }
 
     /// Items that pass the filter, in order of their id.
@@ -153,7 +166,7 @@ fn tags(input: &ItemInput) -> String {
 fn taken(error: rusqlite::Error, input: &ItemInput) -> Problem {
     match error.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation) => {
-            Problem::conflict(format!("an item with sku {} exists", input.sku))
+            Problem::conflict(format!("another item has the sku {}", input.sku))
         }
         _ => broken(error),
     }
