@@ -7,11 +7,12 @@
     reason = "tests, and what they call"
 )]
 
-use serde_json::{Value, json};
-use spikard_contract::{Schema, Source, Violations, json::parse};
+use serde_json::{Map, Value, json};
+use spikard_contract::json::{Digits, Text, parse};
+use spikard_contract::{Build, Schema, Source, Violations};
 
 fn schemas() -> Vec<Value> {
-    let many: serde_json::Map<String, Value> = (0..20)
+    let many: Map<String, Value> = (0..20)
         .map(|n| {
             (
                 format!("member{n}"),
@@ -213,4 +214,83 @@ fn parse_accepts_what_serde_json_accepts() {
         }
     }
     assert!(good > 1000, "{good} good texts prove little");
+}
+
+/// Builds every value as a tree.
+struct Tree;
+
+impl Build for Tree {
+    const WHOLE: bool = true;
+    type Place = ();
+    type Value = Value;
+    type Array = Vec<Value>;
+    type Object = (Map<String, Value>, String);
+
+    fn null(&mut self, (): ()) -> Option<Value> {
+        Some(Value::Null)
+    }
+
+    fn boolean(&mut self, (): (), value: bool) -> Option<Value> {
+        Some(value.into())
+    }
+
+    fn number(&mut self, (): (), digits: Digits<'_>) -> Option<Value> {
+        parse(digits.text().as_bytes()).ok()
+    }
+
+    fn string(&mut self, (): (), text: Text<'_>) -> Option<Value> {
+        Some(text.decode().into())
+    }
+
+    fn skipped(&mut self, (): ()) -> Option<Value> {
+        panic!("a value was skipped")
+    }
+
+    fn array(&mut self, (): ()) -> Option<(Vec<Value>, ())> {
+        Some((Vec::new(), ()))
+    }
+
+    fn element(&mut self, array: &mut Vec<Value>, value: Value) -> Option<()> {
+        array.push(value);
+        Some(())
+    }
+
+    fn close_array(&mut self, array: Vec<Value>) -> Option<Value> {
+        Some(array.into())
+    }
+
+    fn object(&mut self, (): ()) -> Option<(Map<String, Value>, String)> {
+        Some(Default::default())
+    }
+
+    fn name(&mut self, object: &mut (Map<String, Value>, String), name: Text<'_>) -> Option<()> {
+        object.1 = name.decode().into_owned();
+        Some(())
+    }
+
+    fn member(&mut self, object: &mut (Map<String, Value>, String), value: Value) -> Option<()> {
+        object.0.insert(std::mem::take(&mut object.1), value);
+        Some(())
+    }
+
+    fn close_object(&mut self, object: (Map<String, Value>, String)) -> Option<Value> {
+        Some(object.0.into())
+    }
+}
+
+#[test]
+fn what_is_built_whole_is_what_parse_gives() {
+    let texts = corpus();
+    let mut built = 0;
+    for schema in schemas() {
+        let compiled = Schema::compile(&schema, &schema).unwrap();
+        for text in &texts {
+            if let Some(value) = compiled.build(text, &mut Tree, ()) {
+                assert!(compiled.accepts(text), "{value} is built and not accepted");
+                assert_eq!(parse(text).ok(), Some(value), "{schema}");
+                built += 1;
+            }
+        }
+    }
+    assert!(built > 1000, "{built} values prove little");
 }

@@ -1,5 +1,6 @@
 //! `App`: a frozen app, served on this thread's loop or called in process. Decides nothing about a request.
 
+use crate::decode::Layout;
 use crate::error::failure;
 use crate::guest::{Callable, Host, RubyGuest, Wanted};
 use crate::interpreter::{NIL, bytes, protect};
@@ -42,8 +43,8 @@ impl Drop for App {
 }
 
 impl App {
-    /// `spec` is the AppSpec as JSON text. A handler is `[function, names, wants_head, wants_body]`, where names are
-    /// `[symbol, index, always]`. Raises with all mistakes at once, one per line.
+    /// `spec` is the AppSpec as JSON text. A handler is `[function, names, wants_head, wants_body, wants_both, layout]`, where names
+    /// are `[symbol, index, always]` and layout is what a body is built as. Raises with all mistakes at once, one per line.
     pub(crate) fn new(
         spec: String,
         handlers: RArray,
@@ -72,6 +73,8 @@ impl App {
                 wanted,
                 wants_head: parts.entry(2)?,
                 wants_body: parts.entry(3)?,
+                wants_both: parts.entry(4)?,
+                layout: Layout::of(parts.entry::<Value>(5)?.as_raw()),
                 facts: Rc::new(facts),
             });
         }

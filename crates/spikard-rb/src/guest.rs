@@ -1,11 +1,12 @@
 //! Ruby as a guest of the bridge: gives a handler its arguments, runs it in a fiber, answers for it when it ends later.
 
+use crate::decode::Layout;
 use crate::interpreter::{Raised, bytes, id, protect, send};
 use crate::reactor::Reactor;
 use crate::request::head;
 use crate::roots::Kept;
 use crate::value;
-use rb_sys::{ID, VALUE, rb_fiber_resume, rb_hash_aset, rb_hash_new};
+use rb_sys::{ID, VALUE, rb_fiber_resume, rb_hash_aset, rb_hash_new, rb_id2sym};
 use spikard::{Cancel, Problem, Reply};
 use spikard_bridge::{Call, Completion, Facts, Guest, Outcome, Token};
 use std::cell::RefCell;
@@ -25,9 +26,12 @@ pub(crate) struct Host {
 pub(crate) struct Names {
     pub(crate) parts: ID,
     pub(crate) plain: ID,
+    pub(crate) written: ID,
     pub(crate) failure: ID,
     worker: ID,
     cancel: ID,
+    /// `:body`, a Symbol that is never collected.
+    body: VALUE,
 }
 
 impl Host {
@@ -38,9 +42,12 @@ impl Host {
             names: Names {
                 parts: id("parts"),
                 plain: id("plain"),
+                written: id("@spikard_written"),
                 failure: id("failure"),
                 worker: id("worker"),
                 cancel: id("cancel"),
+                // SAFETY: with Ruby's lock.
+                body: unsafe { rb_id2sym(id("body")) },
             },
         })
     }
@@ -53,6 +60,10 @@ pub(crate) struct Callable {
     pub(crate) wanted: Vec<Wanted>,
     pub(crate) wants_head: bool,
     pub(crate) wants_body: bool,
+    /// The body's bytes beside what was built of them.
+    pub(crate) wants_both: bool,
+    /// What a body is built as while it is checked.
+    pub(crate) layout: Option<Layout>,
     pub(crate) facts: Rc<Facts>,
 }
 
@@ -200,6 +211,14 @@ impl RubyGuest {
     }
 
     fn try_call(&self, callable: &Callable, call: &Call<'_>) -> Result<Outcome, Raised> {
+        let mut built = None;
+        if let Some(schema) = call.unvalidated() {
+            let layout = callable.layout.as_ref();
+            built = layout.and_then(|layout| layout.build(schema, call.request().body));
+            if built.is_none() {
+                return Ok(Outcome::Refused);
+            }
+        }
         let number = take_worker(&self.host)?;
         let busy = Busy {
             host: Rc::clone(&self.host),
@@ -220,7 +239,12 @@ impl RubyGuest {
             Vec::new()
         };
         let text = &text[..];
-        let body = Some(call.request().body).filter(|body| callable.wants_body && !body.is_empty());
+        let wants_body = match built {
+            Some(_) => callable.wants_both,
+            None => callable.wants_body,
+        };
+        let body = Some(call.request().body).filter(|body| wants_body && !body.is_empty());
+        let body_name = self.host.names.body;
         let function = callable.function.get();
         let resumed = protect(|| {
             // SAFETY: with Ruby's lock, under protect.
@@ -237,6 +261,10 @@ impl RubyGuest {
                         )
                     };
                 }
+            }
+            if let Some(built) = built {
+                // SAFETY: as above.
+                unsafe { rb_hash_aset(values, body_name, built) };
             }
             let head = if text.is_empty() {
                 crate::interpreter::NIL

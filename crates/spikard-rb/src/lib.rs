@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "magnus makes the one function that Ruby calls")]
 
 mod app;
+mod decode;
 mod descriptor;
 mod error;
 mod guest;

@@ -9,15 +9,14 @@ use crate::interpreter::{
 use rb_sys::{
     FIXNUM_P, FLONUM_P, Qfalse, Qtrue, RB_BUILTIN_TYPE, SPECIAL_CONST_P, STATIC_SYM_P, VALUE,
     rb_ary_entry, rb_ary_new_capa, rb_ary_push, rb_big2str, rb_float_new, rb_float_value,
-    rb_hash_foreach, rb_ll2inum, rb_obj_as_string, rb_obj_is_kind_of, rb_raise, rb_str_to_inum,
-    rb_sym2str, ruby_value_type,
+    rb_hash_foreach, rb_ivar_get, rb_ll2inum, rb_obj_as_string, rb_obj_class, rb_obj_is_kind_of,
+    rb_raise, rb_str_to_inum, rb_sym2str, ruby_value_type,
 };
 use spikard::Reply;
 use spikard::contract::Argument;
 use spikard_bridge::{Content, Facts};
 use std::borrow::Cow;
 use std::ffi::{c_int, c_long};
-use std::io::Write as _;
 
 /// A value of the core in Ruby; `None` when it was not sent. May raise.
 pub(crate) fn of_argument(argument: &Argument<'_>) -> Option<VALUE> {
@@ -127,6 +126,7 @@ fn json(host: &Host, value: VALUE) -> Result<Vec<u8>, spikard::Problem> {
         out: &raw mut out,
         host: host.object.get(),
         plain: host.names.plain,
+        written: host.names.written,
     };
     let written = protect(|| writer.value(value, 0));
     written.map_err(|raised: Raised| host.told(raised))?;
@@ -143,6 +143,8 @@ struct Writer {
     /// Its method `plain` gives what stands for an object that is no JSON value.
     host: VALUE,
     plain: rb_sys::ID,
+    /// Of a model's class: how its instances are written; see `Model.note_written`.
+    written: rb_sys::ID,
 }
 
 impl Writer {
@@ -186,6 +188,12 @@ impl Writer {
                     self.out().extend_from_slice(content(digits));
                 }
                 ruby_value_type::RUBY_T_SYMBOL => self.string(rb_sym2str(value)),
+                ruby_value_type::RUBY_T_OBJECT
+                    if let fields = rb_ivar_get(rb_obj_class(value), self.written)
+                        && is_array(fields) =>
+                {
+                    self.model(value, fields, depth + 1);
+                }
                 _ => {
                     let plain = send(self.host, self.plain, &[value]);
                     self.value(plain, depth + 1);
@@ -194,12 +202,32 @@ impl Writer {
         }
     }
 
+    /// `fields` holds for each its name as JSON with a colon, its variable, and whether nil is left out.
+    fn model(self, value: VALUE, fields: VALUE, depth: u32) {
+        self.out().push(b'{');
+        for index in (0..length(fields)).step_by(3) {
+            // SAFETY: as in `value`; the package has made the list.
+            let member =
+                unsafe { rb_ivar_get(value, rb_sys::rb_sym2id(element(fields, index + 1))) };
+            if member == NIL && element(fields, index + 2) == Qtrue as VALUE {
+                continue;
+            }
+            if self.out().last() != Some(&b'{') {
+                self.out().push(b',');
+            }
+            self.out()
+                .extend_from_slice(content(element(fields, index)));
+            self.value(member, depth);
+        }
+        self.out().push(b'}');
+    }
+
     fn special(self, value: VALUE, depth: u32) {
         // SAFETY: as in `value`.
         unsafe {
             if FIXNUM_P(value) {
                 // Writing into memory does not fail.
-                let _ = write!(self.out(), "{}", (value as isize) >> 1);
+                let _ = serde_json::to_writer(self.out(), &((value as isize) >> 1));
             } else if FLONUM_P(value) {
                 self.float(value);
             } else if STATIC_SYM_P(value) {
@@ -233,6 +261,12 @@ impl Writer {
     }
 
     fn string(self, value: VALUE) {
+        let (escaped, beyond_ascii) = looked_through(content(value));
+        if !escaped && !beyond_ascii {
+            self.out().push(b'"');
+            self.out().extend_from_slice(content(value));
+            return self.out().push(b'"');
+        }
         let mut value = value;
         if std::str::from_utf8(content(value)).is_err()
             || !(is_utf8(value) || content(value).is_ascii())
@@ -261,6 +295,15 @@ impl Writer {
             },
         }
     }
+}
+
+/// Whether a text holds what JSON writes as an escape, and whether it holds more than ASCII.
+fn looked_through(text: &[u8]) -> (bool, bool) {
+    text.iter()
+        .fold((false, false), |(escaped, beyond), &byte| {
+            let escape = byte < 0x20 || byte == b'"' || byte == b'\\';
+            (escaped | escape, beyond | (byte >= 0x80))
+        })
 }
 
 unsafe extern "C" fn member(key: VALUE, value: VALUE, place: VALUE) -> c_int {

@@ -39,6 +39,16 @@ RSpec.describe Spikard::App do
     expect(answer.json).to eq(["POST", "/a%20b", "x=1", { "name" => "a b" }, "hi", nil])
   end
 
+  it "gives the request beside the keywords, with all parameters and the bytes of the body" do
+    app.post("/{id:int}", query: { tag: Symbol, limit: { type: Integer, default: 3 } }, body: Hash) do |id:, request:, body:, tag: nil|
+      [id, tag.inspect, body, request.body, request.parameters.slice(:path, :query)]
+    end
+
+    answer = client.post("/7?tag=a", json: { b: 1 })
+
+    expect(answer.json).to eq([7, ":a", { "b" => 1 }, '{"b":1}', { "path" => { "id" => 7 }, "query" => { "limit" => 3, "tag" => "a" } }])
+  end
+
   it "answers by the kind of value" do
     app.get("/nothing") { nil }
     app.get("/text") { "é" }

@@ -138,7 +138,12 @@ fn hex4(bytes: &[u8]) -> Option<u32> {
     Some(code)
 }
 
-impl Digits<'_> {
+impl<'t> Digits<'t> {
+    /// The number as it is written.
+    pub fn text(self) -> &'t str {
+        utf8(self.raw)
+    }
+
     /// Only when it is too big for an `f64` does this fail.
     pub(crate) fn value(self) -> Result<Num, What> {
         if let Some(whole) = self.small() {
@@ -161,7 +166,7 @@ impl Digits<'_> {
     }
 
     /// Neither fraction nor exponent.
-    pub(crate) fn is_whole(self) -> bool {
+    pub fn is_whole(self) -> bool {
         self.whole
     }
 
@@ -269,6 +274,11 @@ impl<'t> Reader<'t> {
     /// Bytes read; on an error, its place.
     pub(crate) fn at(&self) -> usize {
         self.at
+    }
+
+    /// Goes back to the beginning of a value.
+    pub(crate) fn back(&mut self, to: usize) {
+        self.at = to;
     }
 
     /// What stands between `from` and here.

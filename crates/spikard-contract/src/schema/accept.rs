@@ -102,11 +102,58 @@ impl<B: Build> Pass<'_, '_, B> {
                 let text = self.reader.since(from);
                 let value = crate::json::parse(text).ok()?;
                 unless(!fits(self.nodes, id, &value))?;
+                if B::WHOLE {
+                    self.reader.back(from);
+                    return self.anything(depth, place);
+                }
             }
             // Also `ANYTHING`.
+            _ if B::WHOLE => return self.anything(depth, place),
             _ => self.reader.skip(depth).ok()?,
         }
         self.build.skipped(place)
+    }
+
+    /// A value that is built and of which nothing is asked, or all was.
+    fn anything(&mut self, depth: usize, place: B::Place) -> Option<B::Value> {
+        match self.reader.peek().ok()? {
+            b'"' => {
+                let text = self.reader.string().ok()?;
+                self.build.string(place, text)
+            }
+            b'{' => {
+                self.reader.enter(depth).ok()?;
+                let mut object = self.build.object(place)?;
+                while let Some(name) = self.reader.member().ok()? {
+                    let inside = self.build.name(&mut object, name)?;
+                    let value = self.anything(depth + 1, inside)?;
+                    self.build.member(&mut object, value)?;
+                }
+                self.build.close_object(object)
+            }
+            b'[' => {
+                self.reader.enter(depth).ok()?;
+                let (mut array, inside) = self.build.array(place)?;
+                while self.reader.element().ok()? {
+                    let value = self.anything(depth + 1, inside)?;
+                    self.build.element(&mut array, value)?;
+                }
+                self.build.close_array(array)
+            }
+            b't' => self.boolean(true, true, place),
+            b'f' => self.boolean(true, false, place),
+            b'n' => {
+                self.reader.literal("null").ok()?;
+                self.build.null(place)
+            }
+            _ => {
+                let digits = self.reader.number().ok()?;
+                if !digits.surely_finite() {
+                    digits.value().ok()?;
+                }
+                self.build.number(place, digits)
+            }
+        }
     }
 
     #[inline]

@@ -8,6 +8,10 @@ use crate::json::{Digits, Text};
 /// A place says what the value that comes next is made as. It is up to the builder that one says "nothing": members that
 /// the schema allows and the value has no room for are checked and left out.
 pub trait Build {
+    /// Values of which the schema asks nothing, or which only the whole of them decides, are built by their kind too. Else
+    /// they are [`Build::skipped`].
+    const WHOLE: bool = false;
+
     /// What a value is made as.
     type Place: Copy;
     /// A value.
@@ -25,7 +29,8 @@ pub trait Build {
     fn number(&mut self, place: Self::Place, digits: Digits<'_>) -> Option<Self::Value>;
     /// A string.
     fn string(&mut self, place: Self::Place, text: Text<'_>) -> Option<Self::Value>;
-    /// A value of any kind that the pass only skipped, as the schema asks nothing of it or the whole of it.
+    /// A value of any kind that the pass only skipped, as the schema asks nothing of it or the whole of it. Not called
+    /// with [`Build::WHOLE`].
     fn skipped(&mut self, place: Self::Place) -> Option<Self::Value>;
 
     /// An array begins: what its elements are made as.

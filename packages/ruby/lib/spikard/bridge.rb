@@ -58,7 +58,8 @@ module Spikard
       # What stands for an object that is no JSON value.
       def plain(object)
         case object
-        when Model, Struct then object.to_h
+        when Model then object.class.note_written && object.to_h
+        when Struct then object.to_h
         when Time then object.iso8601(object.subsec.zero? ? 0 : 6)
         else Plain.of(object)
         end

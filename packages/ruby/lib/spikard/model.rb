@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "json"
+
 # Typed values from declared fields.
 #
 #   class Item < Spikard::Model
@@ -15,6 +17,7 @@ module Spikard
       # or `optional: true` (then nil) it may be left out. What `fields` gives can be given again.
       def field(name, type = nil, **options)
         own_fields[name] = { type: type, **options }.freeze
+        @spikard_written = nil
         attr_reader name
         name
       end
@@ -40,6 +43,13 @@ module Spikard
       # Name, variable, and whether it may be left out, of each field; for `to_h`.
       def shape
         @shape ||= fields.map { |name, options| [name, :"@#{name}", options.fetch(:optional, false)] }
+      end
+
+      # Lets the extension module write instances by itself from now on, unless `to_h` is the class's own.
+      def note_written
+        own = instance_method(:to_h).owner != Model
+        @spikard_written = fields.flat_map { |name, options| ["#{JSON.generate(name)}:", :"@#{name}", options.fetch(:optional, false)] }.freeze unless own
+        true
       end
 
       private

@@ -23,6 +23,7 @@ module Spikard
       @whole = prefix + (prefix.empty? || path != "/" ? path : "")
       unknown = @options.keys - OPTIONS
       unknown.each { |name| mistake("unknown option #{name.inspect}; allowed: #{OPTIONS.join(", ")}") }
+      @keywords = keywords
       @spec = describe(path, index)
       @callable = function
     end
@@ -34,7 +35,8 @@ module Spikard
       @body = noting("body ") { body }
       responses = noting("response ") { responses() } || {}
       {
-        method: @declared.method, path: path, handler: index, parameters: @parameters, body: @body, responses: responses,
+        method: @declared.method, path: path, handler: index, parameters: @parameters, body: @body,
+        decoder_validates: !layout.nil?, responses: responses,
         status: status(responses), operation_id: @options[:operation_id], summary: @options[:summary],
         description: @options[:description], tags: @options.fetch(:tags, []), deprecated: @options.fetch(:deprecated, false),
         hidden: @options.fetch(:hidden, false), policy: @options.slice(*Config::POLICY),
@@ -131,32 +133,59 @@ module Spikard
 
     # What the extension module is given; see `App.new` in crates/spikard-rb.
     def function
-      handler = @declared.handler
-      kinds = handler.parameters
-      positional = kinds.any? { |kind, _| %i[req opt].include?(kind) }
-      keywords = kinds.select { |kind, _| %i[keyreq key].include?(kind) }.to_h { |kind, name| [name, kind] }
-      open = kinds.any? { |kind, _| kind == :keyrest }
-      request = positional || keywords.key?(:request)
-      names = wanted(keywords, open, positional)
-      takes_body = !@body.nil? && (keywords.key?(:body) || open) || request
-      [invocation(handler, keywords, open, positional, request), names, request || !json_only?, takes_body]
+      names = request? ? everything : wanted.map { |one| one.take(3) }
+      bytes = [takes_body? || request?, request?] # of the body: in general, and beside what was built of it
+      [invocation(@declared.handler), names, request? || !json_only?, *bytes, layout]
     end
 
-    # `[symbol, index, always]` of each parameter that the handler takes; all of them for one that takes the request.
-    def wanted(keywords, open, positional)
+    # What the handler takes by keyword, and whether it must be given.
+    def keywords
+      kinds = @declared.handler.parameters
+      kinds.select { |kind, _| %i[keyreq key].include?(kind) }.to_h { |kind, name| [name, kind] }
+    end
+
+    # It takes every keyword.
+    def open?
+      @declared.handler.parameters.any? { |kind, _| kind == :keyrest }
+    end
+
+    # It takes the request, and nothing else.
+    def positional?
+      @declared.handler.parameters.any? { |kind, _| %i[req opt].include?(kind) }
+    end
+
+    def request?
+      positional? || @keywords.key?(:request)
+    end
+
+    def takes_body?
+      !@body.nil? && (@keywords.key?(:body) || open?)
+    end
+
+    # What a JSON body is built as in the pass that checks it; nil where only its bytes will do.
+    def layout
+      return @layout if defined?(@layout)
+
+      known = takes_body? && !positional? && @types.key?(:body)
+      @layout = known ? Layout.of(@types[:body]) : nil
+    end
+
+    # `[symbol, index, always]` of each parameter that the handler takes by keyword, with the name it has among everything.
+    def wanted
       known = @parameters.each_with_index.map { |parameter, index| [keyword(parameter["name"]), index] }
-      mistake("the handler takes body:, and the route declares no body") if keywords.key?(:body) && @body.nil?
-      unknown = keywords.keys - known.map(&:first) - %i[body request]
+      mistake("the handler takes body:, and the route declares no body") if @keywords.key?(:body) && @body.nil?
+      unknown = @keywords.keys - known.map(&:first) - %i[body request]
       unknown.each do |name|
         near = known.map(&:first).find { |one| one.to_s.start_with?(name.to_s[0, 2]) }
         mistake("the handler takes #{name}:, which the route does not declare#{"; did you mean #{near}:?" if near}")
       end
-      if positional
-        return @parameters.each_with_index.map { |parameter, index| [:"#{parameter["in"]} #{parameter["name"]}", index, false] }
-      end
+      taken = known.select { |name, _| open? || @keywords.key?(name) }
+      taken.map { |name, index| [name, index, @keywords[name] == :keyreq, everything[index].first] }
+    end
 
-      taken = known.select { |name, _| open || keywords.key?(name) }
-      taken.map { |name, index| [name, index, keywords[name] == :keyreq] }
+    # The same of all parameters, told apart by their places, for a handler that takes the request.
+    def everything
+      @parameters.each_with_index.map { |parameter, index| [:"#{parameter["in"]} #{parameter["name"]}", index, false] }
     end
 
     # `if-match` is `if_match:`.
@@ -164,23 +193,54 @@ module Spikard
       name.downcase.gsub(/\W/, "_").to_sym
     end
 
-    def invocation(handler, keywords, open, positional, request)
-      read = readers
-      body = body_reader if @body && (keywords.key?(:body) || open)
-      body_always = keywords[:body] == :keyreq || open
-      call = handler.method(:call).unbind.bind(handler)
-      plain = lambda do |values, head, raw|
-        read.each { |name, reader| values[name] = reader.call(values[name]) if values[name] } unless read.empty?
-        if body
-          if raw then values[:body] = body.call(raw, head)
-          elsif body_always then values[:body] = nil
-          end
-        end
-        values[:request] = Request.new(head, raw, {}) if request
-        values.empty? ? call.call : call.call(**values)
-      end
-      made = positional ? ->(values, head, raw) { call.call(Request.new(head, raw, by_place(values))) } : plain
+    def invocation(handler)
+      made = positional? ? ->(values, head, raw) { handler.call(Request.new(head, raw, by_place(values))) } : plain(handler)
       @options[:blocking] ? Threads.around(made) : made
+    end
+
+    # By keyword; a body that was built while it was checked is among the values.
+    def plain(handler)
+      return ->(_, _, _) { handler.call } if @keywords.empty? && !open?
+      return with_request(handler) if request?
+
+      read = readers
+      body = body_reader if takes_body?
+      return ->(values, _, _) { values.empty? ? handler.call : handler.call(**values) } if read.empty? && !body
+
+      given = filling(read, body)
+      lambda do |values, head, raw|
+        given.call(values, head, raw)
+        values.empty? ? handler.call : handler.call(**values)
+      end
+    end
+
+    # Gives values their types, and adds the body where it was not built.
+    def filling(read, body)
+      always = @keywords[:body] == :keyreq || open?
+      lambda do |values, head, raw|
+        read.each { |name, reader| values[name] = reader.call(values[name]) if values[name] } unless read.empty?
+        next if body.nil? || values.key?(:body)
+
+        if raw then values[:body] = body.call(raw, head)
+        elsif always then values[:body] = nil
+        end
+      end
+    end
+
+    # By keyword and with the request, which has all values.
+    def with_request(handler)
+      taken = wanted
+      given = filling(readers, takes_body? ? body_reader : nil)
+      lambda do |all, head, raw|
+        values = all.key?(:body) ? { body: all.delete(:body) } : {}
+        request = Request.new(head, raw, by_place(all))
+        taken.each do |name, _, always, key|
+          values[name] = all[key] if always || all.key?(key)
+        end
+        given.call(values, head, raw)
+        values[:request] = request
+        handler.call(**values)
+      end
     end
 
     # Values by source and name, for the request object.
@@ -224,7 +284,7 @@ module Spikard
     end
 
     def utf8(raw)
-      raw.force_encoding(Encoding::UTF_8)
+      raw.dup.force_encoding(Encoding::UTF_8)
     end
 
     def json_only?
