@@ -2,7 +2,12 @@
 
 use std::process::Command;
 
-const SOURCES: [&str; 2] = ["shim/engine.c", "shim/module.c"];
+const SOURCES: [&str; 4] = [
+    "shim/engine.c",
+    "shim/handler.c",
+    "shim/module.c",
+    "shim/values.c",
+];
 
 fn main() {
     println!("cargo:rerun-if-env-changed=PHP_CONFIG");

@@ -15,14 +15,8 @@ struct sp_job {
     int status, wait_kind, wait_fd;
     uint64_t wait_microseconds;
     bool wait_ready, in_fiber, started, ending;
-    /* the call */
-    zend_fcall_info_cache function;
-    int64_t call;
-    const char *body;
-    size_t body_length;
-    bool has_body;
-    const sp_value *values;
-    uint32_t count;
+    sp_handler *handler;
+    sp_call call;
     zval result;
     smart_str printed, error;
     zend_output_globals output;                           /* its own buffers (ob_start), also while it waits */
@@ -34,7 +28,6 @@ static sp_job *current;                                   /* whose PHP code is r
 static bool lost;                                         /* there was a bailout */
 static size_t (*write_elsewhere)(const char *, size_t);
 static zend_long time_limit;                              /* of each request, in seconds; 0 for none */
-static zend_class_entry *big_integer;
 static char kind;                                         /* its address tells our stacks from Fibers */
 static zend_function frame = { ZEND_INTERNAL_FUNCTION };
 
@@ -52,7 +45,8 @@ static size_t keep_printed(const char *text, size_t length) {
 void sp_engine_start(void) {
     lost = false;
     current = NULL;
-    big_integer = NULL;
+    sp_values_start();
+    sp_handlers_start();
     time_limit = 0;
     if (sapi_module.ub_write != keep_printed) {
         write_elsewhere = sapi_module.ub_write;
@@ -68,61 +62,6 @@ void sp_engine_enter(void) {
 }
 
 void sp_engine_leave(void) { time_limit = 0; }
-
-/* ---- values ------------------------------------------------------------------------------------------------------ */
-
-static zend_class_entry *big_integer_class(void) {
-    if (!big_integer) {
-        zend_string *name = zend_string_init(ZEND_STRL("Spikard\\BigInteger"), 0);
-        big_integer = zend_lookup_class(name);
-        zend_string_release(name);
-    }
-    return big_integer;
-}
-
-static const sp_value *set_value(zval *to, const sp_value *value) {
-    const sp_value *next = value + 1;
-    switch (value->kind) {
-        case SP_FALSE: ZVAL_FALSE(to); break;
-        case SP_TRUE: ZVAL_TRUE(to); break;
-        case SP_INTEGER: ZVAL_LONG(to, value->as.integer); break;
-        case SP_NUMBER: ZVAL_DOUBLE(to, value->as.number); break;
-        case SP_STRING: ZVAL_STR(to, zend_string_init_fast(value->as.text, value->length)); break;
-        case SP_BIG: {
-            zval digits;
-            zend_class_entry *class = big_integer_class();
-            ZVAL_STRINGL(&digits, value->as.text, value->length);
-            ZVAL_NULL(to);
-            if (class && object_init_ex(to, class) == SUCCESS) {
-                zend_call_known_instance_method_with_1_params(class->constructor, Z_OBJ_P(to), NULL, &digits);
-            }
-            zval_ptr_dtor(&digits);
-            break;
-        }
-        case SP_LIST:
-            array_init_size(to, value->count);
-            for (uint32_t i = 0; i < value->count; i++) {
-                zval item;
-                next = set_value(&item, next);
-                add_next_index_zval(to, &item);
-            }
-            break;
-        default: ZVAL_NULL(to);
-    }
-    return next;
-}
-
-/* The values by position; one that was not sent is left out. */
-static void set_values(zval *to, const sp_value *value, uint32_t count) {
-    if (count == 0) { ZVAL_EMPTY_ARRAY(to); return; }
-    array_init_size(to, count);
-    for (uint32_t i = 0; i < count; i++) {
-        if (value->kind == SP_ABSENT) { value++; continue; }
-        zval item;
-        value = set_value(&item, value);
-        zend_hash_index_update(Z_ARRVAL_P(to), i, &item);
-    }
-}
 
 /* ---- a call ------------------------------------------------------------------------------------------------------ */
 
@@ -150,16 +89,7 @@ static void classify(sp_job *job) {
 }
 
 static void invoke(sp_job *job) {
-    zval arguments[3];
-    ZVAL_LONG(&arguments[0], job->call);
-    if (job->has_body) ZVAL_STRINGL(&arguments[1], job->body, job->body_length); else ZVAL_NULL(&arguments[1]);
-    set_values(&arguments[2], job->values, job->count);
-    if (!EG(exception)) {
-        zend_call_known_function(job->function.function_handler, job->function.object, job->function.called_scope,
-                                 &job->result, 3, arguments, NULL);
-    }
-    zval_ptr_dtor(&arguments[1]);
-    zval_ptr_dtor(&arguments[2]);
+    if (!sp_call_straight(job->handler, &job->result, &job->call)) sp_call_whole(job->handler, &job->result, &job->call);
     classify(job);
     if (OG(active) && job->status != SP_BAILOUT) php_output_end_all();   /* what it left in buffers, it printed */
 }
@@ -328,17 +258,11 @@ sp_job *sp_job_new(void) {
     return job;
 }
 
-/* `body` and `values` are read by the first step only. */
-void sp_job_call(sp_job *job, const zend_fcall_info_cache *function, int64_t call, const char *body, size_t length, bool has_body,
-                 const sp_value *values, uint32_t count, bool in_fiber) {
-    job->function = *function;
-    job->call = call;
-    job->body = body;
-    job->body_length = length;
-    job->has_body = has_body;
-    job->values = values;
-    job->count = count;
-    job->in_fiber = in_fiber;
+/* What the call points to is read by the first step only. */
+void sp_job_call(sp_job *job, sp_handler *handler, const sp_call *call) {
+    job->handler = handler;
+    job->call = *call;
+    job->in_fiber = sp_handler_in_fiber(handler);
     ZVAL_UNDEF(&job->result);
     memset(&job->output, 0, sizeof job->output);
     job->output.flags = OG(flags);

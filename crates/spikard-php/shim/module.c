@@ -16,7 +16,9 @@
 
 typedef struct {
     void *rust;
-    zval handlers;                                        /* keeps the callables alive, and shows them to the collector */
+    zval told;                                            /* keeps the callables alive, and shows them to the collector */
+    sp_handler **handlers;
+    uint32_t count;
     bool serving;
     zend_object std;
 } app_object;
@@ -30,24 +32,36 @@ static zend_object *app_create(zend_class_entry *class) {
     app_object *app = zend_object_alloc(sizeof *app, class);
     app->rust = NULL;
     app->serving = false;
-    ZVAL_UNDEF(&app->handlers);
+    ZVAL_UNDEF(&app->told);
+    app->handlers = NULL;
+    app->count = 0;
     zend_object_std_init(&app->std, class);
     object_properties_init(&app->std, class);
     app->std.handlers = &app_handlers;
     return &app->std;
 }
 
+static void forget_handlers(app_object *app) {
+    for (uint32_t i = 0; i < app->count; i++) sp_handler_free(app->handlers[i]);
+    if (app->handlers) efree(app->handlers);
+    app->handlers = NULL;
+    app->count = 0;
+}
+
 static void app_free(zend_object *object) {
     app_object *app = app_of(object);
     if (app->rust && !sp_engine_is_lost()) sp_rust_app_free(app->rust);
-    zval_ptr_dtor(&app->handlers);
+    forget_handlers(app);
+    zval_ptr_dtor(&app->told);
     zend_object_std_dtor(object);
 }
 
 static HashTable *app_gc(zend_object *object, zval **table, int *count) {
     app_object *app = app_of(object);
-    *table = &app->handlers;
-    *count = Z_ISUNDEF(app->handlers) ? 0 : 1;
+    zend_get_gc_buffer *buffer = zend_get_gc_buffer_create();
+    zend_get_gc_buffer_add_zval(buffer, &app->told);
+    for (uint32_t i = 0; i < app->count; i++) zend_get_gc_buffer_add_zval(buffer, sp_handler_made(app->handlers[i]));
+    zend_get_gc_buffer_use(buffer, table, count);
     return zend_std_get_properties(object);
 }
 
@@ -67,19 +81,6 @@ static void throw_text(zend_class_entry *class, sp_text text) {
     app_object *app = app_of(Z_OBJ_P(ZEND_THIS)); \
     if (!app->rust) { zend_throw_error(NULL, "the app was not constructed"); RETURN_THROWS(); }
 
-/* One entry of `handlers`: [callable, wants the body, runs in a fiber]. */
-static bool read_handler(zval *entry, sp_handler *handler) {
-    zval *function, *body, *fiber;
-    if (Z_TYPE_P(entry) != IS_ARRAY) return false;
-    function = zend_hash_index_find(Z_ARRVAL_P(entry), 0);
-    body = zend_hash_index_find(Z_ARRVAL_P(entry), 1);
-    fiber = zend_hash_index_find(Z_ARRVAL_P(entry), 2);
-    if (!function || !zend_is_callable_ex(function, NULL, 0, NULL, &handler->function, NULL)) return false;
-    handler->wants_body = body && zend_is_true(body);
-    handler->in_fiber = !fiber || zend_is_true(fiber);
-    return true;
-}
-
 ZEND_METHOD(Spikard_Native_App, __construct) {
     zend_string *spec;
     HashTable *list;
@@ -91,20 +92,20 @@ ZEND_METHOD(Spikard_Native_App, __construct) {
     app_object *app = app_of(Z_OBJ_P(ZEND_THIS));
     if (app->rust) { zend_throw_error(NULL, "the app is constructed already"); RETURN_THROWS(); }
     list = Z_ARRVAL_P(handlers);
-    sp_handler *made = ecalloc(zend_hash_num_elements(list) + 1, sizeof *made);
-    size_t count = 0;
+    app->handlers = ecalloc(zend_hash_num_elements(list) + 1, sizeof *app->handlers);
     ZEND_HASH_FOREACH_VAL(list, entry) {
-        if (!read_handler(entry, &made[count++])) {
-            efree(made);
-            zend_argument_type_error(2, "must be a list of [callable, bool, bool]");
+        sp_handler *handler = Z_TYPE_P(entry) == IS_ARRAY ? sp_handler_new(entry) : NULL;
+        if (!handler) {
+            forget_handlers(app);
+            zend_argument_type_error(2, "must be a list of [callable, bool, bool, ?array, ?array]");
             RETURN_THROWS();
         }
+        app->handlers[app->count++] = handler;
     } ZEND_HASH_FOREACH_END();
     sp_text error = {0};
-    app->rust = sp_rust_app_new(ZSTR_VAL(spec), ZSTR_LEN(spec), made, count, &error);
-    efree(made);
-    if (!app->rust) { throw_text(zend_ce_value_error, error); RETURN_THROWS(); }
-    ZVAL_COPY(&app->handlers, handlers);
+    app->rust = sp_rust_app_new(ZSTR_VAL(spec), ZSTR_LEN(spec), app->handlers, app->count, &error);
+    if (!app->rust) { forget_handlers(app); throw_text(zend_ce_value_error, error); RETURN_THROWS(); }
+    ZVAL_COPY(&app->told, handlers);
 }
 
 ZEND_METHOD(Spikard_Native_App, openapi) {
@@ -213,16 +214,16 @@ ZEND_METHOD(Spikard_Native_App, exchange) {
 ZEND_METHOD(Spikard_Native_App, spawn) {
     zval *function;
     zval entry;
-    sp_handler handler;
+    zend_fcall_info_cache found;
     ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_ZVAL(function) ZEND_PARSE_PARAMETERS_END();
     THIS_APP
-    memset(&handler, 0, sizeof handler);
-    if (!zend_is_callable_ex(function, NULL, 0, NULL, &handler.function, NULL)) { zend_argument_type_error(1, "must be callable"); RETURN_THROWS(); }
-    handler.in_fiber = true;
-    SEPARATE_ARRAY(&app->handlers);
+    if (!zend_is_callable_ex(function, NULL, 0, NULL, &found, NULL)) { zend_argument_type_error(1, "must be callable"); RETURN_THROWS(); }
+    SEPARATE_ARRAY(&app->told);
     ZVAL_COPY(&entry, function);
-    add_next_index_zval(&app->handlers, &entry);
-    sp_rust_app_spawn(app->rust, &handler);
+    add_next_index_zval(&app->told, &entry);
+    app->handlers = erealloc(app->handlers, (app->count + 1) * sizeof *app->handlers);
+    app->handlers[app->count] = sp_handler_of(&found);
+    sp_rust_app_spawn(app->rust, app->handlers[app->count++]);
 }
 
 /* ---- functions --------------------------------------------------------------------------------------------------- */
@@ -268,6 +269,14 @@ ZEND_FUNCTION(Spikard_Native_tables) {
 ZEND_FUNCTION(Spikard_Native_announceReady) {
     ZEND_PARSE_PARAMETERS_NONE();
     sp_rust_announce();
+}
+
+/* Objects of the class are made without a call: see sp_only_keeps. */
+ZEND_FUNCTION(Spikard_Native_onlyKeeps) {
+    zend_string *name;
+    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_STR(name) ZEND_PARSE_PARAMETERS_END();
+    zend_class_entry *class = zend_lookup_class(name);
+    RETURN_BOOL(class && sp_only_keeps(class));
 }
 
 typedef struct { const char **texts; size_t *lengths; size_t count; } words;
@@ -376,6 +385,10 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_start, 0, 5, IS_ARRAY, 0)
     ZEND_ARG_TYPE_INFO(0, workers, IS_STRING, 1)
 ZEND_END_ARG_INFO()
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_only_keeps, 0, 1, _IS_BOOL, 0)
+    ZEND_ARG_TYPE_INFO(0, class, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
 static const zend_function_entry app_methods[] = {
     ZEND_ME(Spikard_Native_App, __construct, info_construct, ZEND_ACC_PUBLIC)
     ZEND_ME(Spikard_Native_App, openapi, info_string, ZEND_ACC_PUBLIC)
@@ -395,6 +408,7 @@ static const zend_function_entry functions[] = {
     ZEND_NS_NAMED_FE("Spikard", await_readable, ZEND_FN(Spikard_await_readable), info_await)
     ZEND_NS_NAMED_FE("Spikard", await_writable, ZEND_FN(Spikard_await_writable), info_await)
     ZEND_NS_NAMED_FE("Spikard\\Native", tables, ZEND_FN(Spikard_Native_tables), info_string)
+    ZEND_NS_NAMED_FE("Spikard\\Native", onlyKeeps, ZEND_FN(Spikard_Native_onlyKeeps), info_only_keeps)
     ZEND_NS_NAMED_FE("Spikard\\Native", announceReady, ZEND_FN(Spikard_Native_announceReady), info_void)
     ZEND_NS_NAMED_FE("Spikard\\Native", command, ZEND_FN(Spikard_Native_command), info_command)
     ZEND_NS_NAMED_FE("Spikard\\Native", start, ZEND_FN(Spikard_Native_start), info_start)

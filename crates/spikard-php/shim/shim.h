@@ -12,21 +12,34 @@ enum { SP_OK = 1, SP_EXCEPTION, SP_EXIT, SP_BAILOUT, SP_SUSPENDED };
 /* What a suspended call waits for. */
 enum { SP_SLEEP = 1, SP_READABLE, SP_WRITABLE };
 
-/* One value for a call, in prefix order: a list is followed by its items. */
-enum { SP_ABSENT, SP_NULL, SP_FALSE, SP_TRUE, SP_INTEGER, SP_NUMBER, SP_STRING, SP_BIG, SP_LIST };
+/* One value for a call. Of a parameter in prefix order: a list is followed by its items. Of a body in postfix order: what
+ * holds others takes as many from before it; a map's are its keys and values, a choice is followed by its key. */
+enum { SP_ABSENT, SP_NULL, SP_FALSE, SP_TRUE, SP_INTEGER, SP_NUMBER, SP_STRING, SP_BIG, SP_LIST, SP_MAP, SP_OBJECT, SP_CHOICE };
+typedef struct sp_class sp_class;
 typedef struct {
-    uint32_t kind, count;
-    union { int64_t integer; double number; const char *text; } as;
+    uint16_t kind, slot;                                  /* which member of the object that takes it */
+    uint32_t count;
+    union { int64_t integer; double number; const char *text; const sp_class *class; const zval *choices; } as;
     size_t length;
 } sp_value;
 
+/* What a call brings. */
+typedef struct {
+    int64_t token;
+    const char *body;
+    size_t length;
+    const sp_value *values, *built;                       /* `built`: the body, read already; or NULL */
+    uint32_t count, built_count;
+    bool has_body;
+} sp_call;
+
+typedef struct sp_handler sp_handler;
 typedef struct sp_job sp_job;
 
 /* The door (engine.c). Rust calls these; none of them lets a bailout out. */
 sp_job *sp_job_new(void);
 void sp_job_free(sp_job *job);
-void sp_job_call(sp_job *job, const zend_fcall_info_cache *function, int64_t call, const char *body, size_t length, bool has_body,
-                 const sp_value *values, uint32_t count, bool in_fiber);
+void sp_job_call(sp_job *job, sp_handler *handler, const sp_call *call);
 int sp_job_step(sp_job *job);
 int sp_job_done(sp_job *job);
 int sp_job_wait(const sp_job *job, int *fd, uint64_t *microseconds);
@@ -46,7 +59,7 @@ void sp_wait(int kind, int fd, uint64_t microseconds, bool *ready);
 /* Rust (src/lib.rs). Texts that Rust makes are given back with sp_rust_text_free. */
 typedef struct { char *text; size_t length, capacity; } sp_text;
 void sp_rust_text_free(sp_text text);
-void *sp_rust_app_new(const char *spec, size_t length, const void *handlers, size_t count, sp_text *error);
+void *sp_rust_app_new(const char *spec, size_t length, sp_handler *const *handlers, size_t count, sp_text *error);
 void sp_rust_app_free(void *app);
 sp_text sp_rust_app_openapi(void *app);
 bool sp_rust_app_routes(void *app, sp_text *text);
@@ -56,7 +69,7 @@ bool sp_rust_app_head(void *app, int64_t call, sp_text *text);
 bool sp_rust_app_body(void *app, int64_t call, sp_text *text);
 bool sp_rust_app_awaited(void *app, int64_t call);
 bool sp_rust_app_exchange(void *app, const char *bytes, size_t length, sp_text *answer);
-void sp_rust_app_spawn(void *app, const void *handler);
+void sp_rust_app_spawn(void *app, sp_handler *handler);
 sp_text sp_rust_tables(void);
 int sp_rust_command(const char *const *argv, const size_t *lengths, size_t count, const char *interpreter, size_t length);
 int sp_rust_start(const char *const *argv, const size_t *lengths, size_t count, const char *interpreter, size_t length,
@@ -64,10 +77,26 @@ int sp_rust_start(const char *const *argv, const size_t *lengths, size_t count, 
                   size_t workers_length, sp_text *variables);
 void sp_rust_announce(void);
 
-/* A handler as the package gives it; Rust keeps a copy, the object keeps the callables alive. */
-typedef struct {
-    zend_fcall_info_cache function;
-    bool wants_body, in_fiber;
-} sp_handler;
+/* Values (values.c). */
+void sp_values_start(void);
+const sp_value *sp_set_value(zval *to, const sp_value *value);
+const sp_value *sp_after(const sp_value *value);
+void sp_set_values(zval *to, const sp_value *value, uint32_t count);
+void sp_build(zval *to, const sp_value *values, uint32_t count);
+sp_class *sp_class_new(const zval *told);
+void sp_class_free(sp_class *class);
+bool sp_only_keeps(const zend_class_entry *class);
+
+/* Handlers (handler.c). */
+void sp_handlers_start(void);
+sp_handler *sp_handler_new(const zval *told);
+sp_handler *sp_handler_of(const zend_fcall_info_cache *function);
+void sp_handler_free(sp_handler *handler);
+bool sp_handler_wants_body(const sp_handler *handler);
+bool sp_handler_in_fiber(const sp_handler *handler);
+const zval *sp_handler_shape(const sp_handler *handler);
+zval *sp_handler_made(sp_handler *handler);
+void sp_call_whole(sp_handler *handler, zval *result, const sp_call *call);
+bool sp_call_straight(sp_handler *handler, zval *result, const sp_call *call);
 
 #endif

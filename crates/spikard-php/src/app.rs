@@ -1,5 +1,6 @@
 //! `App`: a frozen app, served on PHP's thread or called in process. Decides nothing about a request.
 
+use crate::decode::Shape;
 use crate::guest::{Callable, PhpGuest};
 use crate::interpreter::Handler;
 use crate::reactor::{in_runtime, run};
@@ -25,6 +26,8 @@ impl App {
         let callable = |(index, (handler, facts)): (usize, (&Handler, Option<Facts>))| {
             Ok(Callable {
                 handler: *handler,
+                wants_body: handler.wants_body(),
+                shape: handler.shape().and_then(Shape::of),
                 facts: Rc::new(facts.ok_or(format!("handler {index} belongs to no route"))?),
             })
         };

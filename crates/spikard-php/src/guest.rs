@@ -1,10 +1,11 @@
 //! PHP as a guest of the bridge: gives a handler its arguments, calls it, answers for it when it ends later.
 
+use crate::decode::{Built, Shape};
 use crate::error::{ending, internal};
-use crate::interpreter::{Handler, Job, Step, exit_status, interrupt};
+use crate::interpreter::{Brought, Handler, Job, Step, Value, exit_status, interrupt};
 use crate::reactor::{in_runtime, interrupted, waited};
 use crate::request::{Running, of_running};
-use crate::value::{answer, lossy, of_argument};
+use crate::value::{answer, is_nothing, lossy, of_argument};
 use spikard::server::Life;
 use spikard::{Cancel, Reply};
 use spikard_bridge::{Call, Completion, Facts, Guest, Kept, Outcome, Token};
@@ -24,6 +25,9 @@ const KEPT_STACKS: usize = 128;
 /// A handler as the bridge keeps it.
 pub(crate) struct Callable {
     pub(crate) handler: Handler,
+    pub(crate) wants_body: bool,
+    /// What its body is read as.
+    pub(crate) shape: Option<Shape>,
     pub(crate) facts: Rc<Facts>,
 }
 
@@ -33,6 +37,8 @@ pub(crate) struct PhpGuest {
     completion: Completion,
     suspended: RefCell<HashMap<Token, Suspended>>,
     stacks: RefCell<Vec<Job>>,
+    /// Places for what the next call brings.
+    room: RefCell<Room>,
     /// Tasks that wait for the serving to begin.
     tasks: RefCell<Vec<Handler>>,
     /// PHP must not be entered again.
@@ -40,6 +46,13 @@ pub(crate) struct PhpGuest {
     /// What the process ends with.
     code: Cell<i32>,
     life: RefCell<Option<Rc<Life>>>,
+}
+
+/// What is needed from the start of a call to its first step.
+#[derive(Default)]
+struct Room {
+    values: Vec<Value>,
+    built: Built,
 }
 
 /// A call whose handler has not ended.
@@ -69,6 +82,7 @@ impl PhpGuest {
             completion: completion.clone(),
             suspended: RefCell::default(),
             stacks: RefCell::default(),
+            room: RefCell::default(),
             tasks: RefCell::default(),
             lost: Cell::new(false),
             code: Cell::new(0),
@@ -112,7 +126,7 @@ impl PhpGuest {
         };
         tokio::task::spawn_local(async move {
             let mut job = guest.stack();
-            job.call(&task, 0, None, &[], 0);
+            job.call(task, &Brought::NOTHING);
             let step = run_on(&guest, &mut job).await;
             let printed = lossy(job.printed());
             if !printed.is_empty() {
@@ -176,9 +190,7 @@ impl PhpGuest {
         let reply = match step {
             Step::Returned => {
                 let reply = answer(facts, job.result(), printed);
-                let is_said =
-                    matches!(job.result().item(0), Some(kind) if kind.bytes() == b"nothing");
-                if !is_said {
+                if !is_nothing(job.result()) {
                     tell(facts, printed);
                 }
                 reply
@@ -265,25 +277,38 @@ impl Guest for PhpGuest {
         if self.lost.get() {
             return Outcome::Done(Err(ending()));
         }
+        let mut room = self.room.take();
+        let Room { values, built } = &mut room;
+        let body = call.request().body;
+        if let Some(schema) = call.unvalidated() {
+            let shape = callable.shape.as_ref();
+            if shape
+                .and_then(|shape| shape.read(schema, body, built))
+                .is_none()
+            {
+                self.room.replace(room);
+                return Outcome::Refused;
+            }
+        }
         let token = call.suspend();
         let arguments = call.arguments();
-        let mut values = Vec::with_capacity(arguments.len());
+        values.clear();
         arguments
             .iter()
-            .for_each(|argument| of_argument(argument, &mut values));
-        let body = call.request().body;
-        let body = (callable.handler.wants_body && !body.is_empty()).then_some(body);
+            .for_each(|argument| of_argument(argument, values));
         let mut job = self.stack();
-        job.call(
-            &callable.handler,
-            number(token),
-            body,
-            &values,
-            arguments.len(),
-        );
+        let brought = Brought {
+            token: number(token),
+            body: (callable.wants_body && !body.is_empty()).then_some(body),
+            values,
+            count: arguments.len(),
+            built: call.unvalidated().map(|_| built.values.as_slice()),
+        };
+        job.call(callable.handler, &brought);
         let running = Running::enter(token, call);
         let step = job.step();
         drop(running);
+        self.room.replace(room);
         let Some(guest) = self.me.upgrade().filter(|_| step == Step::Waits) else {
             return Outcome::Done(self.ended(&callable.facts, step, job));
         };

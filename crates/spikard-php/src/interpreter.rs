@@ -2,7 +2,7 @@
 //!
 //! Everything here relies on one invariant: it is used on the thread that runs PHP, which is the only one that has a job.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_int};
 use std::ptr::{NonNull, null};
 
 /// How a step ended, as in `shim.h`.
@@ -40,10 +40,12 @@ pub(crate) enum Wait {
     Writable(c_int),
 }
 
-/// `sp_value`: one value for a call, in prefix order.
+/// `sp_value`: one value for a call, in prefix order; of a body in postfix order.
 #[repr(C)]
 pub(crate) struct Value {
-    kind: u32,
+    kind: u16,
+    /// Which member of the object that takes it.
+    slot: u16,
     count: u32,
     /// An integer, the bits of a number, or a pointer to text.
     payload: u64,
@@ -54,9 +56,10 @@ impl Value {
     pub(crate) const ABSENT: Self = Self::plain(0);
     pub(crate) const NULL: Self = Self::plain(1);
 
-    const fn plain(kind: u32) -> Self {
+    const fn plain(kind: u16) -> Self {
         Self {
             kind,
+            slot: 0,
             count: 0,
             payload: 0,
             length: 0,
@@ -82,7 +85,7 @@ impl Value {
     }
 
     /// The text must live until the step that reads it.
-    pub(crate) fn text(value: &str) -> Self {
+    pub(crate) fn text(value: &[u8]) -> Self {
         Self {
             payload: value.as_ptr() as u64,
             length: value.len(),
@@ -94,31 +97,148 @@ impl Value {
     pub(crate) fn big(digits: &str) -> Self {
         Self {
             kind: 7,
-            ..Self::text(digits)
+            ..Self::text(digits.as_bytes())
         }
     }
 
-    /// Its items follow.
+    /// Its items follow; in a body they come before it.
     pub(crate) fn list(count: usize) -> Self {
+        Self::holding(8, count)
+    }
+
+    /// Of a body: as many keys and values come before it.
+    pub(crate) fn map(count: usize) -> Self {
+        Self::holding(9, count)
+    }
+
+    /// Of a body: as many members come before it.
+    pub(crate) fn object(class: &Class, count: usize) -> Self {
+        Self {
+            payload: class.0.as_ptr() as u64,
+            ..Self::holding(10, count)
+        }
+    }
+
+    /// Of a body: one of an array's values. Its key follows.
+    pub(crate) fn choice(choices: Told) -> Self {
+        Self {
+            payload: choices.0.as_ptr() as u64,
+            ..Self::plain(11)
+        }
+    }
+
+    pub(crate) fn set_slot(&mut self, slot: u16) {
+        self.slot = slot;
+    }
+
+    fn holding(kind: u16, count: usize) -> Self {
         Self {
             count: u32::try_from(count).expect("invariant: fewer than 2^32 items"),
-            ..Self::plain(8)
+            ..Self::plain(kind)
         }
     }
 }
 
-/// `zend_fcall_info_cache`: four pointers in every PHP 8, of which we keep a copy and look at none.
+/// `sp_call`: what a call brings.
 #[repr(C)]
-#[derive(Clone, Copy)]
-pub(crate) struct Function([*const c_void; 4]);
+struct RawCall {
+    token: i64,
+    body: *const u8,
+    length: usize,
+    values: *const Value,
+    built: *const Value,
+    count: u32,
+    built_count: u32,
+    has_body: bool,
+}
 
-/// `sp_handler`.
+/// What a call brings; all of it must live until the step that begins the call returns.
+pub(crate) struct Brought<'c> {
+    pub(crate) token: i64,
+    pub(crate) body: Option<&'c [u8]>,
+    /// Those of the parameters, in prefix order.
+    pub(crate) values: &'c [Value],
+    /// How many stand at the top of `values`: lists counted once.
+    pub(crate) count: usize,
+    /// The body, when Rust has read it: in postfix order.
+    pub(crate) built: Option<&'c [Value]>,
+}
+
+impl Brought<'_> {
+    pub(crate) const NOTHING: Brought<'static> = Brought {
+        token: 0,
+        body: None,
+        values: &[],
+        count: 0,
+        built: None,
+    };
+}
+
 #[repr(C)]
+struct RawHandler {
+    _private: [u8; 0],
+}
+
+/// `sp_handler`: lives as long as the app.
+#[repr(transparent)]
 #[derive(Clone, Copy)]
-pub(crate) struct Handler {
-    pub(crate) function: Function,
-    pub(crate) wants_body: bool,
-    pub(crate) in_fiber: bool,
+pub(crate) struct Handler(NonNull<RawHandler>);
+
+impl Handler {
+    /// It takes the body of a request.
+    pub(crate) fn wants_body(self) -> bool {
+        // SAFETY: see the type.
+        unsafe { sp_handler_wants_body(self.0.as_ptr()) }
+    }
+
+    /// What Rust makes of a body, as the package tells it.
+    pub(crate) fn shape(self) -> Option<Told> {
+        // SAFETY: see the type.
+        NonNull::new(unsafe { sp_handler_shape(self.0.as_ptr()) }.cast_mut()).map(Told)
+    }
+}
+
+/// A value that the app keeps for as long as it lives.
+#[derive(Clone, Copy)]
+pub(crate) struct Told(NonNull<Zval>);
+
+impl std::ops::Deref for Told {
+    type Target = Zval;
+
+    fn deref(&self) -> &Zval {
+        // SAFETY: see the type.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Told {
+    /// A member of a list, which lives as long.
+    pub(crate) fn inner(self, index: u32) -> Option<Self> {
+        self.item(index).map(|item| Self(NonNull::from(item)))
+    }
+}
+
+#[repr(C)]
+struct RawClass {
+    _private: [u8; 0],
+}
+
+/// A class whose objects are made without a call.
+pub(crate) struct Class(NonNull<RawClass>);
+
+impl Class {
+    /// As the package tells it; none when there is no such class.
+    pub(crate) fn of(told: Told) -> Option<Self> {
+        // SAFETY: an array that the app keeps.
+        NonNull::new(unsafe { sp_class_new(told.0.as_ptr()) }).map(Self)
+    }
+}
+
+impl Drop for Class {
+    fn drop(&mut self) {
+        // SAFETY: made by `of`.
+        unsafe { sp_class_free(self.0.as_ptr()) };
+    }
 }
 
 #[repr(C)]
@@ -135,17 +255,11 @@ pub(crate) struct Zval {
 unsafe extern "C" {
     fn sp_job_new() -> *mut RawJob;
     fn sp_job_free(job: *mut RawJob);
-    fn sp_job_call(
-        job: *mut RawJob,
-        function: *const Function,
-        call: i64,
-        body: *const u8,
-        length: usize,
-        has_body: bool,
-        values: *const Value,
-        count: u32,
-        in_fiber: bool,
-    );
+    fn sp_handler_wants_body(handler: *const RawHandler) -> bool;
+    fn sp_handler_shape(handler: *const RawHandler) -> *const Zval;
+    fn sp_class_new(told: *const Zval) -> *mut RawClass;
+    fn sp_class_free(class: *mut RawClass);
+    fn sp_job_call(job: *mut RawJob, handler: *mut RawHandler, call: *const RawCall);
     fn sp_job_step(job: *mut RawJob) -> c_int;
     fn sp_job_done(job: *mut RawJob) -> c_int;
     fn sp_job_wait(job: *const RawJob, fd: *mut c_int, microseconds: *mut u64) -> c_int;
@@ -190,35 +304,30 @@ impl Job {
         Self(NonNull::new(made).expect("invariant: pecalloc does not come back without memory"))
     }
 
-    /// What the next [`Job::step`] begins. `body` and `values` must live until that returns; `count` values stand at the
-    /// top, lists counted once.
-    pub(crate) fn call(
-        &mut self,
-        handler: &Handler,
-        call: i64,
-        body: Option<&[u8]>,
-        values: &[Value],
-        count: usize,
-    ) {
-        let bytes = body.unwrap_or_default();
-        // SAFETY: pointers and lengths belong together; the caller keeps them alive.
-        unsafe {
-            sp_job_call(
-                self.0.as_ptr(),
-                &raw const handler.function,
-                call,
-                bytes.as_ptr(),
-                bytes.len(),
-                body.is_some(),
-                if values.is_empty() {
-                    null()
-                } else {
-                    values.as_ptr()
-                },
-                u32::try_from(count).expect("invariant: fewer than 2^32 parameters"),
-                handler.in_fiber,
-            );
-        }
+    /// What the next [`Job::step`] begins.
+    pub(crate) fn call(&mut self, handler: Handler, brought: &Brought<'_>) {
+        let start = |values: &[Value]| {
+            if values.is_empty() {
+                null()
+            } else {
+                values.as_ptr()
+            }
+        };
+        let count = |count| u32::try_from(count).expect("invariant: fewer than 2^32 values");
+        let body = brought.body.unwrap_or_default();
+        let built = brought.built.unwrap_or_default();
+        let call = RawCall {
+            token: brought.token,
+            body: body.as_ptr(),
+            length: body.len(),
+            values: start(brought.values),
+            built: start(built),
+            count: count(brought.count),
+            built_count: count(built.len()),
+            has_body: brought.body.is_some(),
+        };
+        // SAFETY: pointers and lengths belong together; the caller keeps what they point to.
+        unsafe { sp_job_call(self.0.as_ptr(), handler.0.as_ptr(), &raw const call) };
     }
 
     /// Begins the call, or goes on with it.
@@ -293,13 +402,26 @@ pub(crate) unsafe fn bytes<'t>(text: *const u8, length: usize) -> &'t [u8] {
     unsafe { std::slice::from_raw_parts(text, length) }
 }
 
-/// IS_STRING of PHP.
+/// IS_NULL, IS_TRUE and IS_STRING of PHP.
+const NULL: u32 = 1;
+const TRUE: u32 = 3;
 const STRING: u32 = 6;
 
 impl Zval {
     pub(crate) fn is_string(&self) -> bool {
         // SAFETY: a live zval.
         unsafe { sp_zval_type(self) == STRING }
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        // SAFETY: a live zval.
+        unsafe { sp_zval_type(self) == NULL }
+    }
+
+    /// PHP's idea of yes.
+    pub(crate) fn is_true(&self) -> bool {
+        // SAFETY: a live zval.
+        unsafe { sp_zval_type(self) == TRUE }
     }
 
     pub(crate) fn integer(&self) -> i64 {

@@ -2,6 +2,7 @@
 //! lets no panic out.
 
 mod app;
+mod decode;
 mod error;
 mod guest;
 mod interpreter;
@@ -200,9 +201,9 @@ unsafe extern "C" fn sp_rust_app_exchange(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn sp_rust_app_spawn(this: *const App, task: *const Handler) {
+unsafe extern "C" fn sp_rust_app_spawn(this: *const App, task: Handler) {
     // SAFETY: see above.
-    let (app, task) = unsafe { (app(this), *task) };
+    let app = unsafe { app(this) };
     let _ = guarded(|| app.guest().spawn(task));
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn of_argument(argument: &Argument<'_>, values: &mut Vec<Value>) {
         Argument::Integer(value) => Value::integer(*value),
         Argument::BigInteger(digits) => Value::big(digits),
         Argument::Number(value) => Value::number(*value),
-        Argument::String(text) => Value::text(text),
+        Argument::String(text) => Value::text(text.as_bytes()),
         Argument::List(items) => {
             values.push(Value::list(items.len()));
             items.iter().for_each(|item| of_argument(item, values));
@@ -31,6 +31,12 @@ pub(crate) fn answer(facts: &Facts, value: &Zval, printed: &[u8]) -> Reply {
     if value.is_string() {
         return Ok(facts.returns.json(value.bytes().to_vec()));
     }
+    if is_nothing(value) {
+        return Ok(match printed {
+            [] => facts.returns.nothing(),
+            printed => facts.returns.text(lossy(printed)),
+        });
+    }
     let text = |index| value.item(index).map(Zval::text).unwrap_or_default();
     let bytes = |index| {
         value
@@ -40,8 +46,6 @@ pub(crate) fn answer(facts: &Facts, value: &Zval, printed: &[u8]) -> Reply {
             .to_vec()
     };
     match text(0).as_str() {
-        "nothing" if !printed.is_empty() => Ok(facts.returns.text(lossy(printed))),
-        "nothing" => Ok(facts.returns.nothing()),
         "text" => Ok(facts.returns.text(text(1))),
         "bytes" => Ok(facts.returns.bytes(bytes(1))),
         "response" => Ok(facts.respond(
@@ -62,6 +66,11 @@ pub(crate) fn answer(facts: &Facts, value: &Zval, printed: &[u8]) -> Reply {
             "the library answered with a {other:?}; it and its extension are of different versions"
         ))),
     }
+}
+
+/// The handler returned nothing: what it printed is its answer.
+pub(crate) fn is_nothing(value: &Zval) -> bool {
+    value.is_null()
 }
 
 pub(crate) fn lossy(bytes: &[u8]) -> String {

@@ -5,21 +5,35 @@ declare(strict_types=1);
 namespace Spikard;
 
 /**
- * A handler's result in the shape that the extension takes: JSON text, or a list that starts with its kind. Decides nothing:
+ * A handler's result in the shape that the extension takes: JSON text, null for nothing, or a list that starts with its kind. Decides nothing:
  * statuses and media types are the core's.
  *
  * @internal
  */
 final class Answer
 {
-    /** @return string|list<mixed> */
-    public static function of(mixed $value): string|array
+    /**
+     * The same, and of what goes wrong too.
+     *
+     * @return string|list<mixed>|null
+     */
+    public static function to(mixed $value): string|array|null
+    {
+        try {
+            return self::of($value);
+        } catch (\Throwable $thrown) {
+            return self::failed($thrown);
+        }
+    }
+
+    /** @return string|list<mixed>|null */
+    public static function of(mixed $value): string|array|null
     {
         if (is_array($value)) {
             return Json::encode(Encoder::plain($value));
         }
         if ($value === null) {
-            return ['nothing'];
+            return null;
         }
         if (is_string($value)) {
             return [preg_match('//u', $value) === 1 ? 'text' : 'bytes', $value];

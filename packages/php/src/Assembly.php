@@ -14,7 +14,7 @@ final class Assembly
     private const WORDS = ['status', 'summary', 'description', 'deprecated', 'hidden'];
     private const KNOWN = [...self::WORDS, 'response', 'tags', 'operationId', 'parameters', 'body', 'sync', 'middleware', ...Config::POLICY];
 
-    /** @var list<array{\Closure, bool, bool}> */
+    /** @var list<array{\Closure, bool, bool, ?list<mixed>, ?array{\Closure, list<int>}}> see {@see Bridge::freeze()} */
     public array $handlers = [];
 
     /** @var list<string> */
@@ -85,7 +85,7 @@ final class Assembly
             'summary' => $words->summary, 'description' => $words->description,
             ...array_intersect_key($options, array_flip(self::WORDS)),
             'operation_id' => $options['operationId'] ?? null, 'tags' => $options['tags'] ?? [],
-            'policy' => self::policy($options),
+            'policy' => self::policy($options), 'decoder_validates' => $signature->shape !== null,
             'declared' => [
                 'name' => self::name($function, $route->method, $whole),
                 'file' => (string) $function->getFileName(), 'line' => (int) $function->getStartLine(),
@@ -93,7 +93,8 @@ final class Assembly
         ];
         $around = [...$around, ...$options['middleware'] ?? []];
         $call = Call::of($route, $signature, $this->services, $this->app, $around);
-        $this->handlers[] = [$call, $signature->wantsBody(), !($options['sync'] ?? false)];
+        $straight = Call::straight($route, $signature, $this->services, $around);
+        $this->handlers[] = [$call, $signature->wantsBody(), !($options['sync'] ?? false), $signature->shape, $straight];
         return array_filter($spec, static fn (mixed $value): bool => $value !== null);
     }
 

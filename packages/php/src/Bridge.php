@@ -14,7 +14,8 @@ final class Bridge
     /**
      * Hands the app over, once.
      *
-     * @param list<array{callable, bool, bool}> $handlers function, wants the body, runs in a fiber
+     * @param list<array{callable, bool, bool, ?list<mixed>, ?array{\Closure, list<int>}}> $handlers function, wants the body,
+     *     runs in a fiber, what its body is read as ({@see Shape}), the straight way ({@see Call::straight()})
      * @throws DefinitionError with everything that the core finds wrong
      */
     public static function freeze(string $spec, array $handlers): Native\App
@@ -30,6 +31,12 @@ final class Bridge
     public static function tables(): string
     {
         return Native\tables();
+    }
+
+    /** A class's constructor does nothing but keep its parameters in the properties of their names. */
+    public static function onlyKeeps(string $class): bool
+    {
+        return Native\onlyKeeps($class);
     }
 
     /**

@@ -14,7 +14,7 @@ final class Call
     /**
      * @param \Closure(): Native\App $app
      * @param list<callable|class-string> $around middleware, from the outside in
-     * @return \Closure(int, ?string, array<int, mixed>): (string|list<mixed>)
+     * @return \Closure(int, mixed, array<int, mixed>): (string|list<mixed>|null)
      */
     public static function of(Declared $route, Signature $signature, Services $services, \Closure $app, array $around): \Closure
     {
@@ -33,7 +33,7 @@ final class Call
             $handler ??= self::method($route, $services);
             return $handler(...$arguments);
         };
-        return static function (int $call, ?string $body, array $values) use ($invoke, $takes, $parameters, $services, $app, $around): string|array {
+        return static function (int $call, mixed $body, array $values) use ($invoke, $takes, $parameters, $services, $app, $around): string|array|null {
             try {
                 $arguments = [];
                 foreach ($takes as $name => [$kind, $what, $decode]) {
@@ -48,8 +48,7 @@ final class Call
                             break;
                         case 'body':
                             if ($body !== null) {
-                                $value = Json::decode($body);
-                                $arguments[$name] = $decode === null ? $value : $decode($value);
+                                $arguments[$name] = self::body($body, $decode);
                             }
                             break;
                         case 'bytes':
@@ -90,7 +89,7 @@ final class Call
     private static function plain(?\Closure $handler, Declared $route, Services $services, array $takes, array $parameters): \Closure
     {
         if ($takes === [] && $handler !== null) {
-            return static function () use ($handler): string|array {
+            return static function () use ($handler): string|array|null {
                 try {
                     return Answer::of($handler());
                 } catch (\Throwable $thrown) {
@@ -101,7 +100,7 @@ final class Call
         $names = array_keys($takes);
         $count = count($names);
         $integers = array_keys(array_filter(array_column($takes, 2)));
-        return static function (int $call, ?string $body, array $values) use ($handler, $route, $services, $names, $count, $integers, $parameters): string|array {
+        return static function (int $call, mixed $body, array $values) use ($handler, $route, $services, $names, $count, $integers, $parameters): string|array|null {
             try {
                 $handler ??= self::method($route, $services);
                 foreach ($integers as $index) {
@@ -126,14 +125,52 @@ final class Call
     /** Of a handler that takes the body alone. */
     private static function ofBody(?\Closure $handler, Declared $route, Services $services, \Closure $decode): \Closure
     {
-        return static function (int $call, ?string $body) use ($handler, $route, $services, $decode): string|array {
+        return static function (int $call, mixed $body) use ($handler, $route, $services, $decode): string|array|null {
             try {
                 $handler ??= self::method($route, $services);
-                return Answer::of($body === null ? $handler() : $handler($decode(Json::decode($body))));
+                return Answer::of($body === null ? $handler() : $handler(self::body($body, $decode)));
             } catch (\Throwable $thrown) {
                 return Answer::failed($thrown);
             }
         };
+    }
+
+    /**
+     * The way around all this, which the extension takes where a call brings no more than values that the handler takes as they
+     * come: what makes the handler, and for each of its parameters -1 for the body, else what may be of the value: 1 an
+     * integer, 2 null where it was not sent.
+     *
+     * @param list<callable|class-string> $around
+     * @return array{\Closure, list<int>}|null
+     */
+    public static function straight(Declared $route, Signature $signature, Services $services, array $around): ?array
+    {
+        $at = 0;
+        $codes = [];
+        foreach ($signature->takes as [$kind, $what, $decode]) {
+            if ($kind === 'body' && $signature->shape !== null) {
+                $codes[] = -1;
+            } elseif (in_array($kind, ['value', 'nullable'], true) && $what === $at++ && ($decode === null || Decoder::isOfInteger($decode))) {
+                $codes[] = ($decode === null ? 0 : 1) + ($kind === 'nullable' ? 2 : 0);
+            } else {
+                return null;
+            }
+        }
+        if ($around !== [] || $at !== count($signature->parameters) || $route->reflected()->isVariadic()) {
+            return null;
+        }
+        $handler = $route->handler;
+        return [static fn (): \Closure => is_array($handler) ? self::method($route, $services) : $handler, $codes];
+    }
+
+    /** A body that the core has read already is no text. */
+    private static function body(mixed $body, ?\Closure $decode): mixed
+    {
+        if (!is_string($body)) {
+            return $body;
+        }
+        $value = Json::decode($body);
+        return $decode === null ? $value : $decode($value);
     }
 
     /**

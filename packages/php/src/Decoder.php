@@ -30,6 +30,7 @@ final class Decoder
     {
         return match (true) {
             $type->name === 'int' => self::integer(...),
+            $type->name === 'float' => self::number(...),
             $type->name === 'list' && $type->of !== [] => self::each($type->of[0]),
             $type->name === 'array' && $type->of !== [] => self::each($type->of[count($type->of) - 1]),
             $type->name === \DateTime::class => static fn (string $text): \DateTime => new \DateTime($text),
@@ -39,6 +40,20 @@ final class Decoder
             $type->name !== 'mixed' && $type->isClass() => self::object($type->name),
             default => null,
         };
+    }
+
+    /**
+     * Of a parameter's value: the core has made a float of a number already.
+     *
+     * @return (\Closure(mixed): mixed)|null
+     */
+    public static function ofParameter(Type $type): ?\Closure
+    {
+        $innermost = $type;
+        while ($innermost->of !== []) {
+            $innermost = $innermost->of[count($innermost->of) - 1];
+        }
+        return $innermost->name === 'float' ? null : self::of($type);
     }
 
     /** Only looks whether an integer is one of 64 bits. */
@@ -57,6 +72,12 @@ final class Decoder
             return (int) $value;
         }
         throw new Refusal([['body', [], 'must be an integer of 64 bits']]);
+    }
+
+    /** JSON's `3` is a number too, of any size. */
+    public static function number(mixed $value): float
+    {
+        return $value instanceof BigInteger ? (float) $value->digits : (float) $value;
     }
 
     /** @return (\Closure(mixed): mixed)|null */
@@ -86,13 +107,14 @@ final class Decoder
     {
         // A class may hold itself, so its members are looked at when there is a first value.
         return self::$classes[$class] ??= static function (array $values) use ($class): object {
-            static $decoders = null; // by the name of each member, in order; true for an integer, which is mostly one already
+            static $decoders = null; // by the name of each member, in order
+            static $mostly = []; // what a plain value mostly is already
             static $constructs = true;
             if ($decoders === null) {
                 $decoders = [];
                 foreach (Members::of($class) as $member) {
-                    $isInteger = $member->type->name === 'int' && !$member->type->nullable;
-                    $decoders[$member->name] = $isInteger ? true : self::of($member->type);
+                    $decoders[$member->name] = self::of($member->type);
+                    $mostly[$member->name] = ['int' => 'integer', 'float' => 'double'][$member->type->name] ?? '';
                 }
                 $constructs = (new \ReflectionClass($class))->getConstructor() !== null;
             }
@@ -101,11 +123,8 @@ final class Decoder
             foreach ($decoders as $name => $decode) {
                 if (isset($values[$name])) {
                     $value = $values[$name];
-                    if ($decode === null || ($decode === true && is_int($value))) {
-                        $arguments[$name] = $value;
-                    } else {
-                        $arguments[$name] = self::member($name, $decode === true ? self::integer(...) : $decode, $value);
-                    }
+                    $isPlain = $decode === null || gettype($value) === $mostly[$name];
+                    $arguments[$name] = $isPlain ? $value : self::member($name, $decode, $value);
                 } elseif (array_key_exists($name, $values)) {
                     $arguments[$name] = null;
                 } else {

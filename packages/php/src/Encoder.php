@@ -15,12 +15,51 @@ final class Encoder
     /** @var array<class-string, array<string, true>|null> members that are maps; null for a class that needs nothing */
     private static array $plans = [];
 
-    public static function plain(mixed $value): mixed
+    /**
+     * PHP's writer alone writes the objects of a class as {@see Json::encode()} does.
+     *
+     * @param class-string $class
+     */
+    public static function isReady(string $class): bool
     {
+        return self::isWritten(new Type($class), []);
+    }
+
+    /** @param list<string> $inside classes that are being looked at */
+    private static function isWritten(Type $type, array $inside): bool
+    {
+        if (in_array($type->name, ['int', 'float', 'string', 'bool', 'null', ...$inside], true)) {
+            return true;
+        }
+        if ($type->name === 'list' || ($type->name === 'array' && count($type->of) === 2 && $type->of[0]->name === 'int')) {
+            return $type->of !== [] && self::isWritten($type->of[count($type->of) - 1], $inside);
+        }
+        if (enum_exists($type->name)) {
+            return is_a($type->name, \BackedEnum::class, true);
+        }
+        if (!class_exists($type->name) || is_a($type->name, \JsonSerializable::class, true) || is_a($type->name, \Traversable::class, true)) {
+            return false;
+        }
+        if ((new \ReflectionClass($type->name))->isInternal()) {
+            return false;
+        }
+        foreach (Members::of($type->name) as $member) {
+            if (!self::isWritten($member->type, [...$inside, $type->name])) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    public static function plain(mixed $value, int $depth = 0): mixed
+    {
+        if ($depth > Json::DEPTH) {
+            throw new \JsonException('the value is nested too deeply, or holds itself');
+        }
         if (is_array($value)) {
             foreach ($value as $key => $item) {
                 if (is_array($item) || is_object($item)) {
-                    $value[$key] = self::plain($item);
+                    $value[$key] = self::plain($item, $depth + 1);
                 }
             }
             return $value;
@@ -33,7 +72,7 @@ final class Encoder
             return $value->format('Y-m-d\TH:i:s') . ($fraction === '.' ? '' : $fraction) . ($value->getOffset() === 0 ? 'Z' : $value->format('P'));
         }
         if ($value instanceof \Traversable) {
-            return self::plain(iterator_to_array($value, false));
+            return self::plain(iterator_to_array($value, false), $depth + 1);
         }
         if (!array_key_exists($value::class, self::$plans)) {
             self::$plans[$value::class] = self::plan($value::class, []);
@@ -44,7 +83,7 @@ final class Encoder
         }
         $members = [];
         foreach (get_object_vars($value) as $name => $member) {
-            $member = is_array($member) || is_object($member) ? self::plain($member) : $member;
+            $member = is_array($member) || is_object($member) ? self::plain($member, $depth + 1) : $member;
             $members[$name] = isset($maps[$name]) && $member === [] ? (object) [] : $member;
         }
         return (object) $members;

@@ -9,7 +9,7 @@ final class Json
 {
     private const WRITE = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_LINE_TERMINATORS
         | JSON_PRESERVE_ZERO_FRACTION;
-    private const DEPTH = 512;
+    public const DEPTH = 512;
 
     /** Stands before the digits of a BigInteger until the text is whole; made anew in each process, so that no text has it. */
     private static string $mark = '';

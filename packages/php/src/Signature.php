@@ -23,6 +23,9 @@ final class Signature
     public array $responses = [];
     public ?int $status = null;
 
+    /** What the core reads the body as, {@see Shape}. @var list<mixed>|null */
+    public ?array $shape = null;
+
     /** @var list<string> */
     public array $mistakes = [];
 
@@ -114,6 +117,7 @@ final class Signature
         $schema = $isBytes ? true : $this->schemas->constrained($type, Members::keywords($parameter), []);
         $this->body = ['content' => [$body->contentType => $schema], 'required' => !$parameter->isOptional()];
         $this->takes[$parameter->getName()] = [$isBytes ? 'bytes' : 'body', null, $isBytes ? null : Decoder::of($type)];
+        $this->shape = $isBytes ? null : Shape::of($type);
     }
 
     private function takeValue(\ReflectionParameter $parameter, Type $type, Place $place, string $in): void
@@ -134,7 +138,7 @@ final class Signature
             'name' => $name, 'in' => $in, 'required' => $in === 'path' || ($default === [] && !$type->nullable),
             'schema' => $this->schemas->constrained($plain, $keywords, $default === [null] ? [] : $default),
         ];
-        $this->takes[$own] = ['value', count($this->parameters), Decoder::of($plain)];
+        $this->takes[$own] = ['value', count($this->parameters), Decoder::ofParameter($plain)];
         if ($default === [] && $type->nullable) {
             $this->takes[$own][0] = 'nullable';
         }

@@ -81,6 +81,11 @@ namespace Spikard\Native {
     }
 
     /** @internal */
+    function onlyKeeps(string $class): bool
+    {
+    }
+
+    /** @internal */
     function announceReady(): void
     {
     }
