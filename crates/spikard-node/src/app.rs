@@ -1,7 +1,7 @@
 //! `App`: a frozen app, served on the event loop or called in process. Decides nothing about a request.
 
 use crate::exchange::{Exchanges, message};
-use crate::guest::{Callable, Content, NodeGuest};
+use crate::guest::{Callable, Content, Habit, NodeGuest};
 use crate::interpreter::{Env, Value};
 use crate::reactor::Reactor;
 use napi::Error;
@@ -65,6 +65,7 @@ impl App {
                     _ => Content::Bytes,
                 },
                 facts: Rc::new(facts),
+                habit: Habit::default(),
             })
         };
         let callables = handlers
@@ -129,7 +130,7 @@ impl App {
         reactor.watch(&life);
         reactor.spawn(async move {
             let result = serve(frozen, listener, life).await;
-            js.scoped(|| {
+            js.entered(|| {
                 let failed = match &result {
                     Ok(()) => js.undefined(),
                     Err(error) => js.string(error.to_string().as_bytes()),

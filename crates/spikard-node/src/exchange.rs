@@ -62,7 +62,7 @@ impl Exchanges {
                 () = left.notified() => None,
             };
             exchanges.0.borrow_mut().remove(&id);
-            env.scoped(|| match answer.map(|answer| shape(&answer)) {
+            env.entered(|| match answer.map(|answer| shape(&answer)) {
                 None => deferred.resolve(env.undefined()),
                 Some(Ok(value)) => deferred.resolve(value),
                 Some(Err(message)) => deferred.reject(message),

@@ -4,7 +4,7 @@
 //! scope. `Reactor` and napi-rs, which make them, see to that.
 
 use napi::sys;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{null, null_mut};
@@ -21,6 +21,8 @@ const SAFE: u64 = (1 << 53) - 1;
 thread_local! {
     /// Strings are first read into this, with one call of N-API.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; 16 << 10]);
+    /// Of this thread's interpreter, once it was entered.
+    static CONTEXT: Cell<sys::napi_async_context> = const { Cell::new(null_mut()) };
 }
 
 /// Calls a function of N-API that gives a value; null when it fails, which every other function takes for `undefined`.
@@ -285,15 +287,15 @@ impl Env {
         result
     }
 
-    /// Runs `inner` as an entry from the event loop: when it ends, Node runs `process.nextTick` and the microtasks.
-    pub(crate) fn entered<R>(
-        self,
-        context: sys::napi_async_context,
-        inner: impl FnOnce() -> R,
-    ) -> R {
+    /// Runs `inner` as an entry from the event loop: when it ends, Node runs `process.nextTick` and the microtasks, unless
+    /// it has called us itself and will do so later.
+    pub(crate) fn entered<R>(self, inner: impl FnOnce() -> R) -> R {
         self.scoped(|| {
-            let resource = self.object();
-            let scope = made!(napi_open_callback_scope(self.0, resource, context));
+            if CONTEXT.get().is_null() {
+                CONTEXT.set(self.async_context());
+            }
+            let resource = self.undefined(); // N-API takes none from here
+            let scope = made!(napi_open_callback_scope(self.0, resource, CONTEXT.get()));
             let result = inner();
             // SAFETY: opened above.
             unsafe { sys::napi_close_callback_scope(self.0, scope) };
@@ -301,17 +303,17 @@ impl Env {
         })
     }
 
+    /// The name under which Node's async hooks know our entries.
+    fn async_context(self) -> sys::napi_async_context {
+        let name = self.latin1(b"spikard");
+        made!(napi_async_init(self.0, null_mut(), name))
+    }
+
     /// A promise and what settles it.
     pub(crate) fn promise(self) -> (Deferred, Value) {
         let mut deferred = null_mut();
         let promise = made!(napi_create_promise(self.0, &raw mut deferred));
         (Deferred(deferred, self), promise)
-    }
-
-    /// The name under which Node's async hooks know our entries.
-    pub(crate) fn async_context(self) -> sys::napi_async_context {
-        let name = self.latin1(b"spikard");
-        made!(napi_async_init(self.0, null_mut(), name))
     }
 }
 

@@ -7,8 +7,8 @@
 //!    in a queue that nobody looks at. `Woken` tells exactly whether a task is ready, because all tasks are in one
 //!    `LocalSet`.
 //! 2. One turn at a time. JavaScript runs inside it and never starts one.
-//! 3. Microtasks run when the callback scope closes; replies made there are written in the same pump. Tasks run outside of
-//!    `block_on`, which only looks at the reactor.
+//! 3. Microtasks run (`Env::entered`) when a handler has returned a promise, which they may settle, and after a turn;
+//!    replies made there are written in the same pump. Tasks run outside of `block_on`, which only looks at the reactor.
 //! 4. Replies made elsewhere (timers, files, sockets of libuv) are flushed by `uv_prepare`, before libuv can sleep.
 //! 5. What is left after a turn's share keeps an idle handle active, so that libuv does not sleep.
 //! 6. libuv forgets the descriptor before the runtime closes it.
@@ -61,7 +61,6 @@ thread_local! {
 /// The event loop's native half; one per interpreter.
 pub(crate) struct Reactor {
     env: Env,
-    context: sys::napi_async_context,
     runtime: RefCell<Option<Arc<Runtime>>>,
     tasks: RefCell<Option<Rc<LocalSet>>>,
     woken: Arc<Woken>,
@@ -143,7 +142,6 @@ impl Reactor {
         });
         let reactor = Rc::new(Self {
             env,
-            context: env.async_context(),
             runtime: RefCell::new(Some(runtime)),
             tasks: RefCell::new(Some(Rc::new(LocalSet::new()))),
             waker: Waker::from(Arc::clone(&woken)),
@@ -247,12 +245,14 @@ impl Reactor {
             return; // a handler spins the event loop: the task that it runs in must not be polled
         }
         if io || self.woken.is_set() {
-            self.env.entered(self.context, || self.turn(io));
+            self.turn(io);
+            self.env.entered(|| ());
             for _ in 0..ROUNDS {
                 if !self.woken.is_set() || self.closing.get() {
                     break;
                 }
-                self.env.entered(self.context, || self.turn(false));
+                self.turn(false);
+                self.env.entered(|| ());
             }
         }
         if !self.closing.get() {

@@ -148,6 +148,33 @@ test("handlers that wait run side by side, and one that is fast does not wait fo
   assert.deepEqual(new Set((await Promise.all(slow)).map((answer) => answer.text())), new Set(["slow"]));
 });
 
+test("a promise that is settled already answers before the next request is called, one that is not costs nobody's time", async () => {
+  const app = new App();
+  const calls: string[] = [];
+  app.get("/async/{id}", async ({ params }) => {
+    calls.push(`called ${params.id}`);
+    await null;
+    calls.push(`answers ${params.id}`);
+    return "async";
+  });
+  app.get("/waits/{id}", async ({ params }) => {
+    calls.push(`called ${params.id}`);
+    await sleep(1);
+    calls.push(`answers ${params.id}`);
+    return "waits";
+  });
+  app.get("/", () => { calls.push("at once"); });
+  const pipelined = (...targets: readonly string[]): Promise<Uint8Array> => {
+    const message = targets.map((target) => `GET ${target} HTTP/1.1\r\nhost: a\r\n\r\n`).join("");
+    return new TestClient(app).bytes(Buffer.from(message));
+  };
+  // Each connection goes on after its first answer before the next one begins: that answer has cost no turn.
+  await Promise.all([pipelined("/async/1", "/async/2"), pipelined("/")]);
+  assert.deepEqual(calls.splice(0), ["called 1", "answers 1", "called 2", "answers 2", "at once"]);
+  await Promise.all([pipelined("/waits/3", "/waits/4"), pipelined("/")]);
+  assert.deepEqual(calls.splice(0), ["called 3", "at once", "answers 3", "called 4", "answers 4"]);
+});
+
 test("AsyncLocalStorage holds per request", async () => {
   const app = new App();
   const store = new AsyncLocalStorage<string>();
