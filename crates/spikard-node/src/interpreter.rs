@@ -117,10 +117,6 @@ impl Env {
         array
     }
 
-    pub(crate) fn object(self) -> Value {
-        made!(napi_create_object(self.0))
-    }
-
     /// A copy of the bytes as a `Buffer`, which is a `Uint8Array`.
     pub(crate) fn buffer(self, bytes: &[u8]) -> Value {
         let mut place = null_mut();
