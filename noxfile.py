@@ -73,7 +73,7 @@ def build_node(session: nox.Session) -> None:
 
 @nox.session(name="build-ruby", venv_backend="none", default=False, allow_parallel=True)
 def build_ruby(session: nox.Session) -> None:
-    """Build the gem into dist/."""
+    """Build the gem of this platform and the source gem into dist/."""
     program(session, "build", "ruby", *session.posargs)
 
 
@@ -157,6 +157,13 @@ def test_ruby(session: nox.Session) -> None:
     program(session, "tally", "ruby", sys.executable, "scripts/ruby-home", *tests)
 
 
+@nox.session(name="test-ruby-source", venv_backend="none", requires=["gem"], default=False)
+def test_ruby_source(session: nox.Session) -> None:
+    """Install the source gem, which Cargo builds there, into an empty GEM_HOME and test that."""
+    tests = ["rspec", "--default-path", "packages/ruby/spec", "packages/ruby/spec", *session.posargs]
+    program(session, "tally", "ruby-source", sys.executable, "scripts/ruby-home", "--source", *tests)
+
+
 @nox.session(name="test-php", venv_backend="none", requires=["extension"], default=False)
 def test_php(session: nox.Session) -> None:
     """Install extension and Composer package in an empty project and test that."""
@@ -173,8 +180,10 @@ def test_php_source(session: nox.Session) -> None:
 
 @nox.session(name="stress-ruby", requires=["gem"], default=False)
 def stress_ruby(session: nox.Session) -> None:
-    """Run the shared cases in Ruby while its collector runs at every chance; some ten minutes."""
+    """Memory over 200,000 requests, and the shared cases while Ruby's collector runs at every chance; some ten minutes."""
     install(session, "bootstrap", "test")
+    if not session.posargs:
+        program(session, "ruby-home", "rspec", "packages/ruby/stress", python="python")
     recorder = f"ruby {ROOT / 'tests' / 'recorders' / 'ruby' / 'stress.rb'}"
     runner = ["env", "PYTHONPATH=tests", "python", "-m", "runner", "--language", "ruby", "--recorder", recorder]
     program(session, "ruby-home", *runner, *session.posargs, python="python")

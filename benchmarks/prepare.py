@@ -41,10 +41,14 @@ def main() -> int:
     install_tools(["wrk", "strace"])
     sides = [argument for name in wanted for argument in LANGUAGES[name](options, folder)]
     code = subprocess.run([sys.executable, str(HERE / "run.py"), *sides, *write, *further]).returncode
-    if code or "python" not in wanted or any(option.split("=")[0] in ONE for option in further):
+    if code or any(option.split("=")[0] in ONE for option in further):
         return code
-    workers = [sys.executable, str(HERE / "workers.py"), *sides[:2]]
-    return subprocess.run([*workers, *write], stdout=sys.stderr).returncode
+    for language, name in {"ruby": "beside.py", "python": "workers.py"}.items():
+        if language in wanted and not code:
+            at = sides.index(f"--{language}")
+            command = [sys.executable, str(HERE / name), *sides[at : at + 2], *write]
+            code = subprocess.run(command, stdout=sys.stderr).returncode
+    return code
 
 
 def arguments() -> tuple[argparse.Namespace, list[str]]:

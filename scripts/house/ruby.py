@@ -12,6 +12,7 @@ from .places import version as release
 
 NEEDED = (3, 1)
 HOME = STAMPS / "ruby"  # an empty GEM_HOME, where what was built is installed and tried
+SOURCE_HOME = STAMPS / "ruby-source"  # the same for the source gem
 PACKAGE = ROOT / "packages" / "ruby"
 
 
@@ -45,20 +46,28 @@ def libclang() -> str | None:
 
 
 def stage(work: Path, module: Path, program: Path) -> None:
-    """Lays out in `work` what the gem holds, with its specification."""
-    shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(PACKAGE / "lib", work / "lib")
+    """Lays out in `work` what the gem of this platform holds, with its specification."""
+    common(work, PLATFORM)
     shutil.copy2(module, work / "lib" / "spikard" / "spikard_rb.so")
-    shutil.copytree(PACKAGE / "exe", work / "exe")
-    shutil.copytree(PACKAGE / "sig", work / "sig")
     (work / "libexec").mkdir()
     shutil.copy2(program, work / "libexec" / program.name)
+
+
+def stage_source(work: Path) -> None:
+    """The same of the gem that is built where it is installed; its crates come beside."""
+    common(work, SOURCE)
+
+
+def common(work: Path, built: str) -> None:
+    """What both hold."""
+    shutil.rmtree(work, ignore_errors=True)
+    for folder in ("lib", "exe", "sig"):
+        shutil.copytree(PACKAGE / folder, work / folder)
     for path in (ROOT / "LICENSE", PACKAGE / "README.md"):
         shutil.copy2(path, work)
-    (work / "spikard.gemspec").write_text(SPECIFICATION % {"version": release()})
+    (work / "spikard.gemspec").write_text(SPECIFICATION % {"version": release(), "built": built})
 
 
-# A module fits the Ruby that it was built with, to the second number of its version.
 SPECIFICATION = """\
 Gem::Specification.new do |gem|
   gem.name = "spikard"
@@ -67,16 +76,24 @@ Gem::Specification.new do |gem|
   gem.description = "The same schema validates, documents and types each route."
   gem.authors = ["The Spikard developers"]
   gem.license = "MIT"
-  gem.platform = Gem::Platform.local
-  gem.required_ruby_version = "~> #{RUBY_VERSION[/\\d+\\.\\d+/]}.0"
-  gem.files = Dir["{lib,exe,libexec,sig}/**/*", "LICENSE", "README.md"].select { |path| File.file?(path) }
+%(built)s
+  gem.files = Dir["**/*"].select { |path| File.file?(path) }.grep_v(/\\.gem(spec)?\\z/)
   gem.bindir = "exe"
   gem.executables = ["spikard"]
 end
 """
 
+# A module fits the Ruby that it was built with, to the second number of its version.
+PLATFORM = """\
+  gem.platform = Gem::Platform.local
+  gem.required_ruby_version = "~> #{RUBY_VERSION[/\\d+\\.\\d+/]}.0\""""
+# The extension's file stands beside its Cargo.toml, where the gem rb_sys looks for it.
+SOURCE = """\
+  gem.required_ruby_version = ">= 3.1"
+  gem.extensions = ["crates/spikard-rb/extconf.rb"]"""
 
-def environment() -> dict[str, str]:
+
+def environment(home: Path = HOME) -> dict[str, str]:
     """With that GEM_HOME and its commands; RSpec stays the system's."""
-    path = f"{HOME / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
-    return os.environ | {"GEM_HOME": str(HOME), "PATH": path}
+    path = f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    return os.environ | {"GEM_HOME": str(home), "PATH": path}

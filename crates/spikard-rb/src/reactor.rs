@@ -181,6 +181,7 @@ impl Reactor {
             self.turn();
             self.resume();
             if let Some((state, value)) = self.leaving.take() {
+                self.turn(); // writes what is answered, among it the 500 of the handler that leaves
                 return Err(Raised {
                     state,
                     value: value.get(),

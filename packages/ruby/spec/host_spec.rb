@@ -87,6 +87,76 @@ RSpec.describe "the loop of a served app" do
     end
   end
 
+  it "answers others while handlers wait in each of Ruby's ways" do
+    # What each waits for, and what ends that.
+    gates = Array.new(4) { Thread::Queue.new }
+    lock = Mutex.new
+    changed = ConditionVariable.new
+    open = false
+    pipes = Array.new(2) { IO.pipe }
+    slow = TCPServer.new("127.0.0.1", 0)
+    holder_holds = Thread::Queue.new
+    held = Mutex.new
+    holder = Thread.new { held.synchronize { holder_holds << 1; gates[3].pop } }
+    peer = Thread.new do
+      socket = slow.accept
+      nil until socket.gets == "\r\n"
+      gates[1].pop
+      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nslow")
+      socket.close
+    end
+    app.get("/queue") { gates[0].pop }
+    app.get("/condition") { lock.synchronize { changed.wait(lock) until open }; "changed" }
+    app.get("/mutex") { held.synchronize { "held" } }
+    app.get("/pipe") { pipes[0][0].read }
+    app.get("/process") { Process.wait(spawn("cat", in: pipes[1][0], out: File::NULL)); $?.success?.to_s }
+    app.get("/http") { Net::HTTP.get(URI("http://127.0.0.1:#{slow.addr[1]}/")) }
+    app.get("/join") { Thread.new { gates[2].pop }.value }
+    app.get("/timeout") { Timeout.timeout(60) { gates[2].pop } }
+    app.get("/asleep") { sleep }
+    app.get("/thread", blocking: true) { gates[2].pop }
+    app.get("/well") { "well" }
+    ways = %w[/queue /condition /mutex /pipe /process /http /join /timeout /thread]
+
+    served(app, 60) do |port|
+      holder_holds.pop
+      asleep = TCPSocket.new("127.0.0.1", port)
+      asleep.write("GET /asleep HTTP/1.1\r\nhost: a\r\n\r\n")
+      waiting = ways.to_h { |path| [path, Thread.new { fetch(port, path).body }] }
+      expect(Array.new(20) { fetch(port, "/well").body }).to eq(["well"] * 20)
+      expect(waiting.values).to all(be_alive)
+
+      pipes[0][1].write("piped")
+      pipes.each { |_, writing| writing.close }
+      gates[0] << "popped"
+      gates[1] << 1
+      gates[3] << 1
+      3.times { gates[2] << "joined" }
+      lock.synchronize { open = true; changed.broadcast }
+
+      answers = waiting.transform_values(&:value)
+      expect(answers).to eq("/queue" => "popped", "/condition" => "changed", "/mutex" => "held", "/pipe" => "piped", "/process" => "true",
+                            "/http" => "slow", "/join" => "joined", "/timeout" => "joined", "/thread" => "joined")
+      asleep.close
+    end
+    [holder, peer].each(&:join)
+    slow.close
+  end
+
+  it "overlaps sleeps of a millisecond" do
+    most = running = 0
+    app.get("/") do
+      most = [most, running += 1].max
+      sleep 0.001
+      running -= 1
+      "slept"
+    end
+
+    served(app) { |port| expect(at_once(port, "/", 64)).to eq(["slept"] * 64) }
+
+    expect(most).to be > 1
+  end
+
   it "keeps fiber-locals from the next request" do
     app.get("/") do
       before = Thread.current[:left]

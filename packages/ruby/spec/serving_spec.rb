@@ -78,6 +78,33 @@ RSpec.describe "a served app" do
     end
   end
 
+  # What the process is busy with when the signal comes, and what an app needs for it.
+  states = {
+    "idle" => "", "beside a thread that computes" => "Thread.new { loop { } }\n", "busy with requests" => "",
+    "beside threads that wait" => "4.times { Thread.new { sleep } }\n"
+  }
+  states.to_a.product(%w[INT TERM]).each do |(state, more), signal|
+    it "ends on SIG#{signal} #{state}" do
+      in_folder("#{APP}\n#{more}Shop.run(port: 0)\n") do |file|
+        Open3.popen3(RbConfig.ruby, file) do |_input, _output, error, thread|
+          port = Timeout.timeout(20) { error.readline[/127\.0\.0\.1:(\d+)/, 1] }
+          asking = Thread.new do
+            Net::HTTP.start("127.0.0.1", port) { |http| loop { http.get("/items/1") } } if state == "busy with requests"
+          rescue EOFError, SystemCallError
+            nil # it has ended
+          end
+          Net::HTTP.get(URI("http://127.0.0.1:#{port}/items/1"))
+          Process.kill(signal, thread.pid)
+          expect(thread.join(20)).to eq(thread)
+          expect(thread.value.exitstatus).to eq(0)
+          asking.join
+        ensure
+          Process.kill("KILL", thread.pid) if thread.alive?
+        end
+      end
+    end
+  end
+
   it "ends at the second signal, though a handler never returns" do
     in_folder("#{APP}\nShop.run(port: 0)\n") do |file|
       Open3.popen3(RbConfig.ruby, file) do |_input, _output, error, thread|

@@ -1,0 +1,122 @@
+"""What a Ruby server and a thread that computes in the same process leave each other: requests and turns per second.
+
+Ruby runs one thread at a time and takes the lock from one that computes after 100 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import measure
+import servers
+
+BEGIN, END = "<!-- beside: begin -->", "<!-- beside: end -->"
+NAMES = ("spikard", "puma")
+
+
+def main() -> int:
+    """Loads each server with and without the thread, in turn."""
+    options = arguments(sys.argv[1:])
+    with ExitStack() as stack:
+        started = {
+            (server.name, computes): stack.enter_context(servers.running(with_thread(server) if computes else server))
+            for server in apps(Path(options.ruby))
+            for computes in (False, True)
+        }
+        rates: dict[tuple[str, bool], list[float]] = {key: [] for key in started}
+        turns: dict[str, list[tuple[float, float]]] = {name: [] for name in NAMES}
+        for number in range(options.rounds + 1):
+            for (name, computes), (_, port, _) in started.items():
+                seconds = options.seconds if number else 1  # round 0 warms up
+                free = rate_of_turns(port, seconds) if computes else 0.0
+                rate, busy = under_load(port, seconds)
+                if number:
+                    rates[name, computes].append(rate)
+                    turns[name] += [(free, busy)] if computes else []
+            print(f"beside: round {number} of {options.rounds}", file=sys.stderr, flush=True)
+    told = "\n".join([*HEAD, *rows(rates, turns)])
+    print(told)
+    if options.write:
+        document = Path(options.write)
+        before, rest = document.read_text().split(BEGIN)
+        document.write_text(f"{before}{BEGIN}\n{told}\n{END}{rest.split(END)[1]}")
+    return 0
+
+
+def arguments(given: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ruby", metavar="FOLDER", required=True, help="GEM_HOME with spikard")
+    parser.add_argument("--rounds", type=int, default=3, help="timed rounds (default 3)")
+    parser.add_argument("--seconds", type=int, default=2, help="how long each round loads, whole (default 2)")
+    parser.add_argument("--write", metavar="FILE", help="put the figures into this document, between its markers")
+    return parser.parse_args(given)
+
+
+def apps(home: Path) -> list[servers.Server]:
+    """The two servers, each with the small app of this comparison."""
+    changed = {"spikard_app.rb": "beside_app.rb", "rack_app.ru": "beside_app.ru"}
+
+    def beside(word: str) -> str:
+        path = Path(word)
+        return str(path.with_name(changed[path.name])) if path.name in changed else word
+
+    both = servers.ruby_servers(home, None)
+    return [replace(server, command=[beside(word) for word in server.command]) for server in both]
+
+
+def with_thread(server: servers.Server) -> servers.Server:
+    return replace(server, env={**server.env, "COMPUTES": "1"})
+
+
+def under_load(port: int, seconds: int) -> tuple[float, float]:
+    """Requests and turns per second."""
+    before, begin = turns_so_far(port), time.perf_counter()
+    requests = measure.wrk(f"http://127.0.0.1:{port}/json", connections=64, seconds=seconds, script=None)
+    after, took = turns_so_far(port), time.perf_counter() - begin
+    return requests / seconds, (after - before) / took
+
+
+def rate_of_turns(port: int, seconds: int) -> float:
+    """Turns per second while nobody asks."""
+    before, begin = turns_so_far(port), time.perf_counter()
+    time.sleep(seconds)
+    return (turns_so_far(port) - before) / (time.perf_counter() - begin)
+
+
+def turns_so_far(port: int) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/turns")
+        turns: int = json.loads(connection.getresponse().read())["turns"]
+        return turns
+    finally:
+        connection.close()
+
+
+HEAD = [
+    "| server | requests/s alone | beside the thread | of those | the thread's turns under load, of those without |",
+    "|---|---|---|---|---|",
+]
+
+
+def rows(rates: dict[tuple[str, bool], list[float]], turns: dict[str, list[tuple[float, float]]]) -> Iterator[str]:
+    """Medians of the rounds and of their ratios."""
+    for name in NAMES:
+        alone, beside = rates[name, False], rates[name, True]
+        kept = statistics.median(b / a for a, b in zip(alone, beside, strict=True))
+        share = statistics.median(busy / free for free, busy in turns[name])
+        middle = statistics.median
+        yield f"| {name} | {middle(alone):.0f} | {middle(beside):.0f} | {100 * kept:.0f} % | {100 * share:.0f} % |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
