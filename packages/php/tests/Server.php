@@ -47,6 +47,12 @@ final class Server
         return self::read($this->open($path));
     }
 
+    /** Everything that comes, head and body. */
+    public function whole(string $path): string
+    {
+        return (string) stream_get_contents($this->open($path));
+    }
+
     /** @return resource whose answer {@see read()} gives */
     public function open(string $path)
     {

@@ -29,9 +29,48 @@ final class ServingTest extends TestCase
         self::assertSame($answer, $server->get($path));
         if ($code === 0) {
             self::assertSame('200 well', $server->get('/well'));
+            $server->waitFor($told);
         }
         self::assertSame($code, $server->end($code === 0 ? SIGTERM : null));
         self::assertStringContainsString($told, $server->told());
+    }
+
+    /**
+     * Whatever PHP would show of an error, in a program that shows all of it.
+     *
+     * @dataProvider shown
+     */
+    public function testNoWordOfAnErrorGoesToTheClient(string $path): void
+    {
+        $server = new Server('hostile.php', settings: ['memory_limit=64M', 'display_errors=1', 'html_errors=1', 'error_reporting=-1']);
+        $answer = $server->whole($path);
+        self::assertStringStartsWith('HTTP/1.1 ', $answer);
+        foreach (['secret', 'Fatal', 'Warning', 'Allowed memory', 'hostile.php', 'Stack trace', 'Exception'] as $word) {
+            self::assertStringNotContainsString($word, $answer);
+        }
+    }
+
+    public function shown(): array
+    {
+        return [['/throw'], ['/fatal'], ['/memory'], ['/memory-later'], ['/nonsense'], ['/itself'], ['/late'], ['/destructor'], ['/warning'], ['/suspend']];
+    }
+
+    public function testStaticsAreTheAppsAndSuperglobalsNobodys(): void
+    {
+        $server = new Server('hostile.php');
+        self::assertSame(['200 1', '200 2'], [$server->get('/static?q=1'), $server->get('/static?q=2')]);
+        self::assertSame('200 [{"a secret":1},[],false]', $server->get('/superglobals'), 'what the app puts there itself');
+        self::assertSame(0, $server->end(SIGTERM));
+    }
+
+    public function testWhoComesWhileAHandlerBlocksIsAnsweredAfterwards(): void
+    {
+        $server = new Server('hostile.php');
+        $blocking = $server->open('/blocks');
+        $others = array_map(fn () => $server->open('/well'), range(1, 8));
+        self::assertSame(array_fill(0, 8, '200 well'), array_map(Server::read(...), $others));
+        self::assertSame('200 blocked', Server::read($blocking));
+        self::assertSame(0, $server->end(SIGTERM));
     }
 
     public function hostile(): array
@@ -48,6 +87,10 @@ final class ServingTest extends TestCase
             'exit' => ['/exit', '200 bye', 75, ''],
             'exit in a fiber of its own' => ['/exit-fiber', '200 bye', 75, ''],
             'nonsense' => ['/nonsense', $problem, 0, 'JsonException'],
+            'nonsense that holds itself' => ['/itself', $problem, 0, 'holds itself'],
+            'answers a second time, too late' => ['/late', '504 handler-timeout', 0, 'too late'],
+            'blocks' => ['/blocks', '200 blocked', 0, ''],
+            'throws in a destructor' => ['/destructor', $problem, 0, 'a secret of a destructor'],
             'prints beside its answer' => ['/beside', '200 answer', 0, 'printed: aside'],
             'a fiber that waits' => ['/fiber', '200 [1,"slept",2]', 0, ''],
             'suspends nobody' => ['/suspend', $problem, 0, 'FiberError'],
@@ -111,18 +154,25 @@ final class ServingTest extends TestCase
         self::assertSame(0, $server->end(SIGTERM));
     }
 
-    public function testMemoryIsFlat(): void
+    /** @dataProvider compilers */
+    public function testMemoryIsFlat(string ...$settings): void
     {
-        $server = new Server('hostile.php');
+        $server = new Server('hostile.php', settings: ['memory_limit=64M', 'display_errors=0', 'log_errors=1', 'error_log=', ...$settings]);
         $paths = ['/well', '/throw', '/cycle'];
         $server->many(['/cycle'], 12_000); // PHP's collector lets 10,000 objects gather,
         $server->many($paths, 2_000); // the allocator takes what it keeps,
         $server->many(['/fiber', '/buffer'], 200); // and these wait, one after the other
         $before = $server->memory();
-        $server->many($paths, 20_000);
+        $server->many($paths, 200_000);
         $server->many(['/fiber', '/buffer'], 1_000);
-        self::assertLessThan(1 << 20, $server->memory() - $before, 'bytes for 21,000 requests');
+        self::assertLessThan(1 << 20, $server->memory() - $before, 'bytes for 201,000 requests');
         self::assertSame(0, $server->end(SIGTERM));
+    }
+
+    public function compilers(): array
+    {
+        $opcache = ['opcache.enable_cli=1', 'opcache.jit_buffer_size=0'];
+        return ['none' => ['opcache.enable_cli=0'], 'opcache' => $opcache, 'its JIT' => [$opcache[0], 'opcache.jit=tracing', 'opcache.jit_buffer_size=32M']];
     }
 
     public function testAFatalErrorEndsTheProgramThatTestsIt(): void

@@ -55,6 +55,35 @@ $app->get('/exit-fiber', fn () => $fiber(function (): never {
     exit(3);
 }));
 $app->get('/nonsense', fn () => ["\xff"]);
+$app->get('/itself', function (): array {
+    $value = ['a' => 1];
+    $value['b'] = &$value;
+    return $value;
+});
+$app->get('/late', function (): string {
+    sleep(1.5);
+    fwrite(STDERR, "too late\n");
+    return 'a secret';
+}, handlerTimeoutMs: 20);
+$app->get('/blocks', function (): string {
+    \usleep(2_000_000);
+    return 'blocked';
+});
+$app->get('/destructor', function (): string {
+    $one = new class () {
+        public function __destruct()
+        {
+            throw new LogicException('a secret of a destructor');
+        }
+    };
+    return $one::class;
+});
+$app->get('/warning', fn (): string => 'a' . $undefined);
+$app->get('/static', function (): int {
+    static $count = 0;
+    $_GET['a secret'] = $count;
+    return ++$count;
+});
 $app->get('/beside', function (): string {
     echo 'aside';
     return 'answer';
