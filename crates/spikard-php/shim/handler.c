@@ -12,20 +12,20 @@ enum { WRITE = PHP_JSON_UNESCAPED_SLASHES | PHP_JSON_UNESCAPED_UNICODE | PHP_JSO
 struct sp_handler {
     zend_fcall_info_cache whole, own;
     zval made;                                            /* the user's own, once `make` gave it */
-    const zval *shape, *make;                             /* in the list that the app keeps */
+    const zval *shape, *make, *failed;                    /* in the list that the app keeps */
     bool wants_body, in_fiber;
     int8_t count, takes[MOST];                            /* of the straight way: BODY, or what may be of a value */
 };
 
-static zend_function *answer, *failure, *ready;           /* Answer::to, Answer::failed, Encoder::isReady */
+static zend_function *answer, *ready;                     /* Answer::of, Encoder::isReady */
 static HashTable *plans;                                  /* by class: whether the writer writes its objects as they are */
 
 /* For each PHP request. */
-void sp_handlers_start(void) { answer = failure = ready = NULL; plans = NULL; }
+void sp_handlers_start(void) { answer = ready = NULL; plans = NULL; }
 
 static zval *at(const zval *list, zend_ulong index) { return zend_hash_index_find(Z_ARRVAL_P(list), index); }
 
-/* Of `[callable, wants the body, runs in a fiber, shape of the body or null, [make, takes] or null]`, which outlives it. */
+/* Of `[callable, wants the body, runs in a fiber, shape of the body or null, [make, takes, failed] or null]`, which outlives it. */
 sp_handler *sp_handler_new(const zval *told) {
     sp_handler *handler = pecalloc(1, sizeof *handler, 1);
     zval *function = at(told, 0), *shape = at(told, 3), *straight = at(told, 4), *take;
@@ -35,6 +35,7 @@ sp_handler *sp_handler_new(const zval *told) {
     handler->shape = shape && Z_TYPE_P(shape) == IS_ARRAY ? shape : NULL;
     if (straight && Z_TYPE_P(straight) == IS_ARRAY && zend_hash_num_elements(Z_ARRVAL_P(at(straight, 1))) <= MOST) {
         handler->make = at(straight, 0);
+        handler->failed = at(straight, 2);
         ZEND_HASH_FOREACH_VAL(Z_ARRVAL_P(at(straight, 1)), take) { handler->takes[handler->count++] = (int8_t) Z_LVAL_P(take); } ZEND_HASH_FOREACH_END();
     }
     return handler;
@@ -105,13 +106,13 @@ static void call_static(zend_function *function, zval *result, zval *argument) {
 }
 
 /* What was thrown becomes an answer; the end of the program stays what it is. */
-static void fail(zval *result) {
-    zval thrown;
+static void fail(const sp_handler *handler, zval *result) {
+    zval thrown, function;
     if (zend_is_unwind_exit(EG(exception)) || zend_is_graceful_exit(EG(exception))) return;
     ZVAL_OBJ_COPY(&thrown, EG(exception));
     zend_clear_exception();
-    if (!failure) failure = method(ZEND_STRL("Spikard\\Answer"), ZEND_STRL("failed"));
-    if (failure) call_static(failure, result, &thrown);
+    ZVAL_COPY_VALUE(&function, handler->failed);
+    call_user_function(NULL, NULL, &function, result, 1, &thrown);
     zval_ptr_dtor(&thrown);
 }
 
@@ -148,7 +149,7 @@ static bool is_ready(const zval *value, int depth) {
 }
 
 /* JSON text, null for nothing, or whatever the package makes of a value. */
-static void answer_with(zval *result, zval *value) {
+static void answer_with(const sp_handler *handler, zval *result, zval *value) {
     if (Z_TYPE_P(value) == IS_NULL) { ZVAL_NULL(result); return; }
     if (is_ready(value, 0)) {
         smart_str text = {0};
@@ -156,10 +157,11 @@ static void answer_with(zval *result, zval *value) {
         bool good = written == SUCCESS && JSON_G(error_code) == PHP_JSON_ERROR_NONE;   /* of NAN it writes a 0 */
         if (good && text.s && !EG(exception)) { ZVAL_STR(result, smart_str_extract(&text)); return; }
         smart_str_free(&text);
-        if (EG(exception)) { fail(result); return; }
+        if (EG(exception)) { fail(handler, result); return; }
     }
-    if (!answer) answer = method(ZEND_STRL("Spikard\\Answer"), ZEND_STRL("to"));
+    if (!answer) answer = method(ZEND_STRL("Spikard\\Answer"), ZEND_STRL("of"));
     if (answer) call_static(answer, result, value);
+    if (EG(exception)) fail(handler, result);
 }
 
 static bool make(sp_handler *handler) {
@@ -177,7 +179,7 @@ bool sp_call_straight(sp_handler *handler, zval *result, const sp_call *call) {
     if (!handler->make || !goes_straight(handler, call)) return false;
     ZVAL_UNDEF(&returned);
     if (!handler->own.function_handler && !make(handler)) {
-        if (EG(exception)) { fail(result); return true; }
+        if (EG(exception)) { fail(handler, result); return true; }
         return false;
     }
     for (int i = 0; i < handler->count; i++) {
@@ -195,7 +197,7 @@ bool sp_call_straight(sp_handler *handler, zval *result, const sp_call *call) {
         zend_call_known_function(handler->own.function_handler, handler->own.object, handler->own.called_scope, &returned, count, arguments, NULL);
     }
     while (count > 0) zval_ptr_dtor(&arguments[--count]);
-    if (EG(exception)) fail(result); else answer_with(result, &returned);
+    if (EG(exception)) fail(handler, result); else answer_with(handler, result, &returned);
     zval_ptr_dtor(&returned);
     return true;
 }

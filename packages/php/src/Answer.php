@@ -12,20 +12,6 @@ namespace Spikard;
  */
 final class Answer
 {
-    /**
-     * The same, and of what goes wrong too.
-     *
-     * @return string|list<mixed>|null
-     */
-    public static function to(mixed $value): string|array|null
-    {
-        try {
-            return self::of($value);
-        } catch (\Throwable $thrown) {
-            return self::failed($thrown);
-        }
-    }
-
     /** @return string|list<mixed>|null */
     public static function of(mixed $value): string|array|null
     {
@@ -43,6 +29,9 @@ final class Answer
         }
         if ($value instanceof Problem) {
             return self::failed($value);
+        }
+        if ($value instanceof \Psr\Http\Message\ResponseInterface) {
+            return self::response(Psr::response($value));
         }
         return Json::encode(Encoder::plain($value));
     }

@@ -24,7 +24,9 @@ final class App extends Routes
      * @param string $title name of the API
      * @param string $version version of the API
      * @param ?string $description CommonMark, for the documents
-     * @param list<callable|class-string> $middleware around every handler, see {@see Middleware}
+     * @param list<callable|class-string|\Psr\Http\Server\MiddlewareInterface> $middleware around every handler, see {@see Middleware}
+     * @param ?\Psr\Log\LoggerInterface $logger is told of what handlers throw and nobody expects; handlers and constructors get it by
+     *     its type. Without one they get a {@see Log}
      * @param array<string, mixed> $schemas JSON Schemas for `#/components/schemas/<name>`, beside those of the classes
      */
     public function __construct(
@@ -34,8 +36,12 @@ final class App extends Routes
         private readonly array $schemas = [],
         private readonly Config $config = new Config(),
         private readonly array $middleware = [],
+        private readonly ?\Psr\Log\LoggerInterface $logger = null,
     ) {
         $this->services = new Services();
+        if ($logger !== null || interface_exists(\Psr\Log\LoggerInterface::class)) {
+            $this->services->provide(\Psr\Log\LoggerInterface::class, static fn (): object => $logger ?? new Log(), null);
+        }
     }
 
     /**
@@ -126,7 +132,7 @@ final class App extends Routes
 
     private function assemble(): Native\App
     {
-        $assembly = new Assembly($this->services, new Schemas($this->schemas), fn (): Native\App => $this->freeze());
+        $assembly = new Assembly($this->services, new Schemas($this->schemas), fn (): Native\App => $this->freeze(), $this->logger);
         $inside = $assembly->inside($this, '', $this->middleware);
         $spec = array_filter([
             'title' => $this->title, 'version' => $this->version, 'description' => $this->description,

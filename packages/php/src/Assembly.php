@@ -14,7 +14,7 @@ final class Assembly
     private const WORDS = ['status', 'summary', 'description', 'deprecated', 'hidden'];
     private const KNOWN = [...self::WORDS, 'response', 'tags', 'operationId', 'parameters', 'body', 'sync', 'middleware', ...Config::POLICY];
 
-    /** @var list<array{\Closure, bool, bool, ?list<mixed>, ?array{\Closure, list<int>}}> see {@see Bridge::freeze()} */
+    /** @var list<array{\Closure, bool, bool, ?list<mixed>, ?array{\Closure, list<int>, \Closure}}> see {@see Bridge::freeze()} */
     public array $handlers = [];
 
     /** @var list<string> */
@@ -25,11 +25,12 @@ final class Assembly
         private readonly Services $services,
         public readonly Schemas $schemas,
         private readonly \Closure $app,
+        private readonly ?\Psr\Log\LoggerInterface $logger = null,
     ) {
     }
 
     /**
-     * @param list<callable|class-string> $around middleware of what these routes are in
+     * @param list<callable|class-string|\Psr\Http\Server\MiddlewareInterface> $around middleware of what these routes are in
      * @return array{routes: list<mixed>, groups: list<mixed>}
      */
     public function inside(Routes $routes, string $prefix, array $around): array
@@ -41,7 +42,7 @@ final class Assembly
     }
 
     /**
-     * @param list<callable|class-string> $around
+     * @param list<callable|class-string|\Psr\Http\Server\MiddlewareInterface> $around
      * @return array<string, mixed>
      */
     private function group(Group $group, string $prefix, array $around): array
@@ -59,7 +60,7 @@ final class Assembly
     }
 
     /**
-     * @param list<callable|class-string> $around
+     * @param list<callable|class-string|\Psr\Http\Server\MiddlewareInterface> $around
      * @return array<string, mixed>
      */
     private function route(Declared $route, string $prefix, array $around): array
@@ -92,10 +93,27 @@ final class Assembly
             ],
         ];
         $around = [...$around, ...$options['middleware'] ?? []];
-        $call = Call::of($route, $signature, $this->services, $this->app, $around);
-        $straight = Call::straight($route, $signature, $this->services, $around);
+        $failed = $this->failed("{$route->method} {$whole}");
+        $call = Call::of($route, $signature, $this->services, $this->app, $around, $failed);
+        $straight = Call::straight($route, $signature, $this->services, $around, $failed);
         $this->handlers[] = [$call, $signature->wantsBody(), !($options['sync'] ?? false), $signature->shape, $straight];
         return array_filter($spec, static fn (mixed $value): bool => $value !== null);
+    }
+
+    /**
+     * What a client is told of what a handler threw, and the app's logger of what was not expected.
+     *
+     * @return \Closure(\Throwable): list<mixed>
+     */
+    private function failed(string $route): \Closure
+    {
+        $logger = $this->logger;
+        return $logger === null ? Answer::failed(...) : static function (\Throwable $thrown) use ($logger, $route): array {
+            if (!$thrown instanceof Problem && !$thrown instanceof Refusal) {
+                $logger->error('{route} failed: {message}', ['route' => $route, 'message' => $thrown->getMessage(), 'exception' => $thrown]);
+            }
+            return Answer::failed($thrown);
+        };
     }
 
     /** @param array<string, mixed> $options */

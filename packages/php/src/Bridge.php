@@ -14,7 +14,7 @@ final class Bridge
     /**
      * Hands the app over, once.
      *
-     * @param list<array{callable, bool, bool, ?list<mixed>, ?array{\Closure, list<int>}}> $handlers function, wants the body,
+     * @param list<array{callable, bool, bool, ?list<mixed>, ?array{\Closure, list<int>, \Closure}}> $handlers function, wants the body,
      *     runs in a fiber, what its body is read as ({@see Shape}), the straight way ({@see Call::straight()})
      * @throws DefinitionError with everything that the core finds wrong
      */

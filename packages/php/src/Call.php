@@ -13,29 +13,32 @@ final class Call
 {
     /**
      * @param \Closure(): Native\App $app
-     * @param list<callable|class-string> $around middleware, from the outside in
+     * @param list<callable|class-string|\Psr\Http\Server\MiddlewareInterface> $around middleware, from the outside in
+     * @param \Closure(\Throwable): list<mixed> $failed
      * @return \Closure(int, mixed, array<int, mixed>): (string|list<mixed>|null)
      */
-    public static function of(Declared $route, Signature $signature, Services $services, \Closure $app, array $around): \Closure
+    public static function of(Declared $route, Signature $signature, Services $services, \Closure $app, array $around, \Closure $failed): \Closure
     {
         $takes = $signature->takes;
         $parameters = $signature->parameters;
         $handler = is_array($route->handler) ? null : $route->handler;
         // A parameter of a group's path that the handler does not take comes too.
         if ($around === [] && count($takes) === count($parameters) && self::isPlain($takes)) {
-            return self::plain($handler, $route, $services, $takes, $parameters);
+            return self::plain($handler, $route, $services, $takes, $parameters, $failed);
         }
         $first = reset($takes);
         if ($around === [] && count($takes) === 1 && $first[0] === 'body' && $first[2] !== null) {
-            return self::ofBody($handler, $route, $services, $first[2]);
+            return self::ofBody($handler, $route, $services, $first[2], $failed);
         }
+        $plain = new Plain($signature);
         $invoke = static function (array $arguments) use (&$handler, $route, $services): mixed {
             $handler ??= self::method($route, $services);
             return $handler(...$arguments);
         };
-        return static function (int $call, mixed $body, array $values) use ($invoke, $takes, $parameters, $services, $app, $around): string|array|null {
+        return static function (int $call, mixed $body, array $values) use ($invoke, $takes, $parameters, $services, $app, $around, $failed, $plain): string|array|null {
             try {
                 $arguments = [];
+                $request = $psr = null;
                 foreach ($takes as $name => [$kind, $what, $decode]) {
                     switch ($kind) {
                         case 'value':
@@ -55,27 +58,35 @@ final class Call
                             $arguments[$name] = $body ?? '';
                             break;
                         case 'request':
-                            $arguments[$name] = new Request($app(), $call);
+                            $arguments[$name] = $request ??= new Request($app(), $call);
                             break;
                         case 'parameters':
                             $arguments[$name] = self::parameters($values, $parameters);
+                            break;
+                        case 'psr':
+                            $request ??= new Request($app(), $call);
+                            $arguments[$name] = null; // as it is when the handler's turn comes
+                            $psr = $name;
                             break;
                         case 'service':
                             $arguments[$name] = $services->get($what);
                     }
                 }
+                $next = static fn (): mixed => $invoke($psr === null ? $arguments : [...$arguments, $psr => Psr::current($request, $services)]);
                 if ($around === []) {
-                    return Answer::of($invoke($arguments));
+                    return Answer::of($next());
                 }
-                $next = static fn (): mixed => $invoke($arguments);
-                $request = new Request($app(), $call);
+                $request ??= new Request($app(), $call);
                 foreach (array_reverse($around) as $middleware) {
                     $middleware = is_string($middleware) && class_exists($middleware) ? $services->get($middleware) : $middleware;
+                    if ($middleware instanceof \Psr\Http\Server\MiddlewareInterface) {
+                        $middleware = Psr::around($middleware, $plain, $services);
+                    }
                     $next = static fn (): mixed => $middleware($request, $next);
                 }
                 return Answer::of($next());
             } catch (\Throwable $thrown) {
-                return Answer::failed($thrown);
+                return $failed($thrown);
             }
         };
     }
@@ -86,21 +97,21 @@ final class Call
      * @param array<string, array{string, mixed, ?\Closure}> $takes
      * @param list<array<string, mixed>> $parameters
      */
-    private static function plain(?\Closure $handler, Declared $route, Services $services, array $takes, array $parameters): \Closure
+    private static function plain(?\Closure $handler, Declared $route, Services $services, array $takes, array $parameters, \Closure $failed): \Closure
     {
         if ($takes === [] && $handler !== null) {
-            return static function () use ($handler): string|array|null {
+            return static function () use ($handler, $failed): string|array|null {
                 try {
                     return Answer::of($handler());
                 } catch (\Throwable $thrown) {
-                    return Answer::failed($thrown);
+                    return $failed($thrown);
                 }
             };
         }
         $names = array_keys($takes);
         $count = count($names);
         $integers = array_keys(array_filter(array_column($takes, 2)));
-        return static function (int $call, mixed $body, array $values) use ($handler, $route, $services, $names, $count, $integers, $parameters): string|array|null {
+        return static function (int $call, mixed $body, array $values) use ($handler, $route, $services, $names, $count, $integers, $parameters, $failed): string|array|null {
             try {
                 $handler ??= self::method($route, $services);
                 foreach ($integers as $index) {
@@ -117,33 +128,34 @@ final class Call
                 }
                 return Answer::of($handler(...$arguments));
             } catch (\Throwable $thrown) {
-                return Answer::failed($thrown);
+                return $failed($thrown);
             }
         };
     }
 
     /** Of a handler that takes the body alone. */
-    private static function ofBody(?\Closure $handler, Declared $route, Services $services, \Closure $decode): \Closure
+    private static function ofBody(?\Closure $handler, Declared $route, Services $services, \Closure $decode, \Closure $failed): \Closure
     {
-        return static function (int $call, mixed $body) use ($handler, $route, $services, $decode): string|array|null {
+        return static function (int $call, mixed $body) use ($handler, $route, $services, $decode, $failed): string|array|null {
             try {
                 $handler ??= self::method($route, $services);
                 return Answer::of($body === null ? $handler() : $handler(self::body($body, $decode)));
             } catch (\Throwable $thrown) {
-                return Answer::failed($thrown);
+                return $failed($thrown);
             }
         };
     }
 
     /**
      * The way around all this, which the extension takes where a call brings no more than values that the handler takes as they
-     * come: what makes the handler, and for each of its parameters -1 for the body, else what may be of the value: 1 an
-     * integer, 2 null where it was not sent.
+     * come: what makes the handler; for each of its parameters -1 for the body, else what may be of the value: 1 an integer, 2
+     * null where it was not sent; what answers for something that was thrown.
      *
-     * @param list<callable|class-string> $around
-     * @return array{\Closure, list<int>}|null
+     * @param list<mixed> $around
+     * @param \Closure(\Throwable): list<mixed> $failed
+     * @return array{\Closure, list<int>, \Closure}|null
      */
-    public static function straight(Declared $route, Signature $signature, Services $services, array $around): ?array
+    public static function straight(Declared $route, Signature $signature, Services $services, array $around, \Closure $failed): ?array
     {
         $at = 0;
         $codes = [];
@@ -160,7 +172,7 @@ final class Call
             return null;
         }
         $handler = $route->handler;
-        return [static fn (): \Closure => is_array($handler) ? self::method($route, $services) : $handler, $codes];
+        return [static fn (): \Closure => is_array($handler) ? self::method($route, $services) : $handler, $codes, $failed];
     }
 
     /** A body that the core has read already is no text. */

@@ -12,6 +12,11 @@ namespace Spikard;
  */
 final class Encoder
 {
+    /** What is written otherwise than by its members. */
+    private const OTHERS = [
+        \JsonSerializable::class, \Traversable::class, \Throwable::class, Response::class, \Psr\Http\Message\ResponseInterface::class,
+    ];
+
     /** @var array<class-string, array<string, true>|null> members that are maps; null for a class that needs nothing */
     private static array $plans = [];
 
@@ -37,10 +42,12 @@ final class Encoder
         if (enum_exists($type->name)) {
             return is_a($type->name, \BackedEnum::class, true);
         }
-        if (!class_exists($type->name) || is_a($type->name, \JsonSerializable::class, true) || is_a($type->name, \Traversable::class, true)) {
-            return false;
+        foreach (self::OTHERS as $other) {
+            if (is_a($type->name, $other, true)) {
+                return false;
+            }
         }
-        if ((new \ReflectionClass($type->name))->isInternal()) {
+        if (!class_exists($type->name) || (new \ReflectionClass($type->name))->isInternal()) {
             return false;
         }
         foreach (Members::of($type->name) as $member) {

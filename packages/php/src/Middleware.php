@@ -11,6 +11,8 @@ namespace Spikard;
  *
  *     fn (Request $request, \Closure $next): mixed => $next()
  *
+ * A middleware of PSR-15 stands wherever one of these does.
+ *
  * Several go from the outside in: the app's, the groups', the route's, each in the order declared.
  */
 #[\Attribute(\Attribute::TARGET_CLASS | \Attribute::TARGET_METHOD | \Attribute::IS_REPEATABLE)]

@@ -20,13 +20,19 @@ final class Services
     /** @param class-string $class */
     public function provide(string $class, \Closure $make, ?\Closure $close): void
     {
-        $this->makers[$class] = [$make, $close];
+        $this->makers[self::named($class)] = [$make, $close];
     }
 
     /** @param class-string $class */
     public function provides(string $class): bool
     {
-        return isset($this->makers[$class]);
+        return isset($this->makers[self::named($class)]);
+    }
+
+    /** One name for a class, which may have others (`class_alias`). */
+    private static function named(string $class): string
+    {
+        return class_exists($class) || interface_exists($class) ? (new \ReflectionClass($class))->getName() : $class;
     }
 
     /**
@@ -39,6 +45,7 @@ final class Services
         if (isset($this->made[$class])) {
             return $this->made[$class];
         }
+        $class = self::named($class);
         if (isset($this->makers[$class])) {
             $make = $this->makers[$class][0];
             $object = $make(...$this->arguments(new \ReflectionFunction($make), $class));

@@ -11,6 +11,7 @@ namespace Spikard;
  */
 final class Signature
 {
+    private const GIVEN = [Request::class => 'request', Parameters::class => 'parameters'];
     private const WITH_BODY = ['POST', 'PUT', 'PATCH', 'QUERY'];
 
     /** @var list<array<string, mixed>> in the words of OpenAPI, in the order in which a call brings their values */
@@ -63,7 +64,7 @@ final class Signature
 
     public function wantsBody(): bool
     {
-        return in_array('body', array_column($this->takes, 0), true) || in_array('bytes', array_column($this->takes, 0), true);
+        return array_intersect(['body', 'bytes'], array_column($this->takes, 0)) !== [];
     }
 
     private function noting(string $about, \Closure $look): void
@@ -82,8 +83,10 @@ final class Signature
         $type = Type::of($parameter->getType(), Members::items($parameter) ?? $words->types[$name] ?? null, $this->function);
         $place = self::attribute($parameter, Place::class);
         $body = self::attribute($parameter, Body::class);
-        if ($type->name === Request::class || $type->name === Parameters::class) {
-            $this->takes[$name] = [$type->name === Request::class ? 'request' : 'parameters', null, null];
+        if (is_a($type->name, \Psr\Http\Message\ServerRequestInterface::class, true)) {
+            $this->takes[$name] = ['psr', null, null];
+        } elseif (isset(self::GIVEN[$type->name])) {
+            $this->takes[$name] = [self::GIVEN[$type->name], null, null];
         } elseif ($place === null && $body === null && $type->isClass() && $this->services->provides($type->name)) {
             $this->takes[$name] = ['service', $type->name, null];
         } elseif ($body !== null || ($place === null && $this->isBody($type, $name, $captures))) {
@@ -160,7 +163,8 @@ final class Signature
         if ($type->name === Response::class) {
             $type = $type->of[0] ?? null;
         }
-        if ($type === null || $type->name === 'mixed' || is_a($type->name, Problem::class, true)) {
+        $isOwn = fn (Type $type): bool => is_a($type->name, Problem::class, true) || is_a($type->name, \Psr\Http\Message\ResponseInterface::class, true);
+        if ($type === null || $type->name === 'mixed' || $isOwn($type)) {
             return;
         }
         if (in_array($type->name, ['void', 'null'], true)) {
