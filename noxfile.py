@@ -180,13 +180,10 @@ def test_php_source(session: nox.Session) -> None:
 
 @nox.session(name="stress-ruby", requires=["gem"], default=False)
 def stress_ruby(session: nox.Session) -> None:
-    """Memory over 200,000 requests, and the shared cases while Ruby's collector runs at every chance; some ten minutes."""
+    """Memory of Ruby over 200,000 requests, and the shared cases under its collector and valgrind; ten minutes."""
     install(session, "bootstrap", "test")
-    if not session.posargs:
-        program(session, "ruby-home", "rspec", "packages/ruby/stress", python="python")
-    recorder = f"ruby {ROOT / 'tests' / 'recorders' / 'ruby' / 'stress.rb'}"
-    runner = ["env", "PYTHONPATH=tests", "python", "-m", "runner", "--language", "ruby", "--recorder", recorder]
-    program(session, "ruby-home", *runner, *session.posargs, python="python")
+    program(session, "ruby-home")
+    program(session, "stress-ruby", *session.posargs, python="python")
 
 
 @nox.session(name="test-examples", requires=["wheel"], default=False)

@@ -20,8 +20,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-START_LIMIT = 20.0
-ANSWER_LIMIT = 5.0
+from runner.wire import PATIENCE
+
+START_LIMIT = 20.0 * PATIENCE
+ANSWER_LIMIT = 5.0 * PATIENCE
 
 
 class RecorderError(Exception):

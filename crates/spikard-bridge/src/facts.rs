@@ -3,6 +3,7 @@
 use crate::Returns;
 use crate::returns::is_json;
 use spikard::contract::{ParameterSpec, Place, Source};
+use spikard::response::ChunkSource;
 use spikard::spec::{AppSpec, GroupSpec, RouteSpec};
 use spikard::{Body, Response};
 use std::borrow::Cow;
@@ -53,19 +54,20 @@ impl Facts {
         content: Content,
     ) -> Response {
         let declared = || self.media_type(status).map(str::to_owned);
-        let (otherwise, declared, bytes) = match content {
+        let (otherwise, declared, body) = match content {
             Content::Nothing if own.is_none() => {
                 return Response {
                     headers,
                     ..Response::empty(status)
                 };
             }
-            Content::Nothing => ("application/json", None, b"null".to_vec()),
-            Content::Text(text) => ("text/plain; charset=utf-8", declared(), text),
-            Content::Bytes(bytes) => ("application/octet-stream", declared(), bytes),
+            Content::Nothing => ("application/json", None, Body::Static(b"null")),
+            Content::Text(text) => ("text/plain; charset=utf-8", declared(), Body::Full(text)),
+            Content::Bytes(bytes) => (BYTES, declared(), Body::Full(bytes)),
+            Content::Stream(source) => (BYTES, declared(), Body::Stream(source)),
             Content::Json(text) => {
                 let declared = declared().filter(|media| is_json(media));
-                ("application/json", declared, text)
+                ("application/json", declared, Body::Full(text))
             }
         };
         let content_type = own
@@ -75,7 +77,7 @@ impl Facts {
             status,
             content_type: Some(content_type),
             headers,
-            body: Body::Full(bytes),
+            body,
         }
     }
 
@@ -114,7 +116,6 @@ fn parameter(spec: &ParameterSpec) -> (Source, String) {
 }
 
 /// What a handler's own response holds.
-#[derive(Debug)]
 pub enum Content {
     /// No body; JSON `null` where the response names a media type.
     Nothing,
@@ -124,7 +125,11 @@ pub enum Content {
     Bytes(Vec<u8>),
     /// A value that the host has encoded.
     Json(Vec<u8>),
+    /// Chunks, made when the client can take them.
+    Stream(Box<dyn ChunkSource>),
 }
+
+const BYTES: &str = "application/octet-stream";
 
 fn walk(prefix: &str, routes: &[RouteSpec], groups: &[GroupSpec], found: &mut [Option<Facts>]) {
     for route in routes {

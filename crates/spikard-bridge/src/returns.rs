@@ -1,6 +1,7 @@
 //! How a handler's plain return value becomes a response: by the status and media type that its route declares. Hosts say
 //! which kind of value came; responses that a handler makes itself do not pass here.
 
+use spikard::response::ChunkSource;
 use spikard::spec::RouteSpec;
 use spikard::{Body, Response};
 use std::borrow::Cow;
@@ -67,6 +68,14 @@ impl Returns {
     /// Bytes as they are: the declared media type, else `application/octet-stream`.
     pub fn bytes(&self, bytes: Vec<u8>) -> Response {
         self.content("application/octet-stream", bytes)
+    }
+
+    /// Chunks as they are made: the declared media type, else `application/octet-stream`. Nobody checks them.
+    pub fn stream(&self, source: Box<dyn ChunkSource>) -> Response {
+        Response {
+            body: Body::Stream(source),
+            ..self.bytes(Vec::new())
+        }
     }
 
     /// Any other value, encoded as JSON by the host: the declared media type when it is a JSON one, else

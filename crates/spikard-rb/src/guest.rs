@@ -28,8 +28,9 @@ pub(crate) struct Names {
     pub(crate) plain: ID,
     pub(crate) written: ID,
     pub(crate) failure: ID,
+    pub(crate) producer: ID,
     worker: ID,
-    cancel: ID,
+    pub(crate) cancel: ID,
     /// `:body`, a Symbol that is never collected.
     body: VALUE,
 }
@@ -44,6 +45,7 @@ impl Host {
                 plain: id("plain"),
                 written: id("@spikard_written"),
                 failure: id("failure"),
+                producer: id("producer"),
                 worker: id("worker"),
                 cancel: id("cancel"),
                 // SAFETY: with Ruby's lock.

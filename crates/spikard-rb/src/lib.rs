@@ -11,6 +11,7 @@ mod interpreter;
 mod reactor;
 mod request;
 mod roots;
+mod stream;
 mod value;
 
 use magnus::rb_sys::AsRawValue as _;
@@ -110,6 +111,8 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.define_singleton_method("scheduler=", function!(scheduler, 1))?;
     native.define_singleton_method("finish", function!(finish, 2))?;
     native.define_singleton_method("fail", function!(fail, 2))?;
+    native.define_singleton_method("chunk", function!(stream::chunk, 2))?;
+    native.define_singleton_method("broken", function!(stream::broken, 2))?;
     native.define_singleton_method("sleep", function!(reactor::sleep, 2))?;
     native.define_singleton_method("wait_io", function!(reactor::wait_io, 4))?;
     native.define_singleton_method("forget", function!(reactor::forget, 1))?;

@@ -6,6 +6,7 @@ use crate::interpreter::{
     NIL, Raised, content, element, is_array, is_string, is_utf8, length, protect, send, string,
     text,
 };
+use crate::stream::{Stream, is_stream};
 use rb_sys::{
     FIXNUM_P, FLONUM_P, Qfalse, Qtrue, RB_BUILTIN_TYPE, SPECIAL_CONST_P, STATIC_SYM_P, VALUE,
     rb_ary_entry, rb_ary_new_capa, rb_ary_push, rb_big2str, rb_float_new, rb_float_value,
@@ -14,9 +15,11 @@ use rb_sys::{
 };
 use spikard::Reply;
 use spikard::contract::Argument;
+use spikard::response::ChunkSource;
 use spikard_bridge::{Content, Facts};
 use std::borrow::Cow;
 use std::ffi::{c_int, c_long};
+use std::rc::Rc;
 
 /// A value of the core in Ruby; `None` when it was not sent. May raise.
 pub(crate) fn of_argument(argument: &Argument<'_>) -> Option<VALUE> {
@@ -43,7 +46,7 @@ pub(crate) fn of_argument(argument: &Argument<'_>) -> Option<VALUE> {
 }
 
 /// What becomes of a value that a handler returned.
-pub(crate) fn reply(host: &Host, facts: &Facts, result: VALUE) -> Reply {
+pub(crate) fn reply(host: &Rc<Host>, facts: &Facts, result: VALUE) -> Reply {
     if result == NIL {
         return Ok(facts.returns.nothing());
     }
@@ -54,8 +57,11 @@ pub(crate) fn reply(host: &Host, facts: &Facts, result: VALUE) -> Reply {
                 Err(_) => return Err(internal(NOT_UTF8.to_owned())),
             },
             Content::Bytes(bytes) => facts.returns.bytes(bytes),
-            Content::Nothing | Content::Json(_) => facts.returns.nothing(),
+            _ => facts.returns.nothing(),
         });
+    }
+    if is_stream(result) {
+        return stream(host, result).map(|source| facts.returns.stream(source));
     }
     // SAFETY: with Ruby's lock; both are what they are said to be.
     if unsafe { rb_obj_is_kind_of(result, host.reply_class.get()) } == Qtrue as VALUE {
@@ -87,13 +93,14 @@ fn said(string: VALUE) -> Result<Content, spikard::Problem> {
 }
 
 /// A `Spikard::Reply`: `[status, names and values of the fields, media type or nil, content]`.
-fn described(host: &Host, facts: &Facts, reply: VALUE) -> Reply {
+fn described(host: &Rc<Host>, facts: &Facts, reply: VALUE) -> Reply {
     let parts =
         protect(|| send(reply, host.names.parts, &[])).map_err(|raised| host.told(raised))?;
     let body = element(parts, 3);
     let content = match body {
         NIL => Content::Nothing,
         _ if is_string(body) => said(body)?,
+        _ if is_stream(body) => Content::Stream(stream(host, body)?),
         _ => Content::Json(json(host, body)?),
     };
     let media = element(parts, 2);
@@ -106,6 +113,13 @@ fn described(host: &Host, facts: &Facts, reply: VALUE) -> Reply {
         (media != NIL).then(|| text(media)),
         content,
     ))
+}
+
+fn stream(host: &Rc<Host>, source: VALUE) -> Result<Box<dyn ChunkSource>, spikard::Problem> {
+    match Stream::new(host, source) {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(raised) => Err(host.told(raised)),
+    }
 }
 
 /// Names and values of fields, one after the other in an Array.

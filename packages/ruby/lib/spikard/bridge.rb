@@ -48,7 +48,21 @@ module Spikard
         end
       end
 
-      # Ends a handler that waits.
+      # A fiber that gives the next chunk of a stream whenever it is resumed.
+      def producer(number, source)
+        Fiber.new(blocking: false) do
+          source.each do |chunk|
+            Native.chunk(number, chunk)
+            Fiber.yield
+          end
+        rescue Exception => error # rubocop:disable Lint/RescueException -- the loop decides what leaves it
+          Native.broken(number, error)
+        else
+          Native.chunk(number, nil)
+        end
+      end
+
+      # Ends a handler, or the producer of a stream, that waits.
       def cancel(fiber, why)
         fiber.raise(Cancelled, why) if fiber.alive?
       rescue FiberError

@@ -1,0 +1,104 @@
+# frozen_string_literal: true
+
+require "socket"
+require "spikard"
+require "timeout"
+
+# Responses that a handler makes chunk by chunk.
+RSpec.describe "a stream" do
+  let(:app) { Spikard::App.new }
+  let(:client) { Spikard::TestClient.new(app) }
+
+  # Serves in a thread of its own until the block ends; gives the port.
+  def served(app)
+    port = Thread::Queue.new
+    server = Thread.new { app.run(port: 0) { |bound| port << bound } }
+    server.report_on_exception = false
+    Timeout.timeout(30) { yield port.pop }
+  ensure
+    server&.raise(Interrupt)
+    begin
+      server&.join(10)
+    rescue Interrupt
+      nil
+    end
+  end
+
+  def ask(port, path)
+    TCPSocket.new("127.0.0.1", port).tap { |socket| socket.write("GET #{path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n") }
+  end
+
+  it "is what an Enumerator gives, as the route declares it" do
+    app.get("/plain") { %w[a b é].each }
+    app.get("/declared", response: { content: { "text/csv" => true } }) { ["a\n"].lazy.map(&:upcase) }
+    app.get("/reply") { Spikard.reply(Enumerator.new { |out| out << "x" << "\xff".b }, status: 203, headers: { "x-a": "1" }, content_type: "text/x") }
+    app.get("/empty") { [].each }
+
+    answers = %w[/plain /declared /reply /empty].map { |path| client.get(path) }
+    expect(answers.map(&:status)).to eq([200, 200, 203, 200])
+    expect(answers.map(&:body)).to eq(["abé".b, "A\n", "x\xff".b, ""])
+    expect(answers.map { |answer| answer.headers["content-type"] }).to eq(%w[application/octet-stream text/csv text/x application/octet-stream])
+    expect(answers[2].headers["x-a"]).to eq("1")
+    expect(client.head("/plain").body).to eq("")
+  end
+
+  it "lets others run while it waits, and ends" do
+    gate = Thread::Queue.new
+    app.get("/") { Enumerator.new { |out| 3.times { |number| sleep 0.001; out << number.to_s; gate.pop if number == 1 } } }
+    app.get("/well") { "well" }
+
+    served(app) do |port|
+      socket = ask(port, "/")
+      told = +""
+      told << socket.readpartial(1000) until told.include?("\r\n1\r\n1\r\n")
+      expect(ask(port, "/well").read).to end_with("well")
+      gate << 1
+      expect(socket.read).to eq("1\r\n2\r\n0\r\n\r\n")
+    end
+  end
+
+  it "makes no more than a slow client takes, and ends when that leaves" do
+    made = 0
+    ended = Thread::Queue.new
+    app.get "/" do
+      Enumerator.new do |out|
+        loop { out << "x" * 100_000; made += 1 }
+      ensure
+        ended << made
+      end
+    end
+    app.get("/made") { made }
+
+    served(app) do |port|
+      socket = ask(port, "/")
+      socket.readpartial(1000)
+      # It goes on until the system's buffers are full.
+      before = nil
+      nil until before == (before = ask(port, "/made").read[/\d+\z/]) && before.to_i.positive?
+      expect(before.to_i).to be < 1000
+      socket.close
+      expect(ended.pop).to be < 1000
+    end
+  end
+
+  it "is ended as a broken one when its producer raises, gives nonsense or is killed" do
+    app.get("/raises") { Enumerator.new { |out| out << "a"; raise "a secret" } }
+    app.get("/nonsense") { Enumerator.new { |out| out << "a" << 1 } }
+    app.get("/throws") { Enumerator.new { |out| out << "a"; throw :out } }
+    app.get("/well") { "well" }
+
+    served(app) do |port|
+      %w[/raises /nonsense /throws].each do |path|
+        socket = ask(port, path)
+        told = +""
+        begin
+          loop { told << socket.readpartial(1000) }
+        rescue EOFError, Errno::ECONNRESET
+          nil
+        end
+        expect([path, told.include?("\r\n0\r\n\r\n"), told.include?("secret")]).to eq([path, false, false])
+        expect(ask(port, "/well").read).to end_with("well")
+      end
+    end
+  end
+end
