@@ -26,6 +26,34 @@ final class StubTest extends TestCase
         self::assertSame($built, self::stub());
     }
 
+    /** A type checker and an editor know all of the package: everything public says what it takes and gives. */
+    public function testEverythingPublicHasTypes(): void
+    {
+        $source = dirname((string) (new \ReflectionClass(\Spikard\App::class))->getFileName());
+        $untyped = [];
+        foreach (glob("{$source}/*.php") ?: [] as $file) {
+            preg_match_all('/^(?:#\[.*\]\s)?(?:abstract |final |readonly )*(?:class|interface|enum) (\w+)/m', (string) file_get_contents($file), $found);
+            foreach ($found[1] as $name) {
+                if (!class_exists("Spikard\\{$name}") && !interface_exists("Spikard\\{$name}")) {
+                    continue; // by an interface that is not there
+                }
+                foreach ((new \ReflectionClass("Spikard\\{$name}"))->getMethods(\ReflectionMethod::IS_PUBLIC) as $method) {
+                    if ($method->getFileName() !== $file || $method->class === \Spikard\Log::class) {
+                        continue; // the logger's parameters are PSR-3's
+                    }
+                    $needs = [...$method->getParameters(), ...($method->isConstructor() || $method->isDestructor() ? [] : [$method])];
+                    foreach ($needs as $one) {
+                        $type = $one instanceof \ReflectionMethod ? $one->getReturnType() : $one->getType();
+                        if ($type === null) {
+                            $untyped[] = "{$name}::{$method->getName()} {$one->getName()}";
+                        }
+                    }
+                }
+            }
+        }
+        self::assertSame([], $untyped);
+    }
+
     private static function signature(\ReflectionFunctionAbstract $function): string
     {
         $parameters = array_map(static function (\ReflectionParameter $parameter): string {
