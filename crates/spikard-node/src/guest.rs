@@ -4,9 +4,9 @@ use crate::error::internal;
 use crate::interpreter::{Env, Reference, Value};
 use crate::reactor::Reactor;
 use crate::request::{Running, body_of_running, head_of_running, of_running};
-use crate::value;
+use crate::{stack, value};
 use spikard::contract::Argument;
-use spikard::{Cancel, Problem, Reply};
+use spikard::{Cancel, Held, Problem, Reply};
 use spikard_bridge::{Call, Completion, Facts, Guest, Kept, Outcome, Token};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -58,6 +58,9 @@ impl Habit {
         self.left.set(self.pause.get());
     }
 }
+
+/// For a handler that holds the loop.
+const ADVICE: &str = "await what waits, or compute in a worker thread";
 
 /// The JavaScript side of one app.
 pub(crate) struct NodeGuest {
@@ -251,11 +254,13 @@ impl Guest for NodeGuest {
         };
         let (facts, looks) = (&callable.facts, callable.habit.looks());
         let (at_once, settled) = Running::enter(token, call, facts, || {
+            let held = Held::begin();
             let at_once = self.env.scoped(|| self.try_call(callable, call, id));
             if at_once.is_none() && looks {
                 // What has happened already is then known: a promise that is settled answers as if it were its value.
                 self.env.entered(|| ());
             }
+            held.end(&facts.name, call.request().request_id, ADVICE);
             at_once
         });
         if settled.is_some() {
@@ -270,6 +275,10 @@ impl Guest for NodeGuest {
                 self.suspend(callable, call, token)
             }
         }
+    }
+
+    fn shows_where(&self) -> Option<i32> {
+        stack::shown_by(self.env)
     }
 
     fn cancel(&self, token: Token, why: Cancel) {

@@ -7,6 +7,7 @@ mod guest;
 mod interpreter;
 mod reactor;
 mod request;
+mod stack;
 mod uv;
 mod value;
 

@@ -12,6 +12,7 @@ mod document;
 pub mod endpoint;
 mod freeze;
 pub mod head;
+mod held;
 mod hosts;
 mod leave;
 mod log;
@@ -35,6 +36,7 @@ mod template;
 pub use config::Config;
 pub use endpoint::{Cancel, Endpoint, Flow, Reply, Request};
 pub use head::{Head, Headers};
+pub use held::Held;
 pub use mistake::{DefinitionError, Mistake, did_you_mean};
 pub use native::{
     App, Bytes, Cookies, Created, Describe, ETag, Extract, Fields, Group, Handler, HeaderParams,

@@ -186,7 +186,7 @@ impl Status {
     unsafe_code,
     reason = "the standard library reads no coarse clock, and an exact one costs as much as routing a request"
 )]
-fn coarse() -> u64 {
+pub(crate) fn coarse() -> u64 {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
@@ -228,7 +228,7 @@ fn adopt(fd: i32) -> Option<&'static Page> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn coarse() -> u64 {
+pub(crate) fn coarse() -> u64 {
     0
 }
 

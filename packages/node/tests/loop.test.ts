@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { started } from "./started.js";
+import { program, started } from "./started.js";
 
 const BUN = new URL("../../node_modules/.bin/bun", import.meta.url).pathname;
 
@@ -36,9 +36,8 @@ for (const { name, runtime, variables, own } of WAYS) {
 }
 
 test("a way that does not exist is told", () => {
-  const program = new URL("./programs/server.js", import.meta.url).pathname;
   const env = { ...process.env, SPIKARD_NODE_LOOP: "nest" };
-  const { stderr, status } = spawnSync(process.execPath, [program], { env, encoding: "utf8", timeout: 30_000 });
+  const { stderr, status } = spawnSync(process.execPath, [program("server.js")], { env, encoding: "utf8", timeout: 30_000 });
   assert.match(stderr, /SPIKARD_NODE_LOOP: "nest" is wrong; write nested or threaded/);
   assert.equal(status, 1);
 });

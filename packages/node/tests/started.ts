@@ -19,20 +19,36 @@ export interface Started extends AsyncDisposable {
 }
 
 /** Starts `<runtime> [flags] programs/<name>`, once it serves; the runtime is this Node unless another is named. */
-export async function started(
+export function started(
   name: string, flags: readonly string[] = [], environment: NodeJS.ProcessEnv = {}, runtime = process.execPath,
 ): Promise<Started> {
-  const file = new URL(`./programs/${name}`, import.meta.url).pathname;
-  const child = spawn(runtime, [...flags, file], { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...environment } });
+  return serving(runtime, [...flags, program(name)], environment);
+}
+
+/** Where a program lies. */
+export function program(name: string): string {
+  return new URL(`./programs/${name}`, import.meta.url).pathname;
+}
+
+/** Starts a command, once it says on standard error where it serves. */
+export async function serving(command: string, words: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Started> {
+  const child = spawn(command, words, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...environment } });
   const ended = once(child, "exit") as Promise<[number | null, string | null]>;
   assert.ok(child.stderr);
   const reader = createInterface({ input: child.stderr });
-  const [first] = (await once(reader, "line")) as [string];
   const lines: string[] = [];
-  reader.on("line", (line) => lines.push(line));
-  const url = /http:\/\/[\d.:]+/.exec(first)?.[0];
+  let url: string | undefined;
+  const said = new Promise<void>((resolve) => {
+    reader.on("close", resolve).on("line", (line) => {
+      if (url !== undefined) return void lines.push(line);
+      url = /https?:\/\/[\d.:]+/.exec(line)?.[0];
+      if (url === undefined) lines.push(line);
+      else resolve();
+    });
+  });
+  await said;
   if (url === undefined) child.kill("SIGKILL");
-  assert.ok(url, first);
+  assert.ok(url, lines.join("\n"));
   const line = async (part: string): Promise<string> => {
     for (;;) {
       const found = lines.find((one) => one.includes(part));
