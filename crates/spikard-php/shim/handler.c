@@ -55,6 +55,8 @@ void sp_handler_free(sp_handler *handler) {
 }
 
 bool sp_handler_wants_body(const sp_handler *handler) { return handler->wants_body; }
+/* One of the straight way takes values and a body, and nothing stands around it. */
+bool sp_handler_asks(const sp_handler *handler) { return !handler->make; }
 bool sp_handler_in_fiber(const sp_handler *handler) { return handler->in_fiber; }
 const zval *sp_handler_shape(const sp_handler *handler) { return handler->shape; }
 zval *sp_handler_made(sp_handler *handler) { return &handler->made; }

@@ -93,6 +93,7 @@ sp_handler *sp_handler_new(const zval *told);
 sp_handler *sp_handler_of(const zend_fcall_info_cache *function);
 void sp_handler_free(sp_handler *handler);
 bool sp_handler_wants_body(const sp_handler *handler);
+bool sp_handler_asks(const sp_handler *handler);
 bool sp_handler_in_fiber(const sp_handler *handler);
 const zval *sp_handler_shape(const sp_handler *handler);
 zval *sp_handler_made(sp_handler *handler);

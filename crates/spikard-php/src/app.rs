@@ -27,6 +27,7 @@ impl App {
             Ok(Callable {
                 handler: *handler,
                 wants_body: handler.wants_body(),
+                asks: handler.asks(),
                 shape: handler.shape().and_then(Shape::of),
                 facts: Rc::new(facts.ok_or(format!("handler {index} belongs to no route"))?),
             })

@@ -10,7 +10,6 @@ use spikard::server::Life;
 use spikard::{Cancel, Reply};
 use spikard_bridge::{Call, Completion, Facts, Guest, Kept, Outcome, Token};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -26,6 +25,8 @@ const KEPT_STACKS: usize = 128;
 pub(crate) struct Callable {
     pub(crate) handler: Handler,
     pub(crate) wants_body: bool,
+    /// It, or a middleware, can ask for the request.
+    pub(crate) asks: bool,
     /// What its body is read as.
     pub(crate) shape: Option<Shape>,
     pub(crate) facts: Rc<Facts>,
@@ -35,7 +36,7 @@ pub(crate) struct Callable {
 pub(crate) struct PhpGuest {
     me: Weak<Self>,
     completion: Completion,
-    suspended: RefCell<HashMap<Token, Suspended>>,
+    suspended: RefCell<Waiting>,
     stacks: RefCell<Vec<Job>>,
     /// Places for what the next call brings.
     room: RefCell<Room>,
@@ -57,9 +58,49 @@ struct Room {
 
 /// A call whose handler has not ended.
 struct Suspended {
-    request: Kept,
+    /// Of a handler that can ask for it.
+    request: Option<Kept>,
     /// Somebody waits for the answer.
     awaited: bool,
+}
+
+/// The calls that have not ended, each in the slot of its token. A slot is another call's once its answer was fetched, and a
+/// call whose client has left goes on: its place is then beside the others.
+#[derive(Default)]
+struct Waiting(Vec<Vec<(Token, Suspended)>>);
+
+impl Waiting {
+    fn get(&self, token: Token) -> Option<&Suspended> {
+        let calls = self.0.get(token.slot as usize)?;
+        calls
+            .iter()
+            .find(|(of, _)| *of == token)
+            .map(|(_, call)| call)
+    }
+
+    fn get_mut(&mut self, token: Token) -> Option<&mut Suspended> {
+        let calls = self.0.get_mut(token.slot as usize)?;
+        let found = calls.iter_mut().find(|(of, _)| *of == token);
+        found.map(|(_, call)| call)
+    }
+
+    fn insert(&mut self, token: Token, call: Suspended) {
+        let slot = token.slot as usize;
+        if self.0.len() <= slot {
+            self.0.resize_with(slot + 1, Vec::new);
+        }
+        self.0[slot].push((token, call));
+    }
+
+    fn remove(&mut self, token: Token) -> Option<Suspended> {
+        let calls = self.0.get_mut(token.slot as usize)?;
+        let at = calls.iter().position(|(of, _)| *of == token)?;
+        Some(calls.swap_remove(at).1)
+    }
+
+    fn all(self) -> impl Iterator<Item = (Token, Suspended)> {
+        self.0.into_iter().flatten()
+    }
 }
 
 /// A token as PHP keeps it.
@@ -147,7 +188,7 @@ impl PhpGuest {
         let token = token(call);
         of_running(token, Kept::head_of).or_else(|| {
             let suspended = self.suspended.borrow();
-            Some(suspended.get(&token)?.request.head())
+            Some(suspended.get(token)?.request.as_ref()?.head())
         })
     }
 
@@ -156,7 +197,7 @@ impl PhpGuest {
         let token = token(call);
         of_running(token, |call| call.request().body.to_vec()).or_else(|| {
             let suspended = self.suspended.borrow();
-            Some(suspended.get(&token)?.request.body().to_vec())
+            Some(suspended.get(token)?.request.as_ref()?.body().to_vec())
         })
     }
 
@@ -164,8 +205,7 @@ impl PhpGuest {
     pub(crate) fn is_awaited(&self, call: i64) -> bool {
         let token = token(call);
         let suspended = self.suspended.borrow();
-        suspended.get(&token).is_some_and(|call| call.awaited)
-            || of_running(token, |_| ()).is_some()
+        suspended.get(token).is_some_and(|call| call.awaited) || of_running(token, |_| ()).is_some()
     }
 
     fn stack(&self) -> Job {
@@ -232,7 +272,7 @@ impl PhpGuest {
             return;
         }
         self.code.set(LOST);
-        for (token, suspended) in self.suspended.take() {
+        for (token, suspended) in self.suspended.take().all() {
             if suspended.awaited {
                 self.completion.complete(token, Err(ending()));
             }
@@ -313,7 +353,7 @@ impl Guest for PhpGuest {
             return Outcome::Done(self.ended(&callable.facts, step, job));
         };
         let suspended = Suspended {
-            request: Kept::of(call),
+            request: callable.asks.then(|| Kept::of(call)),
             awaited: true,
         };
         self.suspended.borrow_mut().insert(token, suspended);
@@ -322,7 +362,7 @@ impl Guest for PhpGuest {
             let ready = waited(job.wait()).await;
             job.waited(ready);
             let step = run_on(&guest, &mut job).await;
-            let known = guest.suspended.borrow_mut().remove(&token);
+            let known = guest.suspended.borrow_mut().remove(token);
             let reply = guest.ended(&facts, step, job);
             if known.is_some_and(|suspended| suspended.awaited) {
                 guest.completion.complete(token, reply);
@@ -333,7 +373,7 @@ impl Guest for PhpGuest {
 
     fn cancel(&self, token: Token, _why: Cancel) {
         // The handler goes on by itself; `Request::isAwaited()` tells it that nobody waits.
-        if let Some(suspended) = self.suspended.borrow_mut().get_mut(&token) {
+        if let Some(suspended) = self.suspended.borrow_mut().get_mut(token) {
             suspended.awaited = false;
         }
     }

@@ -191,6 +191,12 @@ impl Handler {
         unsafe { sp_handler_wants_body(self.0.as_ptr()) }
     }
 
+    /// It, or what stands around it, can ask for the request.
+    pub(crate) fn asks(self) -> bool {
+        // SAFETY: see the type.
+        unsafe { sp_handler_asks(self.0.as_ptr()) }
+    }
+
     /// What Rust makes of a body, as the package tells it.
     pub(crate) fn shape(self) -> Option<Told> {
         // SAFETY: see the type.
@@ -256,6 +262,7 @@ unsafe extern "C" {
     fn sp_job_new() -> *mut RawJob;
     fn sp_job_free(job: *mut RawJob);
     fn sp_handler_wants_body(handler: *const RawHandler) -> bool;
+    fn sp_handler_asks(handler: *const RawHandler) -> bool;
     fn sp_handler_shape(handler: *const RawHandler) -> *const Zval;
     fn sp_class_new(told: *const Zval) -> *mut RawClass;
     fn sp_class_free(class: *mut RawClass);

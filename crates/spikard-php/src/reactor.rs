@@ -57,6 +57,10 @@ pub(crate) async fn interrupted() {
 /// Until what a call waits for is there (`true`) or its time is over (`false`).
 pub(crate) async fn waited((wait, microseconds): (Wait, Option<u64>)) -> bool {
     let limit = microseconds.map(Duration::from_micros);
+    if let (Wait::Sleep, Some(limit)) = (wait, limit) {
+        tokio::time::sleep(limit).await;
+        return false;
+    }
     let ready = async {
         match wait {
             Wait::Sleep => std::future::pending().await,
