@@ -127,7 +127,6 @@ impl App {
             js.reference(closed.raw()),
         );
         self.life.replace(Rc::clone(&life));
-        reactor.watch(&life);
         reactor.spawn(async move {
             let result = serve(frozen, listener, life).await;
             js.entered(|| {

@@ -19,7 +19,6 @@ mod threaded;
 use crate::interpreter::Env;
 use napi::sys;
 use nested::Nested;
-use spikard::server::Life;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::mem::ManuallyDrop;
@@ -44,13 +43,6 @@ const SHARE: usize = 2;
 /// Times that replies of microtasks are written before libuv has its turn.
 const ROUNDS: usize = 4;
 
-/// Milliseconds between two looks at Tokio's timers while a server has connections or drains; Tokio does not tell its next
-/// deadline. The core's own time limits are kept to a coarser grain than this.
-const TICK: u64 = 20;
-
-/// The same while a server has none, but a supervisor that waits for its heartbeats.
-const IDLE_TICK: u64 = 100;
-
 thread_local! {
     /// Never dropped by the end of its thread: `process.exit()` runs the destructors of thread-locals, and those that the
     /// tasks need may have gone before this one.
@@ -68,7 +60,6 @@ pub(crate) struct Reactor {
     driver: Box<dyn Driver>,
     /// Tasks of `spawn` that have not ended: while there are some, the process lives.
     live: Cell<usize>,
-    lives: RefCell<Vec<Weak<Life>>>,
     in_turn: Cell<bool>,
     closing: Cell<bool>,
     cleanup: Cell<sys::napi_async_cleanup_hook_handle>,
@@ -82,8 +73,10 @@ trait Driver {
     fn polls_io(&self) -> bool;
     /// Keeps the process alive, or no longer.
     fn hold(&self, is_alive: bool);
-    /// After a turn: how the event loop may sleep, and the milliseconds until it looks at Tokio's timers, 0 for never.
-    fn settle(&self, woken: &Woken, tick: u64);
+    /// After a turn: whether the event loop may sleep, and until when.
+    fn settle(&self, woken: &Woken);
+    /// The timer that `settle` has set is over.
+    fn time_is_over(&self) {}
     /// No turn comes any more; ends with [`Reactor::gone`].
     fn close(&self);
     /// The last use of the runtime. Not called when the process ends inside a turn.
@@ -148,7 +141,6 @@ impl Reactor {
             woken,
             driver,
             live: Cell::new(0),
-            lives: RefCell::default(),
             in_turn: Cell::new(false),
             closing: Cell::new(false),
             cleanup: Cell::new(null_mut()),
@@ -186,13 +178,6 @@ impl Reactor {
         });
         // Nobody has polled the set yet when this is its first task, so it could not wake us.
         self.waker.wake_by_ref();
-    }
-
-    /// A server whose connections have time limits.
-    pub(crate) fn watch(&self, life: &Rc<Life>) {
-        let mut lives = self.lives.borrow_mut();
-        lives.retain(|life| life.strong_count() > 0);
-        lives.push(Rc::downgrade(life));
     }
 
     /// Polls ready tasks; with `io` it polls the reactor first.
@@ -256,22 +241,7 @@ impl Reactor {
             }
         }
         if !self.closing.get() {
-            self.driver.settle(&self.woken, self.tick());
-        }
-    }
-
-    /// Milliseconds until the next look at Tokio's timers; 0 when nothing waits for one.
-    fn tick(&self) -> u64 {
-        let has_limits = |life: &Weak<Life>| {
-            life.upgrade()
-                .is_some_and(|life| life.connections() > 0 || life.is_draining())
-        };
-        let lives = self.lives.borrow();
-        match () {
-            () if self.live.get() == 0 || lives.is_empty() => 0,
-            () if lives.iter().any(has_limits) => TICK,
-            () if spikard::status::attach() => IDLE_TICK,
-            () => 0,
+            self.driver.settle(&self.woken);
         }
     }
 

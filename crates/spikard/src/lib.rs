@@ -32,6 +32,7 @@ pub mod settings;
 pub mod spec;
 pub mod status;
 mod template;
+mod timer;
 
 pub use config::Config;
 pub use endpoint::{Cancel, Endpoint, Flow, Reply, Request};
@@ -48,6 +49,7 @@ pub use problem::Problem;
 pub use response::{Body, Response};
 pub use server::Answer;
 pub use spikard_contract as contract;
+pub use timer::Timers;
 
 /// The Rust of the README runs with the documentation tests. Only there: the page is not part of the crate's package.
 #[cfg(doctest)]

@@ -2,6 +2,7 @@
 //! `SPIKARD_STATUS_FD` and written without a system call. The only place that writes the page, for every language, and
 //! the only definition of its layout. Decides nothing; without that variable nothing is counted.
 
+use crate::timer;
 use std::convert::Infallible;
 use std::fs::File;
 use std::future::pending;
@@ -98,7 +99,7 @@ pub(crate) async fn beat(connections: impl Fn() -> usize) -> Infallible {
     loop {
         page.set(CONNECTIONS, connections() as u64);
         page.add(BEATS, 1);
-        tokio::time::sleep(HEARTBEAT).await;
+        timer::sleep(HEARTBEAT).await;
     }
 }
 

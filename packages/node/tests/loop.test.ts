@@ -2,8 +2,11 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { program, started } from "./started.js";
 
 const BUN = new URL("../../node_modules/.bin/bun", import.meta.url).pathname;
@@ -34,6 +37,19 @@ for (const { name, runtime, variables, own } of WAYS) {
     assert.deepEqual(await server.ended, [0, null]);
   });
 }
+
+test("an idle connection wakes the server as often as its time limits are looked at, and no more", async () => {
+  await using server = await started("server.js", [], { SPIKARD_NODE_LOOP: "nested" });
+  const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+  socket.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+  await once(socket, "data");
+  const sleeps = (): number => Number(/^voluntary_ctxt_switches:\s*(\d+)/m.exec(readFileSync(`/proc/${server.child.pid}/status`, "utf8"))?.[1]);
+  const [before, begin] = [sleeps(), performance.now()];
+  await sleep(700);
+  const each = (performance.now() - begin) / (sleeps() - before);
+  socket.destroy();
+  assert.ok(each > 70 && each < 250, `the server wakes every ${each} ms`); // the core looks every 100 ms
+});
 
 test("a way that does not exist is told", () => {
   const env = { ...process.env, SPIKARD_NODE_LOOP: "nest" };

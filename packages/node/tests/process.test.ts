@@ -1,10 +1,12 @@
 /** How a served process lives and ends: signals under load, `process.exit`, worker threads, handlers that misbehave. */
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { started } from "./started.js";
+import { program, started } from "./started.js";
 
 const SERVER = "server.js";
 /** How often each end is tried; `TIMES=50` for a longer proof. */
@@ -57,6 +59,14 @@ for (const path of ["/exit", "/exit-later"]) {
     await Promise.all(others);
   }));
 }
+
+test("a test of node:test that serves ends by itself, every time", () => everyTime(async () => {
+  const env = { ...process.env };
+  delete env.NODE_TEST_CONTEXT; // else it reports to this test's runner
+  const child = spawn(process.execPath, [program("inside.js")], { env, stdio: ["ignore", "pipe", "inherit"] });
+  const [said, [code, signal]] = await Promise.all([text(child.stdout), once(child, "exit")]);
+  assert.deepEqual([code, signal], [0, null], said);
+}));
 
 test("a rejection that a handler leaves for later is a 500, one that nobody handles is told, and the process lives", async () => {
   await using server = await started(SERVER);

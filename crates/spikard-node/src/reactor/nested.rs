@@ -5,18 +5,22 @@ use crate::interpreter::Env;
 use crate::reactor::Reactor;
 use crate::uv::{self, Handles, Uv};
 use napi::sys;
+use spikard::Timers;
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::os::fd::RawFd;
 use std::ptr::null_mut;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Instant;
 use tokio::runtime::{Builder, Runtime};
 
 pub(super) struct Nested {
     uv: Uv,
     handles: Handles,
-    ticking: Cell<u64>,
+    timers: Timers,
+    /// For when libuv's timer is set.
+    armed: Cell<Option<Instant>>,
 }
 
 thread_local! {
@@ -39,16 +43,13 @@ impl Nested {
         // SAFETY: the loop is this thread's; the runtime, which owns `fd`, goes after the handles (see `Reactor::close`).
         let handles = unsafe { Handles::new(&uv, uv_loop.cast(), fd) }
             .ok_or("libuv refuses the descriptor of Tokio's reactor")?;
-        let ticking = Cell::new(0);
-        Ok((
-            Self {
-                uv,
-                handles,
-                ticking,
-            },
-            runtime,
-            kick,
-        ))
+        let nested = Self {
+            uv,
+            handles,
+            timers: Timers::take_over(),
+            armed: Cell::new(None),
+        };
+        Ok((nested, runtime, kick))
     }
 }
 
@@ -76,7 +77,7 @@ impl Driver for Nested {
         unsafe { change(self.handles.poll) };
     }
 
-    fn settle(&self, woken: &Woken, tick: u64) {
+    fn settle(&self, woken: &Woken) {
         // SAFETY: the handles are open.
         unsafe {
             if woken.is_set() {
@@ -85,18 +86,32 @@ impl Driver for Nested {
                 (self.uv.uv_idle_stop)(self.handles.idle);
             }
         }
-        if self.ticking.replace(tick) != tick {
-            // SAFETY: as above.
-            unsafe {
-                match tick {
-                    0 => (self.uv.uv_timer_stop)(self.handles.timer),
-                    tick => (self.uv.uv_timer_start)(self.handles.timer, on_tick, tick, tick),
-                };
-            }
+        let next = self.timers.next();
+        if self.armed.replace(next) == next {
+            return;
+        }
+        // SAFETY: as above.
+        unsafe {
+            match next {
+                None => (self.uv.uv_timer_stop)(self.handles.timer),
+                Some(at) => {
+                    // Never early by the rounding; by libuv's clock, which stands still during a turn, it may be: then it is
+                    // set again.
+                    let rest = at.saturating_duration_since(Instant::now());
+                    let milliseconds = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX - 1) + 1;
+                    (self.uv.uv_timer_start)(self.handles.timer, on_timer, milliseconds, 0)
+                }
+            };
         }
     }
 
+    fn time_is_over(&self) {
+        self.armed.set(None);
+        self.timers.wake(Instant::now());
+    }
+
     fn close(&self) {
+        Timers::give_back();
         for handle in self.handles.all() {
             // SAFETY: open until now; `on_closed` frees each.
             unsafe { (self.uv.uv_close)(handle, on_closed) };
@@ -166,8 +181,11 @@ unsafe extern "C" fn on_poll(_: uv::Handle, _status: i32, _events: i32) {
     Reactor::guarded(|reactor| reactor.pump(true));
 }
 
-unsafe extern "C" fn on_tick(_: uv::Handle) {
-    Reactor::guarded(|reactor| reactor.pump(true));
+unsafe extern "C" fn on_timer(_: uv::Handle) {
+    Reactor::guarded(|reactor| {
+        reactor.driver.time_is_over();
+        reactor.pump(false);
+    });
 }
 
 unsafe extern "C" fn on_prepare(_: uv::Handle) {

@@ -114,7 +114,7 @@ impl Driver for Threaded {
         });
     }
 
-    fn settle(&self, woken: &Woken, _tick: u64) {
+    fn settle(&self, woken: &Woken) {
         self.bell.rung.store(false, Ordering::SeqCst);
         if woken.is_set() && !self.bell.rung.swap(true, Ordering::SeqCst) {
             // Not by ringing: Node answers a thousand rings before it looks at its timers and sockets.

@@ -7,6 +7,7 @@ use super::listener::{Listener, Listening};
 use super::service::Serve;
 use super::tls::{Tls, greet};
 use super::transport::Transport;
+use crate::timer::{sleep, within};
 use crate::{Frozen, status};
 use std::io;
 use std::net::SocketAddr;
@@ -64,10 +65,7 @@ async fn to_the_end<S: Serve>(app: Rc<S>, listener: Listener, life: Rc<Life>) ->
     drop(file);
     desk.accept_queued(queue)?;
     let limit = Duration::from_millis(desk.app.config().drain_timeout_ms);
-    if tokio::time::timeout(limit, desk.life.until_empty())
-        .await
-        .is_err()
-    {
+    if within(limit, desk.life.until_empty()).await.is_none() {
         desk.life.end();
         desk.life.until_empty().await;
     }
@@ -113,7 +111,7 @@ impl<S: Serve> Desk<S> {
                 Ok(()) => {}
                 // The client left before it was accepted: its business (accept(2)).
                 Err(error) if is_of_client(&error) => {}
-                Err(_) => tokio::time::sleep(EXHAUSTED).await,
+                Err(_) => sleep(EXHAUSTED).await,
             }
         }
     }

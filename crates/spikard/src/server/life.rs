@@ -1,13 +1,14 @@
 //! The life of one worker: its open connections, their deadlines, and the way to its end. One coarse sweep looks at all
 //! deadlines, so that no request pays for a timer; it runs only while there are connections.
 
+use crate::timer::sleep;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 
 /// Between two sweeps. A time limit is kept to within two of these, never early.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
@@ -167,10 +168,8 @@ impl Life {
 }
 
 async fn sweep(life: Rc<Life>) {
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !life.entries.borrow().is_empty() {
-        ticks.tick().await;
+        sleep(TICK).await;
         let start = life.start.get().unwrap_or_else(Instant::now);
         life.now.set(milliseconds(start.elapsed()));
         life.in_step.set(life.answered.replace(0) >= IN_STEP);

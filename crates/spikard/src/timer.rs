@@ -1,0 +1,192 @@
+//! The timers of a worker. They are Tokio's, unless a host's own loop sleeps for Tokio, which does not tell when it would
+//! wake: then they are on a heap of ours, whose next deadline the host asks for. Measures nothing.
+
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+thread_local! {
+    static OWN: RefCell<Option<Timers>> = const { RefCell::new(None) };
+}
+
+/// The timers of one thread, for a host whose loop sleeps for Tokio.
+///
+/// ```
+/// use spikard::Timers;
+/// use std::time::Instant;
+///
+/// let timers = Timers::take_over();
+/// assert!(timers.next().is_none(), "nobody sleeps");
+/// assert_eq!(timers.wake(Instant::now()), 0);
+/// Timers::give_back();
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Timers(Rc<Heap>);
+
+#[derive(Debug, Default)]
+struct Heap {
+    /// Deadlines with the number of their sleeper; those of sleepers that have gone are left in until they are at the top.
+    deadlines: RefCell<BinaryHeap<Reverse<(Instant, u64)>>>,
+    sleepers: RefCell<BTreeMap<u64, Waker>>,
+    last: Cell<u64>,
+}
+
+impl Timers {
+    /// From now on, what this thread begins to sleep is woken by [`Timers::wake`] alone.
+    pub fn take_over() -> Self {
+        OWN.with_borrow_mut(|own| own.get_or_insert_default().clone())
+    }
+
+    /// Later sleeps of this thread are Tokio's again.
+    pub fn give_back() {
+        drop(OWN.take());
+    }
+
+    /// When the first sleeper is to be woken.
+    pub fn next(&self) -> Option<Instant> {
+        let (mut deadlines, sleepers) = (self.0.deadlines.borrow_mut(), self.0.sleepers.borrow());
+        while let Some(Reverse((deadline, number))) = deadlines.peek() {
+            if sleepers.contains_key(number) {
+                return Some(*deadline);
+            }
+            deadlines.pop();
+        }
+        None
+    }
+
+    /// Wakes those whose time has come; how many.
+    pub fn wake(&self, now: Instant) -> usize {
+        let mut woken = 0;
+        while let Some(waker) = self.pop(now) {
+            waker.wake();
+            woken += 1;
+        }
+        woken
+    }
+
+    fn pop(&self, now: Instant) -> Option<Waker> {
+        self.next().filter(|deadline| *deadline <= now)?;
+        let Reverse((_, number)) = self.0.deadlines.borrow_mut().pop()?;
+        self.0.sleepers.borrow_mut().remove(&number)
+    }
+
+    async fn sleep(self, duration: Duration) {
+        let deadline = Instant::now() + duration;
+        let number = self.0.last.get() + 1;
+        self.0.last.set(number);
+        let sleeper = Sleeper(self, number);
+        let mut is_listed = false;
+        poll_fn(|context| {
+            if is_listed && Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            let heap = &sleeper.0.0;
+            heap.sleepers
+                .borrow_mut()
+                .insert(number, context.waker().clone());
+            if !std::mem::replace(&mut is_listed, true) {
+                heap.deadlines
+                    .borrow_mut()
+                    .push(Reverse((deadline, number)));
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// Leaves the heap when it is dropped.
+struct Sleeper(Timers, u64);
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        drop(self.0.0.sleepers.borrow_mut().remove(&self.1));
+    }
+}
+
+/// Waits, for no less than `duration`.
+pub(crate) async fn sleep(duration: Duration) {
+    let own = OWN.with_borrow(Option::clone);
+    match own {
+        Some(timers) => timers.sleep(duration).await,
+        None => tokio::time::sleep(duration).await,
+    }
+}
+
+/// What `inner` comes to, if it does so in time.
+pub(crate) async fn within<T>(limit: Duration, inner: impl Future<Output = T>) -> Option<T> {
+    let mut inner = pin!(inner);
+    tokio::select! {
+        biased;
+        value = &mut inner => Some(value),
+        () = sleep(limit) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake};
+
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn sleepers_are_woken_in_their_order_and_those_that_left_are_not() {
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&count));
+        let mut context = Context::from_waker(&waker);
+        let timers = Timers::default();
+        let begin = Instant::now();
+        let mut sleeps: Vec<_> = [30, 10, 20]
+            .map(|seconds| Box::pin(timers.clone().sleep(Duration::from_secs(seconds))))
+            .into();
+        for sleep in &mut sleeps {
+            assert!(sleep.as_mut().poll(&mut context).is_pending());
+        }
+        let next = |timers: &Timers| {
+            let next = timers
+                .next()
+                .map(|at| at.duration_since(begin).as_secs_f64());
+            next.map(|seconds| (seconds / 10.0).round() * 10.0)
+        };
+        assert_eq!(next(&timers), Some(10.0));
+        drop(sleeps.remove(1));
+        assert_eq!(next(&timers), Some(20.0), "the first one has left");
+        assert_eq!(timers.wake(begin), 0);
+        assert_eq!(timers.wake(begin + Duration::from_secs(25)), 1);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert_eq!(next(&timers), Some(30.0));
+        assert_eq!(timers.wake(begin + Duration::from_secs(60)), 1);
+        assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn a_sleep_ends_when_its_time_is_over_and_not_before() {
+        let mut context = Context::from_waker(Waker::noop());
+        let timers = Timers::take_over();
+        let begin = Instant::now();
+        let mut sleep = pin!(sleep(Duration::from_millis(5)));
+        assert!(sleep.as_mut().poll(&mut context).is_pending());
+        Timers::give_back();
+        while sleep.as_mut().poll(&mut context).is_pending() {
+            if let Some(at) = timers.next() {
+                std::thread::sleep(at.saturating_duration_since(Instant::now()));
+            }
+            timers.wake(Instant::now());
+        }
+        assert!(begin.elapsed() >= Duration::from_millis(5));
+    }
+}
