@@ -21,7 +21,7 @@ os.environ["PATH"] = pythons.search_path()  # where nox looks for the interprete
 
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-TEST_PACKAGES = ["test-python", "test-node", "test-ruby", "test-php", "test-php-source"]
+TEST_PACKAGES = ["test-python", "test-node", "test-ruby", "test-php", "test-php-source", "test-supervisor"]
 GUESTS = ["py", "node", "rb", "php"]  # tested through their packages
 GUEST_CRATES = [f"--exclude=spikard-{guest}" for guest in GUESTS]
 
@@ -178,6 +178,14 @@ def test_php_source(session: nox.Session) -> None:
     program(session, "tally", "php-source", sys.executable, "scripts/php-project", "--source", *tests)
 
 
+@nox.session(name="test-supervisor", requires=["wheel", "npm", "extension", "gem"], default=False)
+def test_supervisor(session: nox.Session) -> None:
+    """Kill, reload, recycle, block and end workers of every language; `-- -k node` for one."""
+    install(session, "bootstrap", "test")
+    install_wheel(session)
+    program(session, "tally", "supervisor", "pytest", "tests/supervision", *session.posargs)
+
+
 @nox.session(name="stress-ruby", requires=["gem"], default=False)
 def stress_ruby(session: nox.Session) -> None:
     """Memory of Ruby over 200,000 requests, and the shared cases under its collector and valgrind; ten minutes."""
@@ -191,7 +199,9 @@ def test_examples(session: nox.Session) -> None:
     """Test the examples, the README, scripts/ and the fixture runner, and call the demo as a client would."""
     install(session, "bootstrap", "test")
     install_wheel(session)
-    program(session, "tally", "examples", "pytest", "examples", "scripts/tests", "tests", *session.posargs)
+    program(
+        session, "tally", "examples", "pytest", "examples", "scripts/tests", "tests/test_runner.py", *session.posargs
+    )
     program(session, "demo", "--check", python="python")
     program(session, "record", "--check", python="python")
 
@@ -201,7 +211,7 @@ def fixtures(session: nox.Session) -> None:
     """Run the shared cases in every language and print the parity table; `-- --filter 'query/*'`."""
     install(session, "bootstrap", "test")
     install_wheel(session)
-    program(session, "tally", "runner", "pytest", "tests")
+    program(session, "tally", "runner", "pytest", "tests/test_runner.py")
     program(session, "tally", "fixtures", "python", "scripts/fixtures", *session.posargs)
 
 

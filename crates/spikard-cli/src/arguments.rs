@@ -266,20 +266,21 @@ impl ListenArguments {
     /// Flags over environment over file over defaults.
     pub(crate) fn listen(self, settings: &Settings) -> Result<Listen, Failure> {
         let environment = Listen::from_env().map_err(|error| Failure::usage(error.to_string()))?;
+        let others = settings.file.listen(environment);
         let address_given = self.host.is_some() || self.port.is_some();
         let uds = match self.uds {
             Some(path) => Some(path),
             None if address_given || self.fd.is_some() => None,
-            None => settings.uds(environment.uds),
+            None => others.uds,
         };
         Ok(Listen {
             fd: self
                 .fd
-                .or(environment.fd.filter(|_| !address_given && uds.is_none())),
+                .or(others.fd.filter(|_| !address_given && uds.is_none())),
             uds,
-            uds_mode: self.uds_mode.or(environment.uds_mode).or(settings.uds_mode),
-            host: self.host.unwrap_or_else(|| settings.host(environment.host)),
-            port: self.port.unwrap_or_else(|| settings.port(environment.port)),
+            uds_mode: self.uds_mode.or(others.uds_mode),
+            host: self.host.unwrap_or(others.host),
+            port: self.port.unwrap_or(others.port),
         })
     }
 }
@@ -340,7 +341,7 @@ impl SuperviseArguments {
         let (name, count) = match (self.workers, environment) {
             (Some(count), _) => ("--workers", Some(count)),
             (None, Some(count)) => ("SPIKARD_WORKERS", Some(count)),
-            (None, None) => ("workers", settings.workers.clone()),
+            (None, None) => ("workers", settings.file.workers.clone()),
         };
         let count = count.map(|text| workers(name, &text)).transpose()?;
         let others = [

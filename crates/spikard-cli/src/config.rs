@@ -47,8 +47,9 @@ pub(crate) fn show(
 
 fn server(settings: &Settings) -> Result<Vec<Row>, Failure> {
     let environment = Listen::from_env().map_err(|error| Failure::usage(error.to_string()))?;
+    let listen = settings.file.listen(environment);
     let workers = std::env::var("SPIKARD_WORKERS").ok();
-    let workers = workers.or(settings.workers.clone());
+    let workers = workers.or(settings.file.workers.clone());
     let workers = match workers.as_ref().map(|text| text.parse::<u64>()) {
         None => Value::from(1),
         Some(Ok(count)) => Value::from(count),
@@ -56,9 +57,9 @@ fn server(settings: &Settings) -> Result<Vec<Row>, Failure> {
     };
     let row = |name: &str, value: Value, description: &str| {
         let variable = format!("SPIKARD_{}", name.to_uppercase());
-        let origin = match (std::env::var_os(&variable), settings.line(name)) {
+        let origin = match (std::env::var_os(&variable), settings.file.lines.get(name)) {
             (Some(_), _) => variable,
-            (None, Some(line)) => line.to_owned(),
+            (None, Some(line)) => line.clone(),
             (None, None) => "default".to_owned(),
         };
         Row {
@@ -72,29 +73,24 @@ fn server(settings: &Settings) -> Result<Vec<Row>, Failure> {
         }
     };
     Ok(vec![
-        row(
-            "host",
-            settings.host(environment.host).into(),
-            "Name or address to listen on.",
-        ),
+        row("host", listen.host.into(), "Name or address to listen on."),
         row(
             "port",
-            settings.port(environment.port).into(),
+            listen.port.into(),
             "Port to listen on; 0 for a free one.",
         ),
         row(
             "uds",
-            settings
-                .uds(environment.uds)
+            listen
+                .uds
                 .map_or_else(String::new, |path| path.display().to_string())
                 .into(),
             "Path of a Unix socket to listen on, instead of host and port.",
         ),
         row(
             "uds_mode",
-            environment
+            listen
                 .uds_mode
-                .or(settings.uds_mode)
                 .map_or_else(String::new, |mode| format!("{mode:04o}"))
                 .into(),
             "Who may connect to it, in octal digits; empty for what the umask says.",

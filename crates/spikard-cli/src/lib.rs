@@ -43,6 +43,20 @@ pub struct Host<'h> {
     pub program: Option<PathBuf>,
 }
 
+impl Host<'_> {
+    /// An interpreter of `language` that is started anew for each app. `program` may be where the package has none.
+    pub fn new(language: Language, path: impl Into<PathBuf>, program: Option<PathBuf>) -> Self {
+        Self {
+            interpreter: Interpreter {
+                language,
+                path: path.into(),
+            },
+            serve: None,
+            program,
+        }
+    }
+}
+
 /// An interpreter and what it runs.
 #[derive(Debug, Clone)]
 pub struct Interpreter {

@@ -5,18 +5,12 @@ use crate::Variable;
 use crate::app::App;
 use crate::output::{self, Failure};
 use serde_json::{Map, Value};
-use spikard::server::mode;
+use spikard::settings::file::{File, OF_SERVER};
 use spikard::settings::{self, Setting};
 use spikard::{Config, did_you_mean};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use std::path::Path;
 
-/// The file beside the app.
-pub(crate) const FILE: &str = "spikard.toml";
-/// What the file may say beside the options of the app.
-const OF_SERVER: [&str; 5] = ["host", "port", "uds", "uds_mode", "workers"];
 /// What supervisors, workers and this command tell each other.
 const PROTOCOL: [&str; 8] = [
     "SPIKARD_CONFIG",
@@ -29,20 +23,14 @@ const PROTOCOL: [&str; 8] = [
     "SPIKARD_STATUS_FD",
 ];
 
-/// Options that somebody set, and what the file says of the server.
+/// Options that somebody set, and the file beside the app.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) table: Vec<Setting>,
     /// By the option's name.
     chosen: BTreeMap<String, Chosen>,
-    pub(crate) host: Option<String>,
-    pub(crate) port: Option<u16>,
-    uds: Option<PathBuf>,
-    pub(crate) uds_mode: Option<u32>,
-    /// As `--workers` takes it.
-    pub(crate) workers: Option<String>,
-    /// `spikard.toml:3` by the name.
-    lines: BTreeMap<String, String>,
+    /// What it says of the server.
+    pub(crate) file: File,
 }
 
 /// A value of an option and who chose it.
@@ -63,12 +51,7 @@ pub(crate) fn gather(
     let mut gathered = Settings {
         table: settings::all(),
         chosen: BTreeMap::new(),
-        host: None,
-        port: None,
-        uds: None,
-        uds_mode: None,
-        workers: None,
-        lines: BTreeMap::new(),
+        file: File::default(),
     };
     let mut wrong = Vec::new();
     for (name, value) in base {
@@ -78,7 +61,7 @@ pub(crate) fn gather(
         };
         gathered.chosen.insert((*name).to_owned(), chosen);
     }
-    gathered.read_file(&app.folder().join(FILE), &mut wrong);
+    gathered.read_file(&app.folder(), &mut wrong);
     gathered.read_environment(|name| std::env::var(name).ok(), &mut wrong);
     gathered.read_flags(flags, &mut wrong);
     match wrong.len() {
@@ -150,28 +133,6 @@ impl Settings {
         path.unwrap_or_default().to_owned()
     }
 
-    /// `environment` when a variable set it, else what the file says, else that default.
-    pub(crate) fn host(&self, environment: String) -> String {
-        let file = self.host.clone().filter(|_| !is_set("SPIKARD_HOST"));
-        file.unwrap_or(environment)
-    }
-
-    /// The same of the path; a host or a port of the environment goes before that of the file.
-    pub(crate) fn uds(&self, environment: Option<PathBuf>) -> Option<PathBuf> {
-        let addressed = ["SPIKARD_HOST", "SPIKARD_PORT", "SPIKARD_FD"];
-        let file = self
-            .uds
-            .clone()
-            .filter(|_| !addressed.into_iter().any(is_set));
-        environment.or(file)
-    }
-
-    /// The same of the port.
-    pub(crate) fn port(&self, environment: u16) -> u16 {
-        let file = self.port.filter(|_| !is_set("SPIKARD_PORT"));
-        file.unwrap_or(environment)
-    }
-
     /// Takes the value of a flag that is an option's own.
     pub(crate) fn obey(&mut self, flag: &str, name: &str, text: String) -> Result<(), String> {
         let value = Value::String(text);
@@ -193,11 +154,6 @@ impl Settings {
         self.chosen.get(name)
     }
 
-    /// `spikard.toml:3`, where the file sets this.
-    pub(crate) fn line(&self, name: &str) -> Option<&str> {
-        self.lines.get(name).map(String::as_str)
-    }
-
     /// Takes `value` for the option that is written `name`, or says what is wrong.
     fn choose(&mut self, name: &str, value: &Value, origin: &str) -> Result<(), String> {
         let setting = settings::find(&self.table, name)
@@ -211,77 +167,14 @@ impl Settings {
         Ok(())
     }
 
-    fn read_file(&mut self, path: &Path, wrong: &mut Vec<String>) {
-        let shown = path.strip_prefix(".").unwrap_or(path).display().to_string();
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-            Err(error) => return wrong.push(format!("cannot read {shown}: {error}")),
-        };
-        let place = |offset: usize| {
-            let before = text.get(..offset).unwrap_or(&text);
-            format!("{shown}:{}", before.matches('\n').count() + 1)
-        };
-        let table = match DeTable::parse(&text) {
-            Ok(table) => table.into_inner(),
-            Err(error) => {
-                let place = place(error.span().map_or(0, |span| span.start));
-                return wrong.push(format!("{place}: {}", error.message()));
-            }
-        };
-        // The table is in alphabetical order.
-        let mut members: Vec<_> = table.iter().collect();
-        members.sort_by_key(|(key, _)| key.span().start);
-        for (key, value) in members {
-            let (name, place) = (key.get_ref().as_ref(), place(key.span().start));
-            let read = plain(value).and_then(|value| match OF_SERVER.contains(&name) {
-                true => self.serve(name, &value, path),
-                false => self.choose(name, &self.beside(path, name, value), &place),
-            });
-            // `keep_alive` and `keep_alive_ms` are one.
-            let name = settings::find(&self.table, name).map_or(name, |setting| &setting.name);
-            match read {
-                Ok(()) if self.lines.contains_key(name) => wrong.push(format!(
-                    "{place}: {} sets this already; leave one of them",
-                    self.lines[name]
-                )),
-                Ok(()) => _ = self.lines.insert(name.to_owned(), place),
-                Err(message) => wrong.push(format!("{place}: {message}")),
-            }
+    fn read_file(&mut self, folder: &Path, wrong: &mut Vec<String>) {
+        let (mut file, mistakes) = File::read(folder, &self.table);
+        wrong.extend(mistakes);
+        for (name, value) in std::mem::take(&mut file.options) {
+            let origin = file.lines.get(&name).cloned().unwrap_or_default();
+            self.chosen.insert(name, Chosen { value, origin });
         }
-    }
-
-    /// Paths in the file count from where it lies.
-    fn beside(&self, file: &Path, name: &str, value: Value) -> Value {
-        match (settings::find(&self.table, name), file.parent()) {
-            (Some(setting), Some(folder)) => setting.from_folder(folder, value),
-            _ => value,
-        }
-    }
-
-    fn serve(&mut self, name: &str, value: &Value, file: &Path) -> Result<(), String> {
-        let wrong = |right: &str| Err(format!("{name}: {value} is wrong; write {right}"));
-        match (name, value) {
-            ("host", Value::String(host)) => self.host = Some(host.clone()),
-            ("host", _) => return wrong("a name or an address in quotes: \"127.0.0.1\""),
-            ("port", Value::Number(_)) => match value.as_u64().map(u16::try_from) {
-                Some(Ok(port)) => self.port = Some(port),
-                _ => return wrong("a port from 0 to 65535"),
-            },
-            ("port", _) => return wrong("a port from 0 to 65535"),
-            ("uds", Value::String(path)) => {
-                self.uds = Some(file.parent().unwrap_or(Path::new("")).join(path));
-            }
-            ("uds", _) => return wrong("a path in quotes: \"app.sock\""),
-            ("uds_mode", Value::String(text)) if mode(text).is_some() => self.uds_mode = mode(text),
-            ("uds_mode", _) => return wrong("octal digits in quotes: \"0660\""),
-            (_, Value::Number(count)) if value.as_u64().is_some_and(|count| count > 0) => {
-                self.workers = Some(count.to_string());
-            }
-            (_, Value::String(word)) if word == "auto" => self.workers = Some(word.clone()),
-            _ => return wrong("a number of workers, or \"auto\""),
-        }
-        Ok(())
+        self.file = file;
     }
 
     fn read_environment(
@@ -327,24 +220,5 @@ impl Settings {
                 wrong.push(format!("--set {flag}: {message}"));
             }
         }
-    }
-}
-
-fn is_set(variable: &str) -> bool {
-    std::env::var_os(variable).is_some()
-}
-
-/// A value of the file that an option can have.
-fn plain(value: &Spanned<DeValue<'_>>) -> Result<Value, String> {
-    match value.get_ref() {
-        DeValue::String(text) => Ok(Value::String(text.to_string())),
-        DeValue::Boolean(on) => Ok(Value::Bool(*on)),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-            .map(Value::from)
-            .map_err(|_| "the number is too large".to_owned()),
-        _ => Err(
-            "a setting is a text, a whole number, or true or false, at the top of the file"
-                .to_owned(),
-        ),
     }
 }

@@ -5,11 +5,13 @@
 #include "shim.h"
 #include "SAPI.h"
 #include "php_output.h"
+#include "zend_builtin_functions.h"
 #include "zend_exceptions.h"
 #include "zend_fibers.h"
 #include "zend_interfaces.h"
 #include "zend_smart_str.h"
 #include <poll.h>
+#include <signal.h>
 
 struct sp_job {
     int status, wait_kind, wait_fd;
@@ -218,6 +220,39 @@ int sp_interrupt(void) {
         smart_str_free(&told.error);
     }
     return status;
+}
+
+/* ---- where it is ------------------------------------------------------------------------------------------------- */
+
+static void (*interrupt_before)(zend_execute_data *);
+static volatile sig_atomic_t where_asked;
+
+static void ask_where(int number) {
+    (void) number;
+    where_asked = 1;
+    zend_atomic_bool_store_ex(&EG(vm_interrupt), true);
+}
+
+static void show_where(zend_execute_data *frame) {
+    if (where_asked) {
+        where_asked = 0;
+        zval trace;
+        zend_fetch_debug_backtrace(&trace, 0, DEBUG_BACKTRACE_IGNORE_ARGS, 0);
+        zend_string *text = zend_trace_to_string(Z_ARRVAL(trace), true);
+        fprintf(stderr, "SIGQUIT at %s:%u\n%s\n", zend_get_executed_filename(), zend_get_executed_lineno(), ZSTR_VAL(text));
+        zend_string_release(text);
+        zval_ptr_dtor(&trace);
+    }
+    if (interrupt_before) interrupt_before(frame);
+}
+
+/* From now on that signal shows where the code is, between two of its instructions. */
+int sp_shows_where(void) {
+    struct sigaction action = { .sa_handler = ask_where };
+    if (sigaction(SIGQUIT, &action, NULL) != 0) return 0;
+    interrupt_before = zend_interrupt_function;
+    zend_interrupt_function = show_where;
+    return SIGQUIT;
 }
 
 /* ---- waits ------------------------------------------------------------------------------------------------------- */

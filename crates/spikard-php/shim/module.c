@@ -301,14 +301,16 @@ static void default_signals(void) {
 
 ZEND_FUNCTION(Spikard_Native_command) {
     HashTable *arguments;
-    zend_string *interpreter;
-    ZEND_PARSE_PARAMETERS_START(2, 2)
+    zend_string *interpreter, *program;
+    ZEND_PARSE_PARAMETERS_START(3, 3)
         Z_PARAM_ARRAY_HT(arguments)
         Z_PARAM_STR(interpreter)
+        Z_PARAM_STR(program)
     ZEND_PARSE_PARAMETERS_END();
     words list = words_of(arguments);
     default_signals();
-    int code = sp_rust_command(list.texts, list.lengths, list.count, ZSTR_VAL(interpreter), ZSTR_LEN(interpreter));
+    int code = sp_rust_command(list.texts, list.lengths, list.count, ZSTR_VAL(interpreter), ZSTR_LEN(interpreter),
+                               ZSTR_VAL(program), ZSTR_LEN(program));
     efree(list.texts);
     efree(list.lengths);
     RETURN_LONG(code);
@@ -317,12 +319,13 @@ ZEND_FUNCTION(Spikard_Native_command) {
 /* [exit code, variables as lines `NAME=value`]. */
 ZEND_FUNCTION(Spikard_Native_start) {
     HashTable *again;
-    zend_string *interpreter, *host = NULL, *workers = NULL;
+    zend_string *interpreter, *program, *host = NULL, *workers = NULL;
     zend_long port = 0;
     bool no_port = 1;
-    ZEND_PARSE_PARAMETERS_START(5, 5)
+    ZEND_PARSE_PARAMETERS_START(6, 6)
         Z_PARAM_ARRAY_HT(again)
         Z_PARAM_STR(interpreter)
+        Z_PARAM_STR(program)
         Z_PARAM_STR_OR_NULL(host)
         Z_PARAM_LONG_OR_NULL(port, no_port)
         Z_PARAM_STR_OR_NULL(workers)
@@ -331,6 +334,7 @@ ZEND_FUNCTION(Spikard_Native_start) {
     default_signals();
     sp_text variables = {0};
     int code = sp_rust_start(list.texts, list.lengths, list.count, ZSTR_VAL(interpreter), ZSTR_LEN(interpreter),
+                             ZSTR_VAL(program), ZSTR_LEN(program),
                              host ? ZSTR_VAL(host) : NULL, host ? ZSTR_LEN(host) : 0, host != NULL, port, !no_port,
                              workers ? ZSTR_VAL(workers) : NULL, workers ? ZSTR_LEN(workers) : 0, &variables);
     efree(list.texts);
@@ -373,13 +377,15 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_await, 0, 1, _IS_BOOL, 0)
     ZEND_ARG_INFO(0, stream)
     ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, seconds, IS_DOUBLE, 1, "null")
 ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_command, 0, 2, IS_LONG, 0)
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_command, 0, 3, IS_LONG, 0)
     ZEND_ARG_TYPE_INFO(0, arguments, IS_ARRAY, 0)
     ZEND_ARG_TYPE_INFO(0, interpreter, IS_STRING, 0)
+    ZEND_ARG_TYPE_INFO(0, program, IS_STRING, 0)
 ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_start, 0, 5, IS_ARRAY, 0)
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_start, 0, 6, IS_ARRAY, 0)
     ZEND_ARG_TYPE_INFO(0, again, IS_ARRAY, 0)
     ZEND_ARG_TYPE_INFO(0, interpreter, IS_STRING, 0)
+    ZEND_ARG_TYPE_INFO(0, program, IS_STRING, 0)
     ZEND_ARG_TYPE_INFO(0, host, IS_STRING, 1)
     ZEND_ARG_TYPE_INFO(0, port, IS_LONG, 1)
     ZEND_ARG_TYPE_INFO(0, workers, IS_STRING, 1)

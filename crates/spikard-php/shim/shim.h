@@ -71,9 +71,10 @@ bool sp_rust_app_awaited(void *app, int64_t call);
 bool sp_rust_app_exchange(void *app, const char *bytes, size_t length, sp_text *answer);
 void sp_rust_app_spawn(void *app, sp_handler *handler);
 sp_text sp_rust_tables(void);
-int sp_rust_command(const char *const *argv, const size_t *lengths, size_t count, const char *interpreter, size_t length);
+int sp_rust_command(const char *const *argv, const size_t *lengths, size_t count, const char *interpreter, size_t length,
+                    const char *program, size_t program_length);
 int sp_rust_start(const char *const *argv, const size_t *lengths, size_t count, const char *interpreter, size_t length,
-                  const char *host, size_t host_length, bool has_host, int64_t port, bool has_port, const char *workers,
+                  const char *program, size_t program_length, const char *host, size_t host_length, bool has_host, int64_t port, bool has_port, const char *workers,
                   size_t workers_length, sp_text *variables);
 void sp_rust_announce(void);
 

@@ -2,7 +2,7 @@
 
 use crate::decode::{Built, Shape};
 use crate::error::{ending, internal};
-use crate::interpreter::{Brought, Handler, Job, Step, Value, exit_status, interrupt};
+use crate::interpreter::{Brought, Handler, Job, Step, Value, exit_status, interrupt, shows_where};
 use crate::reactor::{in_runtime, interrupted, waited};
 use crate::request::{Running, of_running};
 use crate::value::{answer, is_nothing, lossy, of_argument};
@@ -369,6 +369,10 @@ impl Guest for PhpGuest {
             }
         });
         Outcome::Pending
+    }
+
+    fn shows_where(&self) -> Option<i32> {
+        shows_where()
     }
 
     fn cancel(&self, token: Token, _why: Cancel) {

@@ -276,6 +276,7 @@ unsafe extern "C" {
     fn sp_exit_status() -> c_int;
     fn sp_interrupted() -> bool;
     fn sp_interrupt() -> c_int;
+    fn sp_shows_where() -> c_int;
     fn sp_zval_type(value: *const Zval) -> u32;
     fn sp_zval_integer(value: *const Zval) -> i64;
     fn sp_zval_text(value: *const Zval, length: *mut usize) -> *const u8;
@@ -299,6 +300,12 @@ pub(crate) fn is_interrupted() -> bool {
 pub(crate) fn interrupt() -> Step {
     // SAFETY: on PHP's thread, in no step.
     Step::of(unsafe { sp_interrupt() })
+}
+
+/// The signal that shows from now on where PHP's code is.
+pub(crate) fn shows_where() -> Option<c_int> {
+    // SAFETY: on PHP's thread; takes a signal that nobody else here has.
+    Some(unsafe { sp_shows_where() }).filter(|signal| *signal != 0)
 }
 
 /// A stack for one call at a time, and that call.

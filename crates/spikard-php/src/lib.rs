@@ -228,18 +228,16 @@ unsafe fn words(texts: *const *const c_char, lengths: *const usize, count: usize
     (0..count).map(word).collect()
 }
 
-fn host(interpreter: String) -> spikard_cli::Host<'static> {
-    spikard_cli::Host {
-        interpreter: spikard_cli::Interpreter {
-            language: spikard_cli::Language::Php,
-            path: interpreter.into(),
-        },
-        serve: None,
-        program: None,
-    }
+fn host(interpreter: String, program: String) -> spikard_cli::Host<'static> {
+    spikard_cli::Host::new(
+        spikard_cli::Language::Php,
+        interpreter,
+        Some(program.into()),
+    )
 }
 
-/// The `spikard` command; its exit code. It may put another program in the place of this process.
+/// The `spikard` command; its exit code. It may put another program in the place of this process: `program`, which is the
+/// command itself, for what lasts.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn sp_rust_command(
     texts: *const *const c_char,
@@ -247,11 +245,18 @@ unsafe extern "C" fn sp_rust_command(
     count: usize,
     interpreter: *const c_char,
     length: usize,
+    program: *const c_char,
+    program_length: usize,
 ) -> c_int {
     // SAFETY: pointers and lengths belong together (module.c).
-    let (arguments, interpreter) =
-        unsafe { (words(texts, lengths, count), string(interpreter, length)) };
-    guarded(|| spikard_cli::main(arguments, Some(&host(interpreter)))).unwrap_or(101)
+    let (arguments, interpreter, program) = unsafe {
+        (
+            words(texts, lengths, count),
+            string(interpreter, length),
+            string(program, program_length),
+        )
+    };
+    guarded(|| spikard_cli::main(arguments, Some(&host(interpreter, program)))).unwrap_or(101)
 }
 
 /// What `$app->run()` does in a program that is no worker: gives the variables of the worker that it becomes, a line each,
@@ -263,6 +268,8 @@ unsafe extern "C" fn sp_rust_start(
     count: usize,
     interpreter: *const c_char,
     length: usize,
+    program: *const c_char,
+    program_length: usize,
     address: *const c_char,
     address_length: usize,
     has_address: bool,
@@ -273,10 +280,11 @@ unsafe extern "C" fn sp_rust_start(
     variables: *mut Text,
 ) -> c_int {
     // SAFETY: pointers and lengths belong together (module.c).
-    let (again, interpreter, address, workers) = unsafe {
+    let (again, interpreter, program, address, workers) = unsafe {
         (
             words(texts, lengths, count),
             string(interpreter, length),
+            string(program, program_length),
             has_address.then(|| string(address, address_length)),
             (!workers.is_null()).then(|| string(workers, workers_length)),
         )
@@ -287,13 +295,13 @@ unsafe extern "C" fn sp_rust_start(
         unsafe { give(variables, "") };
         return 2;
     };
-    let program = spikard_cli::Program {
+    let wanted = spikard_cli::Program {
         again,
         host: address,
         port,
         workers,
     };
-    let started = guarded(|| spikard_cli::start(program, &host(interpreter)));
+    let started = guarded(|| spikard_cli::start(wanted, &host(interpreter, program)));
     let (code, lines) = match started {
         Ok(Ok(found)) => {
             let lines: Vec<String> = found

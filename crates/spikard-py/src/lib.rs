@@ -56,13 +56,10 @@ mod _native {
                     1
                 })
             };
+            let language = spikard_cli::Language::Python;
             let host = spikard_cli::Host {
-                interpreter: spikard_cli::Interpreter {
-                    language: spikard_cli::Language::Python,
-                    path: interpreter,
-                },
                 serve: Some(&serve),
-                program: Some(program),
+                ..spikard_cli::Host::new(language, interpreter, Some(program))
             };
             let code = spikard_cli::main(argv, Some(&host));
             raised.take().map_or(Ok(code), Err)
@@ -82,14 +79,8 @@ mod _native {
         program: PathBuf,
     ) -> (i32, HashMap<&'static str, String>) {
         py.detach(|| {
-            let program_of_package = spikard_cli::Host {
-                interpreter: spikard_cli::Interpreter {
-                    language: spikard_cli::Language::Python,
-                    path: interpreter,
-                },
-                serve: None,
-                program: Some(program),
-            };
+            let language = spikard_cli::Language::Python;
+            let program_of_package = spikard_cli::Host::new(language, interpreter, Some(program));
             let started = spikard_cli::Program {
                 again,
                 host,

@@ -141,8 +141,8 @@ impl App {
             let served = serve(frozen, opened, life).await;
             told.replace(Some(served));
         });
-        let _: Value = magnus::value::ReprValue::funcall(ready, "call", (port,))?;
         announce_ready();
+        let _: Value = magnus::value::ReprValue::funcall(ready, "call", (port,))?;
         let left = reactor.run(|| outcome.borrow().is_some());
         if let Err(raised) = left {
             reactor.left(); // a jump that is no exception passes the guard

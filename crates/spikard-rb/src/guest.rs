@@ -31,6 +31,7 @@ pub(crate) struct Names {
     pub(crate) producer: ID,
     worker: ID,
     pub(crate) cancel: ID,
+    shows_where: ID,
     /// `:body`, a Symbol that is never collected.
     body: VALUE,
 }
@@ -48,6 +49,7 @@ impl Host {
                 producer: id("producer"),
                 worker: id("worker"),
                 cancel: id("cancel"),
+                shows_where: id("shows_where"),
                 // SAFETY: with Ruby's lock.
                 body: unsafe { rb_id2sym(id("body")) },
             },
@@ -328,6 +330,13 @@ impl Guest for RubyGuest {
             let problem: Problem = self.host.told(raised);
             Outcome::Done(Err(problem))
         })
+    }
+
+    fn shows_where(&self) -> Option<i32> {
+        let (bridge, name) = (self.host.object.get(), self.host.names.shows_where);
+        protect(|| send(bridge, name, &[]))
+            .ok()
+            .map(|_| libc::SIGQUIT)
     }
 
     fn cancel(&self, token: Token, why: Cancel) {

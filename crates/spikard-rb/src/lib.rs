@@ -20,6 +20,8 @@ use magnus::{
 };
 use spikard::server::{Answer, request_bytes};
 use spikard_bridge::Kick;
+use spikard_cli::{Host, Language};
+use std::collections::HashMap;
 
 /// Ends the sleep of a thread's loop; any thread may call it.
 #[magnus::wrap(class = "Spikard::Native::Kick", free_immediately)]
@@ -53,16 +55,33 @@ fn fail(number: usize, exception: Value) {
 
 /// The `spikard` command; returns its exit code. It may put another program in the place of this process.
 fn command(arguments: Vec<String>, interpreter: String, program: Option<String>) -> i32 {
-    let host = spikard_cli::Host {
-        interpreter: spikard_cli::Interpreter {
-            language: spikard_cli::Language::Ruby,
-            path: interpreter.into(),
-        },
-        serve: None,
-        program: program.map(Into::into),
-    };
+    let host = Host::new(Language::Ruby, interpreter, program.map(Into::into));
     let arguments = arguments.into_iter().map(Into::into).collect();
     spikard_cli::main(arguments, Some(&host))
+}
+
+/// What `run` does in a program that is no worker: `[0, variables]` of the worker that it becomes, or the exit code of the
+/// workers that were supervised, each of them the command line `again`, and nothing. `program` takes the place of this
+/// process for that, if it is there.
+fn start(
+    again: Vec<String>,
+    interpreter: String,
+    program: String,
+    host: Option<String>,
+    port: Option<u16>,
+    workers: Option<String>,
+) -> (i32, HashMap<&'static str, String>) {
+    let started = spikard_cli::Program {
+        again: again.into_iter().map(Into::into).collect(),
+        host,
+        port,
+        workers,
+    };
+    let host = Host::new(Language::Ruby, interpreter, Some(program.into()));
+    match spikard_cli::start(started, &host) {
+        Ok(variables) => (0, variables.into_iter().collect()),
+        Err(code) => (code, HashMap::new()),
+    }
 }
 
 /// A request as bytes; `fields` are names and values, one after the other.
@@ -117,6 +136,7 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.define_singleton_method("wait_io", function!(reactor::wait_io, 4))?;
     native.define_singleton_method("forget", function!(reactor::forget, 1))?;
     native.define_singleton_method("command", function!(command, 3))?;
+    native.define_singleton_method("start", function!(start, 6))?;
     native.define_singleton_method("message", function!(message, 4))?;
     native.define_singleton_method("answer", function!(answer, 2))?;
     native.define_singleton_method("tables", function!(spikard_bridge::tables, 0))?;

@@ -8,6 +8,8 @@
 //! | `SPIKARD_CONFIG` | one JSON object of options, which the `spikard` command hands to its workers |
 //! | `SPIKARD_BODY_LIMIT`, … | one option: its name in capitals |
 
+pub mod file;
+
 use crate::{Config, Mistake, did_you_mean};
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -292,6 +294,20 @@ pub fn variables(
     }
 }
 
+/// Puts values, by the names of options, in the place of those that are there.
+pub(crate) fn choose(
+    config: &mut Config,
+    chosen: impl IntoIterator<Item = (String, Value)>,
+) -> Result<(), serde_json::Error> {
+    let mut value = serde_json::to_value(&*config)
+        .expect("invariant: the config has only texts, numbers and switches");
+    for (name, chosen) in chosen {
+        value[name] = chosen;
+    }
+    *config = serde_json::from_value(value)?;
+    Ok(())
+}
+
 /// Lets the environment win over what the code says. What is wrong there is a mistake of the app.
 pub(crate) fn obey(config: &mut Config, variable: impl Fn(&str) -> Option<String>) -> Vec<Mistake> {
     let settings = all();
@@ -326,16 +342,8 @@ pub(crate) fn obey(config: &mut Config, variable: impl Fn(&str) -> Option<String
             "{VARIABLE} is no JSON object; write {{\"debug\": true}}"
         )),
     }
-    if !chosen.is_empty() {
-        let mut value = serde_json::to_value(&*config)
-            .expect("invariant: the config has only texts, numbers and switches");
-        for (name, chosen) in chosen {
-            value[name] = chosen;
-        }
-        match serde_json::from_value(value) {
-            Ok(obeyed) => *config = obeyed,
-            Err(error) => wrong.push(format!("the environment: {error}")),
-        }
+    if let Err(error) = choose(config, chosen) {
+        wrong.push(format!("the environment: {error}"));
     }
     wrong.into_iter().map(Mistake::of_app).collect()
 }

@@ -9,7 +9,7 @@ use std::future::pending;
 use std::os::unix::fs::FileExt as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The variable whose value is the number of an inherited descriptor: a file of [`SIZE`] bytes that the supervisor reads.
 pub const VARIABLE: &str = "SPIKARD_STATUS_FD";
@@ -106,15 +106,15 @@ pub(crate) async fn beat(connections: impl Fn() -> usize) -> Infallible {
 /// A request, which is open until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Counted {
-    /// Nanoseconds of the coarse clock; none when nobody counts.
-    since: Option<u64>,
+    /// None when nobody counts.
+    since: Option<Instant>,
 }
 
 impl Counted {
     pub(crate) fn open() -> Self {
         let since = page().map(|page| {
             page.add(OPENED, 1);
-            coarse()
+            Instant::now()
         });
         Self { since }
     }
@@ -125,7 +125,8 @@ impl Drop for Counted {
         if let Some(since) = self.since
             && let Some(page) = page()
         {
-            page.add(NANOSECONDS, coarse().saturating_sub(since));
+            let nanoseconds = u64::try_from(since.elapsed().as_nanos());
+            page.add(NANOSECONDS, nanoseconds.unwrap_or(u64::MAX));
             page.add(ENDED, 1);
         }
     }
@@ -142,8 +143,7 @@ pub struct Status {
     pub open: u64,
     /// Responses by the first digit of their status; 0 for none of these.
     pub responses: [u64; CLASSES],
-    /// From a request's head to its answer, of all that have ended together. The clock ticks every few milliseconds, so
-    /// this is exact only as a sum of many.
+    /// From a request's head to its answer, of all that have ended together.
     pub duration: Duration,
     /// Ended requests that `duration` is the sum of; also those whose client left.
     pub ended: u64,

@@ -1,6 +1,7 @@
 /** The app: build, check everything, freeze, serve. Knows no HTTP; the core does. */
 
-import { announceReady, freeze, type Callable, type Native } from "./bridge.js";
+import { isMainThread } from "node:worker_threads";
+import { announceReady, freeze, start, type Callable, type Native } from "./bridge.js";
 import { named, OPTIONS, POLICY, type AppOptions } from "./config.js";
 import { Calls } from "./context.js";
 import { DefinitionError } from "./errors.js";
@@ -41,6 +42,15 @@ export interface ListenOptions {
   readonly host?: string;
   /** Default `$SPIKARD_PORT`, else 8000; 0 takes a free port. */
   readonly port?: number;
+}
+
+/** Where to listen, and by how many processes. */
+export interface RunOptions extends ListenOptions {
+  /**
+   * Processes that serve, kept running by a supervisor; `"auto"` for one per processor. Default `$SPIKARD_WORKERS`, else this
+   * process alone.
+   */
+  readonly workers?: number | "auto";
 }
 
 const WORDS = ["title", "version", "description", "schemas", "lifespan"];
@@ -117,13 +127,17 @@ export class App extends Routes {
   }
 
   /**
-   * Serves until SIGINT or SIGTERM; a second signal ends the process at once. With `SPIKARD_EMIT=spec` in the environment
-   * it prints the AppSpec instead.
+   * Serves until SIGINT or SIGTERM; a second signal ends the process at once. The options go before the environment
+   * (`SPIKARD_PORT`), that before `spikard.toml` beside the program. With `workers` this process becomes the supervisor of
+   * `spikard run --workers`, which starts the program again for each worker, and `run` never returns; in a worker the socket is
+   * open already and no option is used. With `SPIKARD_EMIT=spec` in the environment it prints the AppSpec instead.
    */
-  async run(options: ListenOptions = {}): Promise<void> {
+  async run(options: RunOptions = {}): Promise<void> {
     if (process.env.SPIKARD_EMIT === "spec") {
       return this.#emit();
     }
+    // The environment of another thread is its own, so it cannot become a worker by variables.
+    if (process.env.SPIKARD_FD === undefined && isMainThread) start(options.host, options.port, options.workers);
     let heard = false;
     const server = this.listen(options);
     const heed = (signal: NodeJS.Signals): void => {
@@ -133,10 +147,7 @@ export class App extends Routes {
     };
     process.on("SIGINT", heed).on("SIGTERM", heed);
     try {
-      const inherits = process.env.SPIKARD_READY_FD !== undefined;
-      const { port, closed } = await server;
-      if (!inherits) process.stderr.write(`serving ${this.title} on http://${options.host ?? "127.0.0.1"}:${port}  (Ctrl-C ends it)\n`);
-      await closed;
+      await (await server).closed;
     } finally {
       process.off("SIGINT", heed).off("SIGTERM", heed);
     }

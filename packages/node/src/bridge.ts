@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import type { Answer } from "./answer.js";
 import { DefinitionError } from "./errors.js";
 
@@ -40,15 +41,41 @@ export interface Native {
 
 interface Extension {
   App: new (spec: string, handlers: readonly Callable[], cancel: (call: number, why: string) => void, list: object) => Native;
-  command(argv: string[], interpreter: string): number;
+  command(argv: string[], interpreter: string, program: string): number;
+  start(
+    again: string[], interpreter: string, program: string, host: string | undefined, port: number | undefined,
+    workers: string | undefined,
+  ): { readonly code: number; readonly variables: readonly (readonly [string, string])[] };
   tables(): string;
   announceReady(): void;
 }
 
+const require = createRequire(import.meta.url);
+const PACKAGE = `spikard-${process.platform}-${process.arch}${process.platform === "linux" ? libc() : ""}`;
 const { App, ...others } = load();
 
+export const { tables, announceReady } = others;
+
 /** Runs the `spikard` command; its exit code. */
-export const { command, tables, announceReady } = others;
+export function command(argv: string[]): number {
+  return others.command(argv, process.execPath, program());
+}
+
+/**
+ * What a program that is no worker does first: this process becomes the one worker, whose variables are put into its
+ * environment, or supervises workers and ends with their exit code.
+ */
+export function start(host: string | undefined, port: number | undefined, workers: number | string | undefined): void {
+  const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  const { code, variables } = others.start(again, process.execPath, program(), host, port, workers?.toString());
+  if (variables.length === 0) process.exit(code);
+  for (const [name, value] of variables) process.env[name] = value;
+}
+
+/** The command without a Node around it, which takes the place of this process for what lasts. */
+function program(): string {
+  return join(dirname(require.resolve(PACKAGE)), "bin", "spikard");
+}
 
 /** Hands the app over, once. Throws DefinitionError with everything that the core finds wrong. */
 export function freeze(spec: string, handlers: readonly Callable[], cancel: (call: number, why: string) => void): Native {
@@ -60,13 +87,11 @@ export function freeze(spec: string, handlers: readonly Callable[], cancel: (cal
 }
 
 function load(): Extension {
-  const name = `spikard-${process.platform}-${process.arch}${process.platform === "linux" ? libc() : ""}`;
-  const require = createRequire(import.meta.url);
   try {
-    return require(name) as Extension;
+    return require(PACKAGE) as Extension;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new Error(`spikard has no extension module for this machine (package ${name}): ${message}`);
+    throw new Error(`spikard has no extension module for this machine (package ${PACKAGE}): ${message}`);
   }
 }
 

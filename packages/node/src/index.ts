@@ -1,6 +1,6 @@
 /** Spikard: HTTP APIs on one core written in Rust. This page is the contents; each name is documented where it lives. */
 
-export { App, type AppInit, type ListenOptions, type Server } from "./app.js";
+export { App, type AppInit, type ListenOptions, type RunOptions, type Server } from "./app.js";
 export type { AppOptions, Policy } from "./config.js";
 export {
   DefinitionError, Problem, type ProblemOptions,

@@ -3,4 +3,4 @@
 
 import { command } from "./bridge.js";
 
-process.exitCode = command(process.argv.slice(1), process.execPath);
+process.exitCode = command(process.argv.slice(1));

@@ -89,10 +89,10 @@ final class App extends Routes
             $this->emit();
             return;
         }
-        $app = $this->freeze();
         if (getenv('SPIKARD_FD') === false) {
             Bridge::start($host, $port, $workers === null ? null : (string) $workers);
         }
+        $app = $this->freeze(); // by the settings that were found
         if (function_exists('pcntl_async_signals')) {
             pcntl_async_signals(true); // handlers of signals run, whatever the worker does
         }

@@ -11,6 +11,9 @@ namespace Spikard;
  */
 final class Bridge
 {
+    /** The command without a PHP around it, which takes the place of this process for what lasts. */
+    public const PROGRAM = __DIR__ . '/../libexec/spikard';
+
     /**
      * Hands the app over, once.
      *
@@ -47,7 +50,7 @@ final class Bridge
     {
         $said = (string) @file_get_contents('/proc/self/cmdline');
         $again = $said === '' ? [PHP_BINARY, ...$_SERVER['argv']] : explode("\0", rtrim($said, "\0"));
-        [$code, $lines] = Native\start($again, PHP_BINARY, $host, $port, $workers);
+        [$code, $lines] = Native\start($again, PHP_BINARY, self::PROGRAM, $host, $port, $workers);
         if ($code !== 0 || $lines === '') {
             exit($code);
         }

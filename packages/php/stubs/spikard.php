@@ -94,7 +94,7 @@ namespace Spikard\Native {
      * @internal
      * @param list<string> $arguments
      */
-    function command(array $arguments, string $interpreter): int
+    function command(array $arguments, string $interpreter, string $program): int
     {
     }
 
@@ -103,7 +103,7 @@ namespace Spikard\Native {
      * @param list<string> $again
      * @return array{int, string}
      */
-    function start(array $again, string $interpreter, ?string $host, ?int $port, ?string $workers): array
+    function start(array $again, string $interpreter, string $program, ?string $host, ?int $port, ?string $workers): array
     {
     }
 }

@@ -33,7 +33,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const PART: u32 = 20;
 /// How long nothing may change before what was saved is taken as complete.
 const SETTLED: Duration = Duration::from_millis(40);
-/// What the old worker may take to finish its requests before the new one starts.
+/// How long the new worker waits for the old one to end, so that both are not there at once unless they must be: a stream,
+/// or a connection that a browser opened ahead, would hold up every save.
+const TURN: Duration = Duration::from_millis(150);
+/// What the old worker may take in all to finish its requests.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Serves until a signal ends it; gives the exit code.
@@ -58,6 +61,7 @@ pub(crate) fn dev(
         watch: Watch::new(app.folder()),
         pause: SHORTEST_PAUSE,
         announced: false,
+        leaving: None,
     };
     output::note(&format!("{url} (Ctrl-C stops it)"));
     desk.run()
@@ -73,6 +77,8 @@ struct Desk<'a> {
     pause: Duration,
     /// It has served.
     announced: bool,
+    /// The worker before this one, and when its requests are cut.
+    leaving: Option<(Worker, Instant)>,
 }
 
 /// What the app is doing.
@@ -97,14 +103,25 @@ impl Desk<'_> {
         loop {
             let wish = self.wait(&state).map_err(broken)?;
             if wish == Wish::Stop {
-                self.end(state)?;
+                self.drain(state);
+                self.until_left(PATIENCE)?;
+                self.cut();
                 return Ok(0);
+            }
+            let is_over = |(worker, until): &mut (Worker, Instant)| {
+                worker.end().is_some() || *until <= Instant::now()
+            };
+            if self.leaving.as_mut().is_some_and(is_over) {
+                self.cut();
             }
             let changed = self.saved();
             state = self.look(state);
             if wish == Wish::Reload || !changed.is_empty() {
                 output::note(&format!("{}starting again", self.shown(&changed)));
-                if self.end(state)? == Wish::Stop {
+                self.drain(state);
+                if self.until_left(TURN)? == Wish::Stop {
+                    self.until_left(PATIENCE)?;
+                    self.cut();
                     return Ok(0);
                 }
                 changed.iter().for_each(|file| forget_compiled(file));
@@ -202,26 +219,42 @@ impl Desk<'_> {
             })
     }
 
-    /// Lets the worker finish; gives what signals asked for meanwhile.
-    fn end(&mut self, state: State) -> Result<Wish, Failure> {
-        let (State::Starting(mut worker, _) | State::Serving(mut worker)) = state else {
-            return Ok(Wish::Nothing);
-        };
-        worker.drain();
-        let until = Instant::now() + PATIENCE;
-        while worker.end().is_none() {
+    /// Lets the worker finish; the one that left before it has had its time.
+    fn drain(&mut self, state: State) {
+        if let State::Starting(worker, _) | State::Serving(worker) = state {
+            self.cut();
+            worker.drain();
+            self.leaving = Some((worker, Instant::now() + PATIENCE));
+        }
+    }
+
+    /// Waits so long for the worker that leaves, if there is one; gives what signals asked for meanwhile.
+    fn until_left(&mut self, limit: Duration) -> Result<Wish, Failure> {
+        let until = Instant::now() + limit;
+        while let Some((worker, _)) = &mut self.leaving {
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                output::note("a request does not finish: cut");
+            if worker.end().is_some() {
+                self.leaving = None;
+            } else if left.is_zero() {
                 break;
-            }
-            let mut polled = [PollFd::new(self.signals.pipe(), PollFlags::IN)];
-            sleep(&mut polled, left).map_err(broken)?;
-            if self.wish() == Wish::Stop {
-                return Ok(Wish::Stop);
+            } else {
+                let mut polled = [PollFd::new(self.signals.pipe(), PollFlags::IN)];
+                sleep(&mut polled, left).map_err(broken)?;
+                if self.wish() == Wish::Stop {
+                    return Ok(Wish::Stop);
+                }
             }
         }
         Ok(Wish::Nothing)
+    }
+
+    /// Ends the worker that leaves, if there is one, whatever it is doing.
+    fn cut(&mut self) {
+        if let Some((mut worker, _)) = self.leaving.take()
+            && worker.end().is_none()
+        {
+            output::note("a request does not finish: cut");
+        }
     }
 
     /// `app.py changed: `, or nothing.

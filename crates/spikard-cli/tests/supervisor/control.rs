@@ -85,6 +85,13 @@ fn bad_visitors_do_not_harm_supervision_and_counters_outlive_workers() {
     loop {
         let metrics = supervised.visit("GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n");
         if wanted.iter().all(|line| metrics.contains(line)) {
+            // Each took far less than a millisecond.
+            let sum = metrics.split("spikard_request_duration_seconds_sum{worker=\"1\"} ");
+            let sum = sum.last().and_then(|rest| rest.lines().next());
+            assert!(
+                sum.is_some_and(|sum| sum.parse::<f64>().expect("a number") > 0.0),
+                "{metrics}"
+            );
             break;
         }
         assert!(Instant::now() < until, "{metrics}");

@@ -4,7 +4,9 @@ use crate::client::Client;
 use crate::fake::{folder, output, program, spikard};
 use crate::supervised::{LIMIT, Supervised, worker};
 use rustix::process::Signal;
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -151,4 +153,67 @@ fn a_rust_program_without_the_command_says_what_to_install() {
     let (code, _, stderr) = output(command.stdout(Stdio::piped()));
     assert_eq!(code, 1);
     assert!(stderr.contains("cargo install spikard-cli"), "{stderr}");
+}
+
+#[test]
+fn a_socket_of_the_service_manager_is_served() {
+    // As systemd hands it over (sd_listen_fds(3)).
+    let hand_over = "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"";
+    for options in [&["run"][..], &["run", "--workers", "2"]] {
+        let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = socket.local_addr().expect("an address").to_string();
+        let folder = folder(&format!("exec {}", worker().display()));
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", hand_over, "sh", env!("CARGO_BIN_EXE_spikard")])
+            .args(options)
+            .current_dir(folder.path())
+            .env("VIRTUAL_ENV", folder.path())
+            .stdin(OwnedFd::from(socket.try_clone().expect("a copy")))
+            .stderr(Stdio::piped());
+        let supervised = Supervised::announced(command, folder);
+        assert_eq!(supervised.address, address);
+        supervised.pids(options.len().saturating_sub(1).max(1));
+        supervised.send(Signal::TERM);
+        assert_eq!(supervised.end().code(), Some(0));
+        // It is the manager's, who starts the service again when somebody comes.
+        TcpStream::connect(&address).expect("not refused");
+    }
+}
+
+#[test]
+fn a_rust_program_obeys_the_file_in_its_folder() {
+    let place = tempfile::tempdir().expect("a folder");
+    let write = |text: &str| {
+        std::fs::write(place.path().join("spikard.toml"), text).expect("a file");
+    };
+    let program = || {
+        let mut command = Command::new(worker());
+        command.current_dir(place.path()).stderr(Stdio::piped());
+        command
+    };
+    write("port = 0\ndocs_path = \"/papers\"\n");
+    let mut child = program().spawn().expect("it runs");
+    let stderr = BufReader::new(child.stderr.take().expect("standard error"));
+    let mut lines = stderr.lines().map_while(Result::ok);
+    let said = lines.find(|line| line.starts_with("serving "));
+    child.kill().and_then(|()| child.wait()).expect("ended");
+    let said = said.expect("it serves");
+    assert!(
+        said.ends_with("/papers") && !said.contains(":8000"),
+        "{said}"
+    );
+
+    write("body_limt = 1\n");
+    let (code, _, stderr) = output(program().stdout(Stdio::piped()));
+    let mistake = "spikard.toml:1: unknown setting \"body_limt\"; did you mean \"body_limit\"?";
+    assert!(code == 1 && stderr.contains(mistake), "{stderr}");
+
+    write("port = 0\nworkers = 2\n");
+    let mut command = program();
+    let bin = Path::new(env!("CARGO_BIN_EXE_spikard")).parent();
+    command.env("PATH", bin.expect("a folder"));
+    let supervised = Supervised::announced(command, folder("exit 9"));
+    supervised.pids(2);
+    assert!(!supervised.address.ends_with(":8000"));
 }

@@ -1,7 +1,8 @@
 //! What is lost under load when a worker is killed, or all of them are reloaded or ended. Clients of HTTP/2 are their own file's.
 
 use crate::client::{Client, Load};
-use crate::supervised::{LIMIT, Supervised, is_alive, number, until_ended};
+use crate::fake::{folder, spikard};
+use crate::supervised::{LIMIT, Supervised, is_alive, number, until_ended, worker};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::net::TcpStream;
@@ -159,4 +160,38 @@ fn workers_are_added_and_taken_away_under_load_without_loss() {
     }
     load.go_on(200);
     assert_eq!(load.failures(), vec![Vec::<String>::new(); 8]);
+}
+
+#[test]
+fn dev_loses_no_request_when_it_starts_its_worker_again() {
+    let folder = folder(&format!("exec {}", worker().display()));
+    let dev = spikard(&folder, &["dev", "--port", "0"]);
+    let supervised = Supervised::announced(dev, folder);
+    supervised.line("serving after ");
+    let load = Load::on(&supervised);
+    for _ in 0..5 {
+        load.go_on(200);
+        supervised.send(Signal::HUP);
+        supervised.line("serving after ");
+    }
+    load.go_on(200);
+    assert_eq!(load.failures(), vec![Vec::<String>::new(); 8]);
+}
+
+#[test]
+fn a_request_that_does_not_finish_holds_up_no_save() {
+    let folder = folder(&format!("exec {}", worker().display()));
+    let dev = spikard(&folder, &["dev", "--port", "0"]);
+    let supervised = Supervised::announced(dev, folder);
+    supervised.line("serving after ");
+    let mut client = Client::connect(&supervised.address).expect("a connection");
+    client.ask("/held", "close").expect("sent");
+    let first = supervised.pid().expect("an answer");
+    supervised.send(Signal::HUP);
+    supervised.line("serving after ");
+    assert_ne!(supervised.pid().expect("an answer"), first);
+    supervised.line("a request does not finish: cut");
+    client.answer().expect_err("it was cut");
+    supervised.send(Signal::TERM);
+    assert_eq!(supervised.end().code(), Some(0));
 }

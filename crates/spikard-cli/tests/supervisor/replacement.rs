@@ -37,6 +37,17 @@ fn workers_are_replaced_after_so_many_requests_without_loss() {
 }
 
 #[test]
+fn workers_are_replaced_after_so_long_without_loss() {
+    let supervised = Supervised::with(2, &["--max-lifetime", "1s"]);
+    let before = supervised.pids(2);
+    let load = Load::on(&supervised);
+    while before.iter().any(|&pid| is_alive(pid)) {
+        load.go_on(100);
+    }
+    assert_eq!(load.failures(), vec![Vec::<String>::new(); 8]);
+}
+
+#[test]
 fn a_worker_whose_loop_does_not_turn_is_replaced() {
     let supervised = Supervised::with(1, &["--stuck-timeout", "1s"]);
     let first = supervised.pid().expect("an answer");

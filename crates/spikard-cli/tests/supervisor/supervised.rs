@@ -68,7 +68,8 @@ impl Supervised {
         };
         let announced = supervised.line("spikard: http://");
         let address = announced.trim_start_matches("spikard: http://");
-        supervised.address = address.split(',').next().expect("an address").to_owned();
+        let address = address.split([',', ' ']).next();
+        supervised.address = address.expect("an address").to_owned();
         supervised
     }
 

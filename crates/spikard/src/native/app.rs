@@ -33,7 +33,7 @@ pub struct App {
     title: String,
     version: String,
     description: Option<String>,
-    config: Config,
+    pub(super) config: Config,
     pub(super) workers: Option<usize>,
     states: States,
     schemas: Map<String, Value>,

@@ -1,9 +1,11 @@
 //! Running an app of this process: checks it, describes it when asked, else hands it to the server.
 
 use super::{App, workers};
-use crate::DefinitionError;
 use crate::server::{self, Listen, ListenError, run};
+use crate::settings::file::File;
+use crate::{DefinitionError, Mistake, settings};
 use std::io::{self, Write as _};
+use std::path::Path;
 
 /// Why an app does not run. `main` may return it: its `Debug` is its message, for a person to read.
 #[non_exhaustive]
@@ -61,10 +63,11 @@ impl From<ListenError> for RunError {
 
 impl App {
     /// Serves the app on this thread until SIGTERM or SIGINT; then open requests are finished. A second signal ends at
-    /// once. Listens where the environment says (`SPIKARD_HOST`, `SPIKARD_PORT`; default `127.0.0.1:8000`). Must not be
-    /// called inside a Tokio runtime: it starts one of its own, whose timers and sockets handlers may use.
+    /// once. Listens where the environment (`SPIKARD_HOST`, `SPIKARD_PORT`) or else `spikard.toml` in the current folder
+    /// says; default `127.0.0.1:8000`. What they say of other options goes before the code too. Must not be called inside a
+    /// Tokio runtime: it starts one of its own, whose timers and sockets handlers may use.
     ///
-    /// With [`App::workers`], or `SPIKARD_WORKERS`, this process becomes the supervisor of `spikard run --workers`, which
+    /// With [`App::workers`], `SPIKARD_WORKERS`, or `workers` in that file, this process becomes the supervisor of `spikard run --workers`, which
     /// starts the same command line again for each worker; `run` does not return.
     ///
     /// With `SPIKARD_EMIT=spec` in the environment the app is printed as JSON instead, and the process exits with 0;
@@ -74,12 +77,35 @@ impl App {
             self.emit()?;
             std::process::exit(0)
         }
-        let workers = workers::wanted(self.workers);
-        let app = self.freeze()?;
+        let mut app = self;
+        let mut listen = Listen::from_env()?;
+        let mut workers = None;
+        // Whoever started a worker has read the file.
+        if std::env::var_os("SPIKARD_FD").is_none() {
+            let file = app.obey_file()?;
+            workers = workers::wanted(app.workers, file.workers.clone());
+            listen = file.listen(listen);
+        }
+        let app = app.freeze()?;
         if let Some(workers) = workers {
             return Err(RunError::Workers(workers::supervise(&workers)));
         }
-        Ok(run(app, &Listen::from_env()?)?)
+        Ok(run(app, &listen)?)
+    }
+
+    /// Lets the options of `spikard.toml` in the current folder win over what the code says; the environment wins over both
+    /// when the app is frozen.
+    fn obey_file(&mut self) -> Result<File, DefinitionError> {
+        let (mut file, mut wrong) = File::read(Path::new("."), &settings::all());
+        let options = std::mem::take(&mut file.options);
+        if let Err(error) = settings::choose(&mut self.config, options) {
+            wrong.push(format!("{}: {error}", settings::file::NAME));
+        }
+        if wrong.is_empty() {
+            return Ok(file);
+        }
+        let mistakes = wrong.into_iter().map(Mistake::of_app).collect();
+        Err(DefinitionError { mistakes })
     }
 
     /// Mistakes of the app as data are the reader's to report.

@@ -9,14 +9,12 @@ use std::process::Command;
 /// The supervisor's program.
 const SUPERVISOR: &str = "spikard";
 
-/// How many workers are asked for, as `spikard run --workers` takes it: the code's word goes before the environment's. `None`
-/// in a worker, and where nobody asks.
-pub(super) fn wanted(in_code: Option<usize>) -> Option<String> {
-    if std::env::var_os("SPIKARD_FD").is_some() {
-        return None;
-    }
+/// How many workers are asked for, as `spikard run --workers` takes it: the code's word goes before the environment's, that
+/// before the file's. `None` where nobody asks.
+pub(super) fn wanted(in_code: Option<usize>, in_file: Option<String>) -> Option<String> {
     let environment = || std::env::var("SPIKARD_WORKERS").ok();
-    in_code.map(|count| count.to_string()).or_else(environment)
+    let in_code = in_code.map(|count| count.to_string());
+    in_code.or_else(environment).or(in_file)
 }
 
 /// Comes back only with the reason why it could not.

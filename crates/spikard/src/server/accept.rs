@@ -19,6 +19,9 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 /// one at once, and learns from the answer that it is the connection's last.
 const IDLE_MS: u64 = 500;
 
+/// The same of a worker whose clients find nobody else meanwhile: a request that is under way just then is answered.
+const BRIEF_MS: u64 = 50;
+
 /// Pause after an error that says the process or the machine is out of something (descriptors, memory).
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
@@ -39,9 +42,10 @@ pub(crate) async fn serve_with<S: Serve>(
     listener: Listener,
     life: Rc<Life>,
 ) -> io::Result<()> {
-    if status::attach() {
-        life.wait_for_idle(IDLE_MS);
-    }
+    life.wait_for_idle(match status::attach() {
+        true => IDLE_MS,
+        false => BRIEF_MS,
+    });
     tokio::select! {
         served = to_the_end(app, listener, Rc::clone(&life)) => served,
         never = status::beat(|| life.connections()) => match never {},

@@ -140,21 +140,22 @@ module Spikard
       RackApp.answer(self, env)
     end
 
-    # Serves until SIGINT or SIGTERM, on this thread; a second signal ends at once. Under `spikard run` the
-    # socket is inherited. Host and port default to `$SPIKARD_HOST` and `$SPIKARD_PORT`, else 127.0.0.1 and 8000; port 0
-    # takes a free one. With `SPIKARD_EMIT=spec` in the environment it prints the AppSpec instead.
-    def run(host: nil, port: nil, &ready)
+    # Serves until SIGINT or SIGTERM, on this thread; a second signal ends at once. The arguments go before the environment
+    # (`SPIKARD_PORT`), that before `spikard.toml` beside the program; the defaults are 127.0.0.1 and 8000, and port 0 takes
+    # a free one. With `workers`, a number or "auto", this process becomes the supervisor of `spikard run --workers`, which
+    # starts the program again for each worker, and `run` never returns; in a worker the socket is open already and no
+    # argument is used. With `SPIKARD_EMIT=spec` in the environment it prints the AppSpec instead.
+    def run(host: nil, port: nil, workers: nil, &ready)
       return emit if ENV["SPIKARD_EMIT"] == "spec"
 
+      Bridge.start(host, port, workers) unless ENV.key?("SPIKARD_FD")
       native = freeze_app
-      inherited = ENV.key?("SPIKARD_FD")
-      host = port = nil if inherited
       announce = lambda do |bound|
-        %w[SPIKARD_FD SPIKARD_READY_FD].each { |name| @told = [*@told, name] }
-        warn "serving #{title} on http://#{host || ENV["SPIKARD_HOST"] || "127.0.0.1"}:#{bound}  (Ctrl-C ends it)" unless inherited
+        # What they name is ours now, and the numbers may become another file's.
+        %w[SPIKARD_FD SPIKARD_READY_FD].each { |name| ENV.delete(name) }
         ready&.call(bound)
       end
-      lifespan { heeding(native) { Bridge.running { native.serve(host, port, announce) } } }
+      lifespan { heeding(native) { Bridge.running { native.serve(nil, nil, announce) } } }
       nil
     end
 

@@ -8,12 +8,28 @@ require "time"
 module Spikard
   # What the extension module calls.
   module Bridge
+    # The command without a Ruby around it, which takes the place of this process for what lasts.
+    PROGRAM = File.expand_path("../../libexec/spikard", __dir__)
+
     class << self
       # Hands the app over, once. Raises DefinitionError with everything that the core finds wrong.
       def freeze_app(spec, handlers)
         Native::App.new(spec, handlers, self, Reply)
       rescue RuntimeError => error
         raise DefinitionError, error.message.split("\n")
+      end
+
+      # What a program that is no worker does first: this process becomes the one worker, whose variables are put into its
+      # environment, or supervises workers and ends with their exit code.
+      def start(host, port, workers)
+        # The core hears them itself, where it stays.
+        before = %w[INT TERM].to_h { |name| [name, trap(name, "SYSTEM_DEFAULT")] }
+        code, variables = Native.start(again, RbConfig.ruby, PROGRAM, host, port, workers&.to_s)
+        exit code if variables.empty?
+
+        ENV.update(variables)
+      ensure
+        before&.each { |name, old| trap(name, old || "DEFAULT") }
       end
 
       # Runs the block with this thread's scheduler: fibers wait on the core's reactor.
@@ -79,6 +95,12 @@ module Spikard
         end
       end
 
+      # From now on SIGQUIT shows where the code is. Ruby hears it between two instructions, so a method of C that does
+      # not come back is not seen.
+      def shows_where
+        trap("QUIT") { $stderr.syswrite("#{["SIGQUIT", *caller].join("\n    from ")}\n") }
+      end
+
       # The parts of a problem, or the cause of a 500 for the log.
       def failure(error)
         case error
@@ -91,6 +113,14 @@ module Spikard
       end
 
       private
+
+      # The command line that started this program, with its flags.
+      def again
+        said = File.binread("/proc/self/cmdline").split("\0")
+        [RbConfig.ruby, *said.drop(1)]
+      rescue SystemCallError
+        [RbConfig.ruby, $PROGRAM_NAME, *ARGV]
+      end
 
       def scheduler
         Scheduler.new.tap { |made| Thread.current.thread_variable_set(:spikard_scheduler, made) }
