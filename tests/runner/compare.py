@@ -7,11 +7,15 @@ does not mention is ignored.
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import brotli
+import zstandard
 from runner.cases import Case, Number, parse
 from runner.wire import Exchange, Response
 
@@ -34,11 +38,15 @@ def check(case: Case, exchange: Exchange, observed: Mapping[str, Any]) -> list[s
 
 
 def respond(expect: Mapping[str, Any], response: Response, config: Mapping[str, Any]) -> list[str]:
-    """Differences of one response."""
+    """Differences of one response, by its content as it was before it was compressed."""
     if "any_of" in expect:
         tries = [respond(choice, response, config) for choice in expect["any_of"]]
         return [] if [] in tries else [f"none of {len(tries)} choices: {min(tries, key=len)[0]}"]
     found = []
+    try:
+        response = replace(response, body=decoded(response))
+    except (OSError, EOFError, brotli.error, zstandard.ZstdError) as error:
+        return [f"the body is not {response.all('content-encoding')}: {error}"]
     if response.status != expect["status"]:
         found.append(f"status {response.status}, expected {expect['status']}: {response.body[:300]!r}")
     for name, values in expect.get("headers", {}).items():
@@ -54,6 +62,20 @@ def respond(expect: Mapping[str, Any], response: Response, config: Mapping[str, 
     if "interim" in expect and response.interim != expect["interim"]:
         found.append(f"interim responses {response.interim}, expected {expect['interim']}")
     return found + _body(expect, response, config)
+
+
+def decoded(response: Response) -> bytes:
+    """The content without its codings (RFC 9110 section 8.4); as it is where there is none, as after HEAD."""
+    body = response.body
+    for coding in reversed(response.all("content-encoding") if body else []):
+        match coding:
+            case "gzip":
+                body = gzip.decompress(body)
+            case "br":
+                body = brotli.decompress(body)
+            case "zstd":
+                body = zstandard.ZstdDecompressor().decompressobj().decompress(body)
+    return body
 
 
 def _body(expect: Mapping[str, Any], response: Response, config: Mapping[str, Any]) -> list[str]:

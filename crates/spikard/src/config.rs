@@ -86,6 +86,12 @@ pub struct Config {
     /// Answers say what browsers should not do with them: `x-content-type-options`, `x-frame-options`,
     /// `referrer-policy`, over TLS also `strict-transport-security`, unless the handler says it itself. Default false.
     pub security_headers: bool,
+    /// Bodies of answers are compressed for clients that take it (zstd, br, gzip): JSON, text, XML, SVG, JavaScript, of
+    /// `compression_min` and more, without a strong ETag. Default false.
+    pub compression: bool,
+    /// Shortest body in bytes that is compressed. Default 1 KiB.
+    #[schemars(extend("x-unit" = "bytes"))]
+    pub compression_min: u64,
     /// Prefix of a problem's `type`. Default `urn:spikard:problem:`.
     pub problem_base: String,
 }
@@ -157,6 +163,8 @@ impl Default for Config {
             cors_max_age_ms: 600_000,
             cors_private_network: false,
             security_headers: false,
+            compression: false,
+            compression_min: 1 << 10,
             problem_base: "urn:spikard:problem:".to_owned(),
         }
     }

@@ -5,6 +5,7 @@
 mod body;
 mod builtin;
 mod canonical;
+mod compression;
 pub mod config;
 mod cors;
 mod defects;

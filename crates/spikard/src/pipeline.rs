@@ -1,5 +1,6 @@
 //! The order of one request, as one list. Serves any codec: head in, response out.
 
+use crate::compression::Compression;
 use crate::config::{AdditionalQuery, Egress};
 use crate::cors::Cors;
 use crate::defects::defect;
@@ -35,6 +36,7 @@ pub struct Frozen {
     listing: Vec<RouteLine>,
     hosts: Option<Hosts>,
     cors: Option<Cors>,
+    compression: Option<Compression>,
     ready: Rc<Cell<bool>>,
 }
 
@@ -144,6 +146,7 @@ impl Frozen {
             router,
             openapi,
         } = compiled;
+        let compression = Compression::new(&spec.config);
         let ready = Rc::new(Cell::new(true));
         endpoints.extend(builtin::endpoints(&spec.config, &openapi, &ready));
         let listing = routes
@@ -160,6 +163,7 @@ impl Frozen {
             listing,
             hosts,
             cors,
+            compression,
             ready,
         })
     }
@@ -321,11 +325,16 @@ impl Frozen {
             },
             Err(problem) => self.render(plan, exchange, head, problem),
         };
-        if let (Some(cors), Some(head)) = (&self.cors, head) {
-            cors.mark(head, &mut response);
-        }
         if self.spec.config.security_headers {
             leave::secure(&self.spec.config, &mut response);
+        }
+        if let Some(head) = head {
+            if let Some(cors) = &self.cors {
+                cors.mark(head, &mut response);
+            }
+            if let Some(compression) = &self.compression {
+                compression.apply(head, &mut response);
+            }
         }
         status::answered(response.status);
         if let Some(started) = exchange.started {

@@ -63,6 +63,10 @@ export interface AppOptions {
   readonly corsPrivateNetwork?: boolean;
   /** Answers say what browsers should not do with them: `x-content-type-options`, `x-frame-options`, `referrer-policy`, over TLS also `strict-transport-security`, unless the handler says it itself. Default false. */
   readonly securityHeaders?: boolean;
+  /** Bodies of answers are compressed for clients that take it (zstd, br, gzip): JSON, text, XML, SVG, JavaScript, of `compression_min` and more, without a strong ETag. Default false. */
+  readonly compression?: boolean;
+  /** Shortest body in bytes that is compressed. Default 1 KiB. */
+  readonly compressionMin?: number;
   /** Prefix of a problem's `type`. Default `urn:spikard:problem:`. */
   readonly problemBase?: string;
 }
@@ -99,6 +103,8 @@ export const OPTIONS = {
   corsMaxAgeMs: "cors_max_age_ms",
   corsPrivateNetwork: "cors_private_network",
   securityHeaders: "security_headers",
+  compression: "compression",
+  compressionMin: "compression_min",
   problemBase: "problem_base",
 } as const;
 // --- end of generated part

@@ -41,6 +41,8 @@ final readonly class Config
         'corsMaxAgeMs' => 'cors_max_age_ms',
         'corsPrivateNetwork' => 'cors_private_network',
         'securityHeaders' => 'security_headers',
+        'compression' => 'compression',
+        'compressionMin' => 'compression_min',
         'problemBase' => 'problem_base',
     ];
 
@@ -78,6 +80,8 @@ final readonly class Config
      * @param ?int $corsMaxAgeMs How long a browser remembers what it was told, in ms, whole seconds of which count. Default 600,000.
      * @param ?bool $corsPrivateNetwork Those pages may come from a more public network than the server's (Private Network Access). Default false.
      * @param ?bool $securityHeaders Answers say what browsers should not do with them: `x-content-type-options`, `x-frame-options`, `referrer-policy`, over TLS also `strict-transport-security`, unless the handler says it itself. Default false.
+     * @param ?bool $compression Bodies of answers are compressed for clients that take it (zstd, br, gzip): JSON, text, XML, SVG, JavaScript, of `compression_min` and more, without a strong ETag. Default false.
+     * @param ?int $compressionMin Shortest body in bytes that is compressed. Default 1 KiB.
      * @param ?string $problemBase Prefix of a problem's `type`. Default `urn:spikard:problem:`.
      */
     public function __construct(
@@ -111,6 +115,8 @@ final readonly class Config
         public ?int $corsMaxAgeMs = null,
         public ?bool $corsPrivateNetwork = null,
         public ?bool $securityHeaders = null,
+        public ?bool $compression = null,
+        public ?int $compressionMin = null,
         public ?string $problemBase = null,
     ) {
     }

@@ -77,6 +77,11 @@ class Options(TypedDict, total=False):
     security_headers: bool
     """Answers say what browsers should not do with them: `x-content-type-options`, `x-frame-options`, `referrer-
     policy`, over TLS also `strict-transport-security`, unless the handler says it itself. Default false."""
+    compression: bool
+    """Bodies of answers are compressed for clients that take it (zstd, br, gzip): JSON, text, XML, SVG, JavaScript,
+    of `compression_min` and more, without a strong ETag. Default false."""
+    compression_min: int
+    """Shortest body in bytes that is compressed. Default 1 KiB."""
     problem_base: str
     """Prefix of a problem's `type`. Default `urn:spikard:problem:`."""
     # --- end of generated part

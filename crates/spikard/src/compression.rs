@@ -1,0 +1,202 @@
+//! Bodies in fewer bytes, in a coding that the client takes (RFC 9110 sections 8.4 and 12.5.3). Whole bodies only: a stream
+//! goes out as its producer gives it.
+
+use crate::{Body, Config, Head, Response, media};
+use flate2::write::GzEncoder;
+use std::io::{self, Write as _};
+
+/// The rules of an app that compresses.
+#[derive(Debug)]
+pub(crate) struct Compression {
+    /// Shorter bodies gain nothing.
+    least: usize,
+}
+
+/// In order of preference, where the client has none.
+const CODINGS: [Coding; 3] = [Coding::Zstd, Coding::Brotli, Coding::Gzip];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Zstd,
+    Brotli,
+    Gzip,
+}
+
+impl Coding {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Zstd => "zstd",
+            Self::Brotli => "br",
+            Self::Gzip => "gzip",
+        }
+    }
+
+    /// Levels at which each costs about as much as making the body did.
+    fn encode(self, content: &[u8]) -> io::Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(content.len() / 2);
+        match self {
+            Self::Zstd => zstd::stream::copy_encode(content, &mut out, 3)?,
+            Self::Brotli => {
+                let (level, window) = (4, 20);
+                let mut encoder = brotli::CompressorWriter::new(&mut out, 4 << 10, level, window);
+                encoder.write_all(content)?;
+                drop(encoder); // which ends the text
+            }
+            Self::Gzip => {
+                let mut encoder = GzEncoder::new(&mut out, flate2::Compression::new(5));
+                encoder.write_all(content)?;
+                encoder.finish()?;
+            }
+        }
+        Ok(out)
+    }
+}
+
+impl Compression {
+    /// `None` unless it is asked for.
+    pub(crate) fn new(config: &Config) -> Option<Self> {
+        config.compression.then(|| Self {
+            least: usize::try_from(config.compression_min).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// Compresses a body that is worth it, and tells caches that it may come in several codings.
+    pub(crate) fn apply(&self, head: &Head<'_>, response: &mut Response) {
+        let content: &[u8] = match &response.body {
+            Body::Full(bytes) => bytes,
+            Body::Static(bytes) => bytes,
+            Body::Empty | Body::Stream(_) => return,
+        };
+        let says = |name: &str| {
+            let mut fields = response.headers.iter();
+            let field = fields.find(|(own, _)| own.eq_ignore_ascii_case(name));
+            field.map(|(_, value)| value.as_ref())
+        };
+        // A strong validator promises these very bytes (RFC 9110 section 8.8.1), a part is one of the uncompressed.
+        let fixed = says("content-encoding").is_some()
+            || says("content-range").is_some()
+            || says("etag").is_some_and(|tag| !tag.starts_with("W/"))
+            || says("cache-control").is_some_and(|text| text.contains("no-transform"));
+        let media_type = response.content_type.as_deref().unwrap_or_default();
+        if content.len() < self.least || fixed || !is_text(media::essence(media_type)) {
+            return;
+        }
+        let coding = accepted(head.headers.all("accept-encoding"));
+        // What went wrong in memory would go wrong again: the body goes out as it is.
+        let encoded = coding.and_then(|coding| Some((coding, coding.encode(content).ok()?)));
+        let encoded = encoded.filter(|(_, encoded)| encoded.len() < content.len());
+        let mut say = |name: &'static str, value: &'static str| {
+            response.headers.push((name.into(), value.into()));
+        };
+        say("vary", "accept-encoding");
+        if let Some((coding, encoded)) = encoded {
+            say("content-encoding", coding.name());
+            response.body = Body::Full(encoded);
+        }
+    }
+}
+
+/// Media types that are text by what they are, whatever they are called.
+fn is_text(essence: &str) -> bool {
+    const TYPES: [&str; 7] = [
+        "application/json",
+        "application/javascript",
+        "application/xml",
+        "application/x-ndjson",
+        "application/yaml",
+        "application/wasm",
+        "image/svg+xml",
+    ];
+    let essence = essence.to_ascii_lowercase();
+    essence.starts_with("text/")
+        || essence.ends_with("+json")
+        || essence.ends_with("+xml")
+        || TYPES.contains(&essence.as_str())
+}
+
+/// The coding with the greatest weight; ours decide between equals.
+fn accepted<'f>(fields: impl Iterator<Item = &'f [u8]>) -> Option<Coding> {
+    let mut weights = [None; CODINGS.len()];
+    let mut others = None;
+    for field in fields {
+        for item in String::from_utf8_lossy(field).split(',') {
+            let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
+            let name = name.trim().to_ascii_lowercase();
+            // RFC 9110 section 8.4.1.3: `x-gzip` is the same.
+            let name = if name == "x-gzip" { "gzip" } else { &name };
+            let weight = weight(parameters);
+            if name == "*" {
+                others = Some(weight);
+            }
+            for (coding, known) in CODINGS.iter().zip(&mut weights) {
+                if name == coding.name() {
+                    *known = Some(weight);
+                }
+            }
+        }
+    }
+    let weighed = CODINGS
+        .into_iter()
+        .zip(weights)
+        .map(|(coding, weight)| (coding, weight.or(others).unwrap_or(0)))
+        .filter(|(_, weight)| *weight > 0);
+    // The first of equals.
+    weighed
+        .rev()
+        .max_by_key(|(_, weight)| *weight)
+        .map(|(coding, _)| coding)
+}
+
+/// In thousandths; 1 without, 0 for what is no weight.
+fn weight(parameters: &str) -> u32 {
+    let Some(text) = parameters.split(';').find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
+    }) else {
+        return 1_000;
+    };
+    match text.parse::<f64>() {
+        Ok(weight) if (0.0..=1.0).contains(&weight) => (weight * 1_000.0) as u32,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CODINGS, Coding, accepted};
+
+    #[test]
+    fn the_greatest_weight_wins_and_ours_decides_between_equals() {
+        for (field, expected) in [
+            ("", None),
+            ("gzip", Some(Coding::Gzip)),
+            ("X-GZIP", Some(Coding::Gzip)),
+            ("gzip, deflate, br, zstd", Some(Coding::Zstd)),
+            ("gzip, br", Some(Coding::Brotli)),
+            ("gzip;q=1.0, br;q=0.9", Some(Coding::Gzip)),
+            ("gzip; q=0, br;q=0.001", Some(Coding::Brotli)),
+            ("*", Some(Coding::Zstd)),
+            ("*;q=0", None),
+            ("zstd;q=0, *", Some(Coding::Brotli)),
+            ("identity", None),
+            ("deflate", None),
+            ("br;q=2", None),
+            ("br;q=x", None),
+        ] {
+            assert_eq!(
+                accepted([field.as_bytes()].into_iter()),
+                expected,
+                "{field}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_coding_gives_fewer_bytes() {
+        let text = br#"{"name": "oak", "price": 249.5}"#.repeat(100);
+        for coding in CODINGS {
+            let encoded = coding.encode(&text).expect("in memory");
+            assert!(encoded.len() * 10 < text.len(), "{coding:?}");
+        }
+    }
+}
