@@ -26,6 +26,13 @@ impl<G: Guest> GuestEndpoint<G> {
     }
 }
 
+impl<G: Guest> GuestEndpoint<G> {
+    /// For a producer: it will not be called again.
+    pub(crate) fn close(self) {
+        self.guest.close(self.callable);
+    }
+}
+
 impl<G: Guest> Endpoint for GuestEndpoint<G> {
     fn call(&self, request: Request<'_>, _context: &mut Context<'_>) -> Flow {
         let call = Call::new(request, &self.completion);

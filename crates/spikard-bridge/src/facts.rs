@@ -81,6 +81,17 @@ impl Facts {
         }
     }
 
+    /// The facts of the producer of a stream that this handler gave: its chunks are text or bytes.
+    pub fn of_stream(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            returns: Returns::default(),
+            decoder_validates: false,
+            parameters: Vec::new(),
+            media_types: Vec::new(),
+        }
+    }
+
     /// What the route declares for a status that a response names itself.
     fn media_type(&self, status: u16) -> Option<&str> {
         let declared = self
@@ -125,7 +136,7 @@ pub enum Content {
     Bytes(Vec<u8>),
     /// A value that the host has encoded.
     Json(Vec<u8>),
-    /// Chunks, made when the client can take them.
+    /// Chunks, pulled when the client can take them; usually a [`GuestStream`](crate::GuestStream).
     Stream(Box<dyn ChunkSource>),
 }
 

@@ -18,6 +18,12 @@ pub trait Guest: 'static {
     /// token, and never after its completion was fetched.
     fn cancel(&self, token: Token, why: Cancel);
 
+    /// The producer of a [`GuestStream`](crate::GuestStream) that has not come to its end will not be called again: what its
+    /// code does at the end (`finally`, `ensure`) runs now or soon. A call of it that was pending has been cancelled.
+    fn close(&self, producer: Self::Callable) {
+        drop(producer);
+    }
+
     /// Makes this process answer a signal, from now on, by showing on standard error where the language's code is, and
     /// gives that signal. It must work while a handler holds the loop: the supervisor asks a worker whose loop does not
     /// turn. None where the language cannot. Called once, and only under a supervisor.

@@ -12,6 +12,7 @@ mod refusal;
 mod returns;
 mod slots;
 mod spec;
+mod stream;
 mod tables;
 
 pub use endpoint::GuestEndpoint;
@@ -25,4 +26,5 @@ pub use slots::{Completion, Token};
 pub use spec::{build, parse, schema};
 pub use spikard::Cancel;
 pub use spikard::server::{Life, Listen, ListenError, Listener, announce_ready, exchange, serve};
+pub use stream::GuestStream;
 pub use tables::tables;

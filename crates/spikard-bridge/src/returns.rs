@@ -97,6 +97,19 @@ impl Returns {
     }
 }
 
+/// Of a route that declares nothing.
+impl Default for Returns {
+    fn default() -> Self {
+        Self {
+            status: 200,
+            empty_status: 204,
+            declared: None,
+            json: Cow::Borrowed("application/json"),
+            declares_json: false,
+        }
+    }
+}
+
 /// Borrowed for what nearly every route declares, so that its answers need no copy of the name.
 fn media_type(name: &str) -> Cow<'static, str> {
     match name {

@@ -28,6 +28,8 @@ create_exception!(
 pub(crate) struct Types {
     pub(crate) response: Py<PyType>,
     pub(crate) problem: Py<PyType>,
+    /// Makes a producer of an iterator.
+    pub(crate) stream: Obj,
     pub(crate) encoder: Encoder,
     pub(crate) decode_error: Obj,
 }
@@ -51,13 +53,14 @@ fn definition_error(error: impl std::fmt::Display) -> PyErr {
 #[pymethods]
 impl App {
     #[new]
-    #[pyo3(signature = (spec, handlers, *, response, problem, encode_into))]
+    #[pyo3(signature = (spec, handlers, *, response, problem, stream, encode_into))]
     fn new(
         py: Python<'_>,
         spec: &str,
         handlers: Vec<Bound<'_, Handler>>,
         response: Py<PyType>,
         problem: Py<PyType>,
+        stream: Obj,
         encode_into: Obj,
     ) -> PyResult<Self> {
         let parsed = spikard_bridge::parse(spec).map_err(definition_error)?;
@@ -82,6 +85,7 @@ impl App {
             Types {
                 response,
                 problem,
+                stream,
                 encoder: Encoder::new(encode_into),
                 decode_error,
             },

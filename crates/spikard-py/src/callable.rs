@@ -3,6 +3,7 @@
 use crate::decode::Shape;
 use crate::interpreter::Obj;
 use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use spikard_bridge::Facts;
@@ -69,11 +70,27 @@ impl Argument {
 }
 
 /// How a handler runs.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Sync,
     Async,
     Blocking,
+}
+
+impl Kind {
+    fn read(name: &str) -> PyResult<Self> {
+        Ok(match name {
+            "sync" => Self::Sync,
+            "async" => Self::Async,
+            "blocking" => Self::Blocking,
+            other => {
+                let message = format!(
+                    "a handler's kind is \"sync\", \"async\" or \"blocking\", not {other:?}"
+                );
+                return Err(PyValueError::new_err(message));
+            }
+        })
+    }
 }
 
 /// See `_native.pyi`.
@@ -97,17 +114,7 @@ impl Handler {
         keywords: Option<Vec<String>>,
         hard_cancel: bool,
     ) -> PyResult<Self> {
-        let kind = match kind {
-            "sync" => Kind::Sync,
-            "async" => Kind::Async,
-            "blocking" => Kind::Blocking,
-            other => {
-                let message = format!(
-                    "a handler's kind is \"sync\", \"async\" or \"blocking\", not {other:?}"
-                );
-                return Err(PyValueError::new_err(message));
-            }
-        };
+        let kind = Kind::read(kind)?;
         let keywords = keywords.unwrap_or_default();
         if keywords.len() > arguments.len() {
             let message = format!(
@@ -139,6 +146,7 @@ impl Handler {
             task_name: PyString::new(py, &facts.name).unbind(),
             hard_cancel: self.hard_cancel,
             facts: Rc::new(facts),
+            close: None,
         })
     }
 }
@@ -153,9 +161,28 @@ pub(crate) struct Callable {
     pub(crate) task_name: Py<PyString>,
     pub(crate) hard_cancel: bool,
     pub(crate) facts: Rc<Facts>,
+    /// Of a producer: what ends it.
+    pub(crate) close: Option<Obj>,
 }
 
 impl Callable {
+    /// Of a producer that a handler gave: what `spikard.stream.Stream` makes of its iterator.
+    pub(crate) fn of_stream(stream: &Bound<'_, PyAny>, facts: &Facts) -> PyResult<Self> {
+        let py = stream.py();
+        let kind = stream.getattr(intern!(py, "kind"))?;
+        Ok(Self {
+            function: stream.getattr(intern!(py, "pull"))?.unbind(),
+            kind: Kind::read(kind.cast::<PyString>()?.to_str()?)?,
+            arguments: Vec::new(),
+            keywords: None,
+            task_name: PyString::new(py, &facts.name).unbind(),
+            // Nobody is left to hear of the signal.
+            hard_cancel: true,
+            facts: Rc::new(facts.of_stream()),
+            close: Some(stream.getattr(intern!(py, "close"))?.unbind()),
+        })
+    }
+
     /// What a body is built as while it is checked.
     pub(crate) fn shape(&self) -> Option<&Shape> {
         self.arguments

@@ -14,8 +14,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use pyo3::{IntoPyObjectExt as _, intern};
 use spikard::contract::Source;
-use spikard::{Cancel, Problem, Reply};
-use spikard_bridge::{Call, Completion, Facts, Guest, Outcome, Token, refused};
+use spikard::{Cancel, Problem, Reply, Response};
+use spikard_bridge::{Call, Completion, Facts, Guest, GuestStream, Outcome, Token, refused};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
@@ -128,12 +128,27 @@ impl PythonGuest {
                 return self.suspend(py, callable, call, future, link);
             }
         };
-        Ok(Outcome::Done(Ok(value::response(
-            py,
-            &self.types,
-            &callable.facts,
-            result.bind(py),
-        )?)))
+        let (facts, kind) = (&callable.facts, callable.kind);
+        let response = self.response(py, facts, kind, result.bind(py))?;
+        Ok(Outcome::Done(Ok(response)))
+    }
+
+    fn response(
+        &self,
+        py: Python<'_>,
+        facts: &Facts,
+        kind: Kind,
+        value: &Bound<'_, PyAny>,
+    ) -> Result<Response, Failure> {
+        let stream = |source: &Bound<'_, PyAny>| {
+            let stream = self.types.stream.bind(py);
+            let stream = stream.call1((source, kind == Kind::Blocking))?;
+            let guest = self.me.upgrade();
+            let guest = guest.expect("invariant: a method of it runs");
+            let producer = Callable::of_stream(&stream, facts)?;
+            Ok(GuestStream::new(guest, producer, self.completion.clone()))
+        };
+        value::response(py, &self.types, facts, value, &stream)
     }
 
     fn arguments(
@@ -219,6 +234,7 @@ impl PythonGuest {
         let answer = Answer {
             guest: Weak::clone(&self.me),
             facts: Rc::clone(&callable.facts),
+            kind: callable.kind,
             token,
         };
         let answer = Py::new(py, PendingAnswer(Gil::new(answer)))?;
@@ -291,10 +307,10 @@ impl PythonGuest {
     fn answer(
         &self,
         py: Python<'_>,
-        facts: &Facts,
-        token: Token,
+        answer: &Answer,
         future: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
+        let (token, facts) = (answer.token, &answer.facts);
         let pending = self.pending.borrow_mut().remove(&token);
         drop(pending);
         let result = future.call_method0(intern!(py, "result"));
@@ -302,7 +318,7 @@ impl PythonGuest {
             return abandoned(py, facts, result);
         }
         let response = match result {
-            Ok(value) => value::response(py, &self.types, facts, &value),
+            Ok(value) => self.response(py, facts, answer.kind, &value),
             // One that must leave the loop has done so already, when the Task's step raised it.
             Err(error) => Err(error.into()),
         };
@@ -390,6 +406,15 @@ impl Guest for PythonGuest {
         drop((told, cancelled));
     }
 
+    fn close(&self, producer: Callable) {
+        let py = attached();
+        if let Some(close) = &producer.close
+            && let Err(error) = close.call0(py)
+        {
+            error.write_unraisable(py, Some(close.bind(py)));
+        }
+    }
+
     fn shows_where(&self) -> Option<i32> {
         let py = attached();
         // Its handler is C code that needs neither the loop nor the interpreter lock.
@@ -406,6 +431,7 @@ impl Guest for PythonGuest {
 struct Answer {
     guest: Weak<PythonGuest>,
     facts: Rc<Facts>,
+    kind: Kind,
     token: Token,
 }
 
@@ -418,7 +444,7 @@ impl PendingAnswer {
     fn __call__(&self, py: Python<'_>, future: &Bound<'_, PyAny>) -> PyResult<()> {
         let answer = &self.0;
         match answer.guest.upgrade() {
-            Some(guest) => guest.answer(py, &answer.facts, answer.token, future),
+            Some(guest) => guest.answer(py, answer, future),
             None => Ok(()),
         }
     }

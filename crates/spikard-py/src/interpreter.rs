@@ -250,6 +250,17 @@ pub(crate) fn is_a(value: &Bound<'_, PyAny>, class: &Py<PyType>) -> bool {
     unsafe { ffi::PyObject_TypeCheck(value.as_ptr(), class.as_ptr().cast()) != 0 }
 }
 
+/// An iterator or an async one, by its type alone.
+pub(crate) fn is_iterator(value: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: reads a live object and its live type.
+    unsafe {
+        let kind = ffi::Py_TYPE(value.as_ptr());
+        let methods = (*kind).tp_as_async;
+        ffi::PyIter_Check(value.as_ptr()) != 0
+            || (!methods.is_null() && (*methods).am_anext.is_some())
+    }
+}
+
 pub(crate) fn is_coroutine(value: &Bound<'_, PyAny>) -> bool {
     // SAFETY: reads the type of a live object.
     unsafe { ffi::PyCoro_CheckExact(value.as_ptr()) != 0 }

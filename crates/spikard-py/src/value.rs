@@ -2,14 +2,15 @@
 
 use crate::app::Types;
 use crate::error::{Failure, problem_of};
-use crate::interpreter::{Obj, call2, is_a};
+use crate::guest::PythonGuest;
+use crate::interpreter::{Obj, call2, is_a, is_iterator};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyFloat, PyInt, PyList, PyString};
 use spikard::Response;
 use spikard::contract::Argument;
-use spikard_bridge::{Content, Facts};
+use spikard_bridge::{Content, Facts, GuestStream};
 use std::borrow::Cow;
 use std::cell::Cell;
 
@@ -36,18 +37,22 @@ pub(crate) fn of_argument<'py>(
     }))
 }
 
+/// Makes a body of an iterator.
+pub(crate) type Streamed<'s> = &'s dyn Fn(&Bound<'_, PyAny>) -> PyResult<GuestStream<PythonGuest>>;
+
 /// A handler's result as a response, or as the problem that it is.
 pub(crate) fn response(
     py: Python<'_>,
     types: &Types,
     facts: &Facts,
     value: &Bound<'_, PyAny>,
+    stream: Streamed<'_>,
 ) -> Result<Response, Failure> {
     if value.is_none() {
         return Ok(facts.returns.nothing());
     }
     if is_a(value, &types.response) {
-        return explicit(py, types, facts, value);
+        return explicit(py, types, facts, value, stream);
     }
     if let Ok(text) = value.cast::<PyString>() {
         return Ok(facts.returns.text(text.to_str()?.to_owned()));
@@ -58,6 +63,9 @@ pub(crate) fn response(
     if is_a(value, &types.problem) {
         return Err(problem_of(py, types, value)?.into());
     }
+    if is_iterator(value) {
+        return Ok(facts.returns.stream(Box::new(stream(value)?)));
+    }
     Ok(facts.returns.json(encode(py, types, value)?))
 }
 
@@ -67,6 +75,7 @@ fn explicit(
     types: &Types,
     facts: &Facts,
     value: &Bound<'_, PyAny>,
+    stream: Streamed<'_>,
 ) -> Result<Response, Failure> {
     let status: u16 = value.getattr(intern!(py, "status"))?.extract()?;
     let headers = headers(&value.getattr(intern!(py, "headers"))?)?;
@@ -83,6 +92,8 @@ fn explicit(
         Content::Text(text.to_str()?.as_bytes().to_vec())
     } else if let Ok(bytes) = content.cast::<PyBytes>() {
         Content::Bytes(bytes.as_bytes().to_vec())
+    } else if is_iterator(&content) {
+        Content::Stream(Box::new(stream(&content)?))
     } else {
         Content::Json(encode(py, types, &content)?)
     };

@@ -32,6 +32,7 @@ pub mod server;
 pub mod settings;
 pub mod spec;
 pub mod status;
+mod stream;
 mod template;
 mod timer;
 

@@ -13,10 +13,11 @@ use crate::request_id::RequestId;
 use crate::router::{Matched, Router};
 use crate::spec::AppSpec;
 use crate::status::{self, Counted};
+use crate::stream::Told;
 use crate::{
-    Config, DefinitionError, Endpoint, Flow, Head, Mistake, Problem, Reply, Request, Response,
+    Body, Config, DefinitionError, Endpoint, Flow, Head, Mistake, Problem, Reply, Request, Response,
 };
-use crate::{body, builtin, document, leave, log, render, settings};
+use crate::{body, builtin, document, leave, log, render, settings, stream};
 use serde::Serialize;
 use spikard_contract::{Schema, Violations};
 use std::cell::Cell;
@@ -290,7 +291,7 @@ impl Frozen {
         let endpoint = &self.endpoints[plan.endpoint];
         let first = shield(|| endpoint.call(request, context)).unwrap_or_else(failed);
         if !matches!(first, Flow::Refused) {
-            return first;
+            return stream::begin(first);
         }
         // The language's decoder refused the body: the core says why, or finds nothing and asks again.
         if let Some(answer) = refused(plan, exchange, content) {
@@ -305,7 +306,7 @@ impl Frozen {
                 list: vec![body::refused()],
                 truncated: false,
             })),
-            flow => flow,
+            flow => stream::begin(flow),
         }
     }
 
@@ -335,6 +336,13 @@ impl Frozen {
             if let Some(compression) = &self.compression {
                 compression.apply(head, &mut response);
             }
+        }
+        if let Body::Stream(source) = response.body {
+            response.body = Body::Stream(Box::new(Told {
+                source,
+                operation: plan.map(|plan| plan.operation.clone()),
+                request_id: exchange.request_id.clone(),
+            }));
         }
         status::answered(response.status);
         if let Some(started) = exchange.started {

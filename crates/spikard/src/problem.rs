@@ -128,6 +128,18 @@ impl Problem {
     }
 }
 
+impl std::fmt::Display for Problem {
+    /// Title and detail: what the client may know.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &*self.detail {
+            "" => f.write_str(&self.title),
+            detail => write!(f, "{}: {detail}", self.title),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
 impl Deref for Problem {
     type Target = Members;
 

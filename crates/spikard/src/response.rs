@@ -33,11 +33,19 @@ pub enum Body {
     Stream(Box<dyn ChunkSource>),
 }
 
-/// A producer of chunks; dropped when the client leaves. An error aborts the connection, so a short body is never taken
-/// for a whole one.
+/// A producer of chunks; dropped when the client leaves.
+///
+/// The head goes out with the first chunk: an error before it is answered, by the [`Problem`](crate::Problem) that it holds
+/// (`std::io::Error::other(problem)`), else with 500. A later one is logged and aborts the connection, so that a short body
+/// is never taken for a whole one.
 pub trait ChunkSource {
-    /// The next chunk, or the end.
+    /// The next chunk, or the end, after which nothing is asked.
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<std::io::Result<Bytes>>> + '_>>;
+
+    #[doc(hidden)]
+    fn is_begun(&self) -> bool {
+        false
+    }
 }
 
 impl std::fmt::Debug for Body {

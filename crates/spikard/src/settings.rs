@@ -419,7 +419,7 @@ mod tests {
         for setting in &settings {
             let time = setting.name.ends_with("_ms");
             assert_eq!(setting.kind == Kind::Milliseconds, time, "{}", setting.name);
-            let size = setting.name.ends_with("_limit");
+            let size = setting.name.ends_with("_limit") || setting.name.ends_with("_min");
             assert_eq!(setting.kind == Kind::Bytes, size, "{}", setting.name);
         }
     }

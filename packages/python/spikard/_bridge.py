@@ -33,7 +33,12 @@ def start(again: Sequence[str], host: str | None, port: int | None, workers: str
 
 
 def freeze(
-    spec: bytes, calls: Sequence[Call], *, response: type, problem: type, encode_into: Callable[[Any, bytearray], None]
+    spec: bytes,
+    calls: Sequence[Call],
+    response: type,
+    problem: type,
+    stream: type,
+    encode_into: Callable[[Any, bytearray], None],
 ) -> App:
     """Hands the app over, once. Raises DefinitionError with everything that the core finds wrong."""
     handlers = [
@@ -47,7 +52,9 @@ def freeze(
         for call in calls
     ]
     try:
-        return _native.App(spec.decode(), handlers, response=response, problem=problem, encode_into=encode_into)
+        return _native.App(
+            spec.decode(), handlers, response=response, problem=problem, stream=stream, encode_into=encode_into
+        )
     except _native.DefinitionError as error:
         raise DefinitionError(str(error.args[0]).splitlines()) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
 import inspect
 import types
@@ -17,6 +18,9 @@ from spikard.schema import is_pydantic
 
 UNIONS = (typing.Union, types.UnionType)
 SCALARS = (str, int, float, bool)
+STREAMS = tuple(
+    getattr(collections.abc, name) for name in ("Iterator", "AsyncIterator", "Generator", "AsyncGenerator")
+)
 TEXTUAL = {"Str", "Int", "Float", "Bool", "Enum", "DateTime", "Date", "Time", "TimeDelta", "UUID", "Decimal"}
 
 

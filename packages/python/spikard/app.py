@@ -17,6 +17,7 @@ from spikard.response import Response
 from spikard.route import Call, build, policy
 from spikard.routing import Router, Routes, check_names
 from spikard.schema import Schemas, encode_hook
+from spikard.stream import Stream
 
 Lifespan = Callable[["Spikard"], AbstractAsyncContextManager[Any]] | Callable[["Spikard"], AsyncIterator[Any]]
 
@@ -114,7 +115,7 @@ class Spikard(Routes):
             spec["description"] = self.description
         text = msgspec.json.encode(spec | {"config": self._config, "schemas": assembly.schemas.components} | inside)
         try:
-            frozen = _bridge.freeze(text, assembly.calls, response=Response, problem=Problem, encode_into=encode_into)
+            frozen = _bridge.freeze(text, assembly.calls, Response, Problem, Stream, encode_into)
         except DefinitionError as error:
             raise DefinitionError([*assembly.mistakes, *error.mistakes]) from None
         if assembly.mistakes:

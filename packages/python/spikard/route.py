@@ -281,9 +281,6 @@ class _Work:
                 self.responses[str(status)] = self.response(what)
 
     def read_returned(self, returned: Any) -> None:
-        function = underlying(self.handler)
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise Mistake("the handler yields; return a list")
         if returned is inspect.Signature.empty and self.route.contract is not None:
             return
         kind = annotation.returned(returned)
@@ -301,6 +298,11 @@ class _Work:
             return {"text/plain; charset=utf-8": {"type": "string"}}
         if kind is bytes:
             return {"application/octet-stream": True}
+        if get_origin(kind) in annotation.STREAMS:
+            chunk = annotation.strip(get_args(kind)[0])
+            if chunk not in (str, bytes):
+                raise Mistake(f"a stream gives bytes or str, not {annotation.show(chunk)}; encode its chunks")
+            return self.content(chunk)
         return {"application/json": self.schemas.of(kind)}
 
     def response(self, what: Any) -> JsonSchema:

@@ -74,7 +74,7 @@ def typed(data: Annotated[Item, Body(media_type="text/csv")]) -> None: ...
         (twice, {}, "2 markers"),
         (opaque, {}, "Opaque has no JSON form"),
         (returned, {}, "return annotation `Opaque`: Opaque has no JSON form"),
-        (yields, {}, "return a list"),
+        (yields, {}, "a stream gives bytes or str, not int"),
         (streams, {}, "return a list"),
         (late, {}, "outside `if TYPE_CHECKING`"),
         (defaulted, {"path": "/{id}"}, "remove its default"),

@@ -7,7 +7,8 @@
 use spikard::{Cancel, Problem, Response};
 use spikard_bridge::{Call, Completion, Guest, Outcome, Token};
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// What a callable does.
@@ -31,6 +32,14 @@ pub(crate) enum Does {
     Raise,
     /// Panics.
     Panic,
+    /// Gives these as chunks, one a call, then the end; `None` raises a problem.
+    Produce(Rc<RefCell<VecDeque<Option<&'static str>>>>),
+}
+
+impl Does {
+    pub(crate) fn produce(chunks: &[Option<&'static str>]) -> Self {
+        Self::Produce(Rc::new(RefCell::new(chunks.iter().copied().collect())))
+    }
 }
 
 /// The guest, with what happened to it.
@@ -39,6 +48,8 @@ pub(crate) struct Echo {
     pub(crate) completion: Completion,
     pub(crate) waiting: RefCell<Vec<Token>>,
     pub(crate) cancelled: RefCell<Vec<(Token, Cancel)>>,
+    /// Producers that were closed before their end.
+    pub(crate) closed: Cell<usize>,
 }
 
 impl Echo {
@@ -57,21 +68,26 @@ impl Guest for Echo {
     type Callable = Does;
 
     fn call(&self, does: &Does, call: &Call<'_>) -> Outcome {
-        match *does {
+        match does {
+            Does::Produce(chunks) => Outcome::Done(match chunks.borrow_mut().pop_front() {
+                Some(Some(chunk)) => Ok(Response::text(200, chunk)),
+                Some(None) => Err(Problem::conflict("broken")),
+                None => Ok(Response::empty(204)),
+            }),
             Does::Echo => Outcome::Done(Ok(echo(call))),
-            Does::Status(status) => Outcome::Done(Ok(Response::empty(status))),
+            &Does::Status(status) => Outcome::Done(Ok(Response::empty(status))),
             Does::Later => {
                 self.waiting.borrow_mut().push(call.suspend());
                 Outcome::Pending
             }
-            Does::LaterAlready(status) => {
+            &Does::LaterAlready(status) => {
                 assert!(
                     self.completion
                         .complete(call.suspend(), Ok(Response::empty(status)))
                 );
                 Outcome::Pending
             }
-            Does::Hesitant(status) => {
+            &Does::Hesitant(status) => {
                 assert_eq!(call.suspend(), call.suspend());
                 Outcome::Done(Ok(Response::empty(status)))
             }
@@ -85,6 +101,10 @@ impl Guest for Echo {
 
     fn cancel(&self, token: Token, why: Cancel) {
         self.cancelled.borrow_mut().push((token, why));
+    }
+
+    fn close(&self, _producer: Does) {
+        self.closed.set(self.closed.get() + 1);
     }
 }
 

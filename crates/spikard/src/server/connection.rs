@@ -11,12 +11,12 @@ use super::service::Serve;
 use super::transport::Transport;
 use super::turn::{After, Answered, Awaited, Message, Replies, Turn, Waiting, Whole, call, open};
 use crate::endpoint::{Cancel, give_up};
-use crate::pipeline::{Exchange, shield};
+use crate::pipeline::Exchange;
 use crate::response::ChunkSource;
+use crate::stream::poll_answer;
 use crate::{Config, Head, Problem, Reply};
 use bytes::Bytes;
 use std::future::poll_fn;
-use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -376,9 +376,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         self.link.arm(exchange.timeout_ms.unwrap_or(0));
         let link = &mut self.link;
         let ended = poll_fn(|context| {
-            if let Poll::Ready(reply) = shield(|| answer.as_mut().poll(context))
-                .unwrap_or_else(|problem| Poll::Ready(Err(problem)))
-            {
+            if let Poll::Ready(reply) = poll_answer(&mut answer, context) {
                 return Poll::Ready(Ok(reply));
             }
             link.register(context);
@@ -459,10 +457,8 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         let link = &mut self.link;
         let mut next = source.next();
         let pulled = poll_fn(|context| {
-            match shield(|| next.as_mut().poll(context)) {
-                Ok(Poll::Ready(pulled)) => return Poll::Ready(Ok(pulled)),
-                Ok(Poll::Pending) => {}
-                Err(_) => return Poll::Ready(Ok(Some(Err(io::ErrorKind::Other.into())))),
+            if let Poll::Ready(pulled) = next.as_mut().poll(context) {
+                return Poll::Ready(Ok(pulled));
             }
             link.register(context);
             if let Poll::Ready(Err(Gone)) = link.poll_flush(context) {

@@ -4,12 +4,13 @@
 use super::fields::Incoming;
 use super::reply;
 use crate::endpoint::{Cancel, give_up};
-use crate::pipeline::{Exchange, Opened, shield};
+use crate::pipeline::{Exchange, Opened};
 use crate::response::ChunkSource;
 use crate::server::chunked::too_large;
 use crate::server::life::Watch;
 use crate::server::link::Gone;
 use crate::server::service::Serve;
+use crate::stream::poll_answer;
 use crate::{Body, Flow, Problem, Reply, Response};
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -172,9 +173,7 @@ impl<S: Serve> Stream<S> {
     ) -> Result<Reply, Gone> {
         self.watch.arm(limit);
         let ended = poll_fn(|context| {
-            if let Poll::Ready(reply) = shield(|| answer.as_mut().poll(context))
-                .unwrap_or_else(|problem| Poll::Ready(Err(problem)))
-            {
+            if let Poll::Ready(reply) = poll_answer(&mut answer, context) {
                 return Poll::Ready(Ok(reply));
             }
             self.watch.register(context);
@@ -239,13 +238,8 @@ impl<S: Serve> Stream<S> {
             self.watch.arm(0);
             let mut next = source.next();
             let pulled = poll_fn(|context| {
-                match shield(|| next.as_mut().poll(context)) {
-                    Ok(Poll::Ready(pulled)) => return Poll::Ready(Ok(pulled)),
-                    Ok(Poll::Pending) => {}
-                    Err(_) => {
-                        let broken = std::io::ErrorKind::Other.into();
-                        return Poll::Ready(Ok(Some(Err(broken))));
-                    }
+                if let Poll::Ready(pulled) = next.as_mut().poll(context) {
+                    return Poll::Ready(Ok(pulled));
                 }
                 self.watch.register(context);
                 match self.watch.is_cut() || sender.poll_reset(context).is_ready() {
