@@ -23,10 +23,20 @@ impl<'b> Head<'b> {
     }
 
     fn split(&self) -> (&'b str, &'b str) {
-        match memchr::memchr(b'?', self.target.as_bytes()) {
+        match find(b'?', self.target) {
             Some(at) => (&self.target[..at], &self.target[at + 1..]),
             None => (self.target, ""),
         }
+    }
+}
+
+/// Where `byte` is. Targets are short: looking at each byte then costs less than a call.
+#[inline]
+pub(crate) fn find(byte: u8, text: &str) -> Option<usize> {
+    const SHORT: usize = 24;
+    match text.len() {
+        ..=SHORT => text.bytes().position(|other| other == byte),
+        _ => memchr::memchr(byte, text.as_bytes()),
     }
 }
 
@@ -37,14 +47,40 @@ pub(crate) fn is_token(text: &str) -> bool {
 
 /// A byte that a token may hold.
 #[inline]
-pub(crate) fn is_of_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+pub(crate) const fn is_of_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
+        )
+}
+
+/// Whether two short texts are the same: inline, without the call that `==` makes.
+#[inline]
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    if one.len() != other.len() {
+        return false;
+    }
+    // The last word may overlap the one before.
+    match (one.last_chunk::<8>(), other.last_chunk::<8>()) {
+        (Some(last), Some(other_last)) => {
+            let (words, others) = (one.as_chunks::<8>().0, other.as_chunks::<8>().0);
+            last == other_last && words.iter().zip(others).all(|(word, other)| word == other)
+        }
+        _ => match (one.first_chunk::<4>(), other.first_chunk::<4>()) {
+            (Some(first), Some(other_first)) => {
+                first == other_first && one.last_chunk::<4>() == other.last_chunk::<4>()
+            }
+            _ => one.iter().zip(other).all(|(byte, other)| byte == other),
+        },
+    }
 }
 
 /// Whether two names of fields are the same (RFC 9110 section 5.1): by words, as every request has its names looked at.
 #[inline]
-pub(crate) fn is_name(name: &str, other: &str) -> bool {
-    let (name, other) = (name.as_bytes(), other.as_bytes());
+pub(crate) fn is_name(name: &[u8], other: &str) -> bool {
+    let other = other.as_bytes();
     if name.len() != other.len() {
         return false;
     }
@@ -78,7 +114,15 @@ fn lower(word: &[u8; 8]) -> u64 {
 
 /// Header fields in order; names compare without case (RFC 9110 section 5.1).
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Headers<'b>(pub(crate) &'b [httparse::Header<'b>]);
+pub struct Headers<'b>(pub(crate) &'b [Field<'b>]);
+
+/// One field.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field<'b> {
+    /// A token, so ASCII.
+    pub(crate) name: &'b [u8],
+    pub(crate) value: &'b [u8],
+}
 
 impl<'b> Headers<'b> {
     /// The first value of `name`.
@@ -97,13 +141,30 @@ impl<'b> Headers<'b> {
 
     /// Name as sent and value, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'b> {
-        self.0.iter().map(|field| (field.name, field.value))
+        let name = |name| std::str::from_utf8(name).expect("invariant: tokens are ASCII");
+        self.0
+            .iter()
+            .map(move |field| (name(field.name), field.value))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_name;
+    use super::{is_name, is_same};
+
+    #[test]
+    fn texts_are_the_same_when_every_byte_is() {
+        let text = "abcdefghijklmnopqrstuvwxyz";
+        for length in 0..text.len() {
+            assert!(is_same(&text[..length], &text[..length]));
+            assert!(!is_same(&text[..length], &text[..length + 1]), "{length}");
+            for at in 0..length {
+                let mut other = text[..length].to_owned();
+                other.replace_range(at..=at, "!");
+                assert!(!is_same(&text[..length], &other), "{other}");
+            }
+        }
+    }
 
     #[test]
     fn names_are_the_same_whatever_their_case() {
@@ -130,7 +191,7 @@ mod tests {
             .flat_map(|one| all.iter().map(move |other| (one, other)))
         {
             assert_eq!(
-                is_name(one, other),
+                is_name(one.as_bytes(), other),
                 one.eq_ignore_ascii_case(other),
                 "{one} {other}"
             );
@@ -145,7 +206,7 @@ mod tests {
                 };
                 let same = one.eq_ignore_ascii_case(&other);
                 assert_eq!(
-                    is_name(&with(one), &with(other)),
+                    is_name(with(one).as_bytes(), &with(other)),
                     same,
                     "{one} {other} {at}"
                 );

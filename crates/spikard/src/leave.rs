@@ -2,7 +2,7 @@
 //! but where the content type stands.
 
 use crate::config::Egress;
-use crate::head::is_token;
+use crate::head::{is_same, is_token};
 use crate::media::{self, Kind};
 use crate::pipeline::Exchange;
 use crate::plan::Plan;
@@ -67,7 +67,7 @@ pub(crate) fn unsendable(response: &Response) -> Option<String> {
             .any(|byte| byte.is_ascii_control() && byte != b'\t')
     };
     // Nearly every answer has this one, so that comparing is cheaper than looking.
-    let usual = |text: &str| text == "application/json";
+    let usual = |text: &str| is_same(text, "application/json");
     if response
         .content_type
         .as_deref()
@@ -118,7 +118,7 @@ fn egress(plan: &Plan, response: &Response) -> Option<String> {
     let sent = response.content_type.as_deref().unwrap_or_default();
     let media = match declared.content.first() {
         // Nearly always it is the first, letter by letter.
-        Some(first) if first.essence == sent => first,
+        Some(first) if is_same(&first.essence, sent) => first,
         _ => {
             let essence = media::essence(sent);
             declared

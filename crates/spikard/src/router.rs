@@ -2,6 +2,7 @@
 //! Knows nothing of plans: a route is a number.
 
 use crate::config::TrailingSlash;
+use crate::head::{find, is_same};
 use crate::template::Segment;
 use spikard_contract::urlencoded::percent_decode;
 
@@ -119,7 +120,7 @@ impl Router {
 
     /// Where `method path` goes; `path` is raw.
     pub(crate) fn find(&self, method: &str, path: &str) -> Matched {
-        let encoded = memchr::memchr(b'%', path.as_bytes()).is_some();
+        let encoded = find(b'%', path).is_some();
         if encoded && percent_decode(path).is_err() {
             return Matched::NotUtf8;
         }
@@ -264,7 +265,9 @@ impl Node {
         /// Up to here a comparison of lengths passes over most.
         const FEW: usize = 12;
         let found = if self.statics.len() <= FEW {
-            self.statics.iter().position(|(known, _)| **known == *text)
+            self.statics
+                .iter()
+                .position(|(known, _)| is_same(known, text))
         } else {
             self.statics
                 .binary_search_by(|(known, _)| (**known).cmp(text))
@@ -277,7 +280,7 @@ impl Node {
 fn pick(routes: &[(Box<str>, usize)], method: &str) -> Option<usize> {
     routes
         .iter()
-        .find(|(known, _)| **known == *method)
+        .find(|(known, _)| is_same(known, method))
         .map(|(_, route)| *route)
 }
 

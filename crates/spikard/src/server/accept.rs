@@ -1,6 +1,7 @@
 //! The accept loop of one worker and its end. Reads and writes no HTTP.
 
 use super::connection::converse;
+use super::crew::Crew;
 use super::life::Life;
 use super::link::Remote;
 use super::listener::{Listener, Listening};
@@ -26,7 +27,7 @@ const BRIEF_MS: u64 = 50;
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
 /// Serves `app` on `listener`, a [`Listener`] or a TCP socket, until `life` drains and its connections have ended, or were cut. To be polled inside a
-/// Tokio `LocalRuntime` or `LocalSet`; every connection is a local task of its own, so a panic ends one connection.
+/// Tokio `LocalRuntime` or `LocalSet`; all connections are one local task; a panic ends one of them.
 ///
 /// An error means that the socket cannot be served at all.
 pub async fn serve(
@@ -57,6 +58,7 @@ async fn to_the_end<S: Serve>(app: Rc<S>, listener: Listener, life: Rc<Life>) ->
         tls: Tls::of(app.config())?,
         app,
         life,
+        crew: Crew::new(),
     };
     listener.set_nonblocking()?;
     let (socket, file) = listener.into_parts();
@@ -96,6 +98,7 @@ struct Desk<S> {
     app: Rc<S>,
     tls: Option<Tls>,
     life: Rc<Life>,
+    crew: Crew,
 }
 
 impl<S: Serve> Desk<S> {
@@ -157,9 +160,9 @@ impl<S: Serve> Desk<S> {
         };
         let app = Rc::clone(&self.app);
         match &self.tls {
-            None => tokio::task::spawn_local(converse(app, stream, remote)),
-            Some(tls) => tokio::task::spawn_local(greet(app, tls.acceptor(), stream, remote)),
-        };
+            None => self.crew.join(converse(app, stream, remote)),
+            Some(tls) => self.crew.join(greet(app, tls.acceptor(), stream, remote)),
+        }
     }
 }
 

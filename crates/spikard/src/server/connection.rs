@@ -2,10 +2,11 @@
 //! and needs no runtime unless it is watched.
 
 use super::chunked::Decoded;
+use super::crew::keep_step;
 use super::encode::{self, COPY_LIMIT, Coding, Rest};
-use super::framing::{self, Framing, Reading, with_fields};
+use super::framing::{self, Framing, Reading};
 use super::http2;
-use super::life::keep_step;
+use super::lines::Fields;
 use super::link::{Filled, Gone, Link, Remote};
 use super::service::Serve;
 use super::transport::Transport;
@@ -165,34 +166,25 @@ impl<S: Serve, T: Transport> Connection<S, T> {
             out: &mut self.link.out,
             remote: &self.link.remote,
         };
-        let turn = with_fields(config.header_count, |fields| {
-            match framing::read(bytes, fields, config) {
-                Reading::Complete(parsed) => open(app, &parsed, bytes, replies, context),
-                Reading::Partial => Turn::Partial,
-                // Looked for where HTTP/1.1 ends, so that it costs nothing before.
-                Reading::Refused(..)
-                    if !answered && http2::is_spoken(bytes, config, replies.remote) =>
-                {
-                    Turn::Http2
-                }
-                Reading::Refused(problem, head) => {
-                    let framing = Framing {
-                        is_head: head.as_ref().is_some_and(|head| head.method == "HEAD"),
-                        ..Framing::UNKNOWN
-                    };
-                    let (exchange, reply) = (app.unusable(), Err(problem));
-                    let after = After::Close;
-                    Turn::Answered(replies.give(
-                        app,
-                        &exchange,
-                        head.as_ref(),
-                        reply,
-                        &framing,
-                        after,
-                    ))
-                }
+        let turn = match framing::read(bytes, &mut Fields::new(), config) {
+            Reading::Complete(parsed) => open(app, &parsed, bytes, replies, context),
+            Reading::Partial => Turn::Partial,
+            // Looked for where HTTP/1.1 ends, so that it costs nothing before.
+            Reading::Refused(..)
+                if !answered && http2::is_spoken(bytes, config, replies.remote) =>
+            {
+                Turn::Http2
             }
-        });
+            Reading::Refused(problem, head) => {
+                let framing = Framing {
+                    is_head: head.as_ref().is_some_and(|head| head.method == "HEAD"),
+                    ..Framing::UNKNOWN
+                };
+                let (exchange, reply) = (app.unusable(), Err(problem));
+                let (head, after) = (head.as_ref(), After::Close);
+                Turn::Answered(replies.give(app, &exchange, head, reply, &framing, after))
+            }
+        };
         self.tried = tried;
         match turn {
             Turn::Body(message) => {
@@ -510,10 +502,9 @@ impl<S: Serve, T: Transport> Connection<S, T> {
 
 /// Reads the head of the current message again: it was read before, and has not changed.
 fn with_head<R>(bytes: &[u8], config: &Config, run: impl FnOnce(&Head<'_>) -> R) -> R {
-    with_fields(config.header_count, |fields| {
-        let Reading::Complete(parsed) = framing::read(bytes, fields, config) else {
-            unreachable!("invariant: a head that was complete stays complete")
-        };
-        run(&parsed.head)
-    })
+    let mut fields = Fields::new();
+    let Reading::Complete(parsed) = framing::read(bytes, &mut fields, config) else {
+        unreachable!("invariant: a head that was complete stays complete")
+    };
+    run(&parsed.head)
 }

@@ -1,10 +1,9 @@
 //! Bytes to a head, and where its body ends (RFC 9112 sections 2 to 6). Refuses whatever two readers could take for two
 //! different messages; reads no body.
 
+use super::lines::{self, Fields, Lines, Wrong};
 use crate::head::is_name;
 use crate::{Config, Head, Headers, Problem};
-use httparse::{Error, Header, Status};
-use std::mem::MaybeUninit;
 
 /// Bytes of a request line besides its target, before a line without an end is called too long.
 const LINE_REST: usize = 64;
@@ -60,22 +59,21 @@ pub(crate) enum Content {
     Chunked,
 }
 
-/// Reads the head at the start of `bytes`.
+/// Reads the head at the start of `bytes`; its fields go to `fields`, which is empty.
 pub(crate) fn read<'s, 'b: 's>(
     bytes: &'b [u8],
-    slots: &'s mut [MaybeUninit<Header<'b>>],
+    fields: &'s mut Fields<'b>,
     config: &Config,
 ) -> Reading<'s> {
-    let mut request = httparse::Request::new(&mut []);
-    let length = match request.parse_with_uninit_headers(bytes, slots) {
-        Ok(Status::Complete(length)) => length,
-        Ok(Status::Partial) => return partial(bytes, config),
-        Err(error) => return refused(syntax(error), None),
-    };
-    let headers: &'s mut [Header<'b>] = request.headers;
-    let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
-    else {
-        return refused(syntax(Error::Token), None);
+    let Lines {
+        method,
+        target,
+        modern,
+        length,
+    } = match lines::read(bytes, fields, config.header_count) {
+        Ok(Some(lines)) => lines,
+        Ok(None) => return partial(bytes, config),
+        Err(wrong) => return refused(syntax(wrong), None),
     };
     if target.len() > config.target_limit {
         return refused(target_too_long(config), None);
@@ -83,16 +81,13 @@ pub(crate) fn read<'s, 'b: 's>(
     if length > config.header_limit {
         return refused(too_large(config), None);
     }
-    if has_bare_line_feed(&bytes[..length]) {
-        return refused(malformed("a line of the head ends without CR"), None);
-    }
     let (target, host) = match reduce(method, target) {
         Ok(found) => found,
         Err(problem) => return refused(problem, None),
     };
     if let Some(host) = host {
         // The field's own is then to be ignored (RFC 9112 section 3.2.2).
-        let fields = headers
+        let fields = fields
             .iter_mut()
             .filter(|field| is_name(field.name, "host"));
         fields.for_each(|field| field.value = host.as_bytes());
@@ -100,29 +95,15 @@ pub(crate) fn read<'s, 'b: 's>(
     let head = Head {
         method,
         target,
-        headers: Headers(headers),
+        headers: Headers(fields),
     };
-    match frame(&head, minor == 1) {
+    match frame(&head, modern) {
         Ok(framing) => Reading::Complete(Parsed {
             head,
             length,
             framing,
         }),
         Err(problem) => refused(problem, Some(head)),
-    }
-}
-
-/// Runs `run` with room for `count` fields, on the stack for a usual `header_count`.
-pub(crate) fn with_fields<'b, R>(
-    count: usize,
-    run: impl FnOnce(&mut [MaybeUninit<Header<'b>>]) -> R,
-) -> R {
-    const INLINE: usize = 128;
-    if count <= INLINE {
-        run(&mut [const { MaybeUninit::uninit() }; INLINE][..count])
-    } else {
-        let mut fields: Vec<_> = (0..count).map(|_| MaybeUninit::uninit()).collect();
-        run(&mut fields)
     }
 }
 
@@ -167,54 +148,23 @@ pub(crate) fn too_many() -> Problem {
     Problem::headers_too_large("there are too many header fields")
 }
 
-fn syntax(error: Error) -> Problem {
-    match error {
-        Error::HeaderName => malformed("a header name holds a byte that is not allowed there"),
-        Error::HeaderValue => malformed("a header value holds a control character"),
-        Error::NewLine => malformed("a line ends in CR without LF"),
-        Error::Version => malformed("the version is not HTTP/1.1 or HTTP/1.0"),
-        Error::TooManyHeaders => too_many(),
-        _ => malformed("the request line is not `METHOD target HTTP/1.1`"),
-    }
-}
-
-/// Bytes of a head that are looked at together.
-const BLOCK: usize = 16;
-
-/// A lone LF is a line end to some readers and not to others (RFC 9112 section 2.2).
-fn has_bare_line_feed(head: &[u8]) -> bool {
-    let is_bare = |before: &[u8], block: &[u8]| {
-        before
-            .iter()
-            .zip(block)
-            .fold(false, |found, (before, byte)| {
-                found | ((*byte == b'\n') & (*before != b'\r'))
-            })
-    };
-    // A block is looked at in a few instructions; the last may overlap the one before.
-    let Some(last) = head.len().checked_sub(BLOCK).filter(|last| *last > 0) else {
-        return head.starts_with(b"\n") || is_bare(head, head.get(1..).unwrap_or_default());
-    };
-    let mut found = head[0] == b'\n';
-    let mut at = 1;
-    loop {
-        let (before, block) = (&head[at - 1..][..BLOCK], &head[at..][..BLOCK]);
-        found |= is_bare(before, block);
-        if at == last {
-            return found;
-        }
-        at = (at + BLOCK).min(last);
+#[cold]
+fn syntax(wrong: Wrong) -> Problem {
+    match wrong {
+        Wrong::RequestLine => malformed("the request line is not `METHOD target HTTP/1.1`"),
+        Wrong::Fragment => malformed("the target holds a fragment (`#`)"),
+        Wrong::Version => malformed("the version is not HTTP/1.1 or HTTP/1.0"),
+        Wrong::Name => malformed("a header name holds a byte that is not allowed there"),
+        Wrong::Value => malformed("a header value holds a control character"),
+        // A line end to some readers and not to others (RFC 9112 section 2.2).
+        Wrong::LineFeed => malformed("a line of the head ends without CR"),
+        Wrong::Return => malformed("a line ends in CR without LF"),
+        Wrong::TooMany => too_many(),
     }
 }
 
 /// The target as path and query, and the host of an absolute one (RFC 9112 section 3.2); `*` stays for OPTIONS.
 fn reduce<'t>(method: &str, target: &'t str) -> Result<(&'t str, Option<&'t str>), Problem> {
-    if target
-        .bytes()
-        .fold(false, |found, byte| found | (byte == b'#'))
-    {
-        return Err(malformed("the target holds a fragment (`#`)"));
-    }
     if target.starts_with('/') || (target == "*" && method == "OPTIONS") {
         return Ok((target, None));
     }

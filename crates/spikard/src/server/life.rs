@@ -3,9 +3,8 @@
 
 use crate::timer::sleep;
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -106,7 +105,7 @@ impl Life {
             .set(self.answered.get().saturating_add(requests));
     }
 
-    /// The worker is so busy that its connections should [`keep_step`].
+    /// The worker is so busy that its connections should [`keep_step`](super::crew::keep_step).
     pub(crate) fn is_in_step(&self) -> bool {
         self.in_step.get()
     }
@@ -252,21 +251,6 @@ impl Watch {
     pub(crate) fn is_in_step(&self) -> bool {
         self.life.is_in_step()
     }
-}
-
-/// Lets every other task that is ready come as far as this one. Under load the connections of a worker read one after
-/// the other, then call their handlers, then write: the processor finds the code of each step still in its cache.
-pub(crate) async fn keep_step() {
-    let mut is_behind = false;
-    poll_fn(|context| {
-        if is_behind {
-            return Poll::Ready(());
-        }
-        is_behind = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 impl Drop for Watch {

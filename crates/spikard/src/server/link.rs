@@ -5,7 +5,7 @@ use super::input::Input;
 use super::life::Watch;
 use super::transport::Transport;
 use std::future::poll_fn;
-use std::io::IoSlice;
+use std::io::{ErrorKind, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -208,7 +208,13 @@ impl<T: Transport> Link<T> {
         let front = &self.out[self.sent..];
         let io = Pin::new(&mut self.io);
         let write = match (front, tail) {
-            (front, []) => io.poll_write(context, front),
+            // Nearly always there is room, and to know that takes no poll.
+            (front, []) => match io.try_write(front) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    io.poll_write(context, front)
+                }
+                written => Poll::Ready(written),
+            },
             ([], tail) => io.poll_write(context, tail),
             (front, tail) => {
                 io.poll_write_vectored(context, &[IoSlice::new(front), IoSlice::new(tail)])

@@ -1,6 +1,7 @@
 //! What a connection runs over: a socket, or memory in process. Knows nothing of HTTP.
 
 use socket2::SockRef;
+use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,6 +18,11 @@ pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
         Poll::Ready(())
     }
 
+    /// Writes what goes at once, where that costs less than a poll; `WouldBlock` where only a poll can say.
+    fn try_write(&self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// The other end must see that what it got is not whole: the drop that follows resets the connection.
     fn abort(&mut self) {}
 }
@@ -24,6 +30,10 @@ pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
 impl Transport for TcpStream {
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_read_ready(context).map(drop)
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.try_write(bytes)
     }
 
     fn abort(&mut self) {
@@ -35,6 +45,10 @@ impl Transport for TcpStream {
 impl Transport for UnixStream {
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_read_ready(context).map(drop)
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.try_write(bytes)
     }
 }
 

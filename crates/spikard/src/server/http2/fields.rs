@@ -1,12 +1,12 @@
 //! The head of a request of HTTP/2 as the pipeline knows heads (RFC 9113 section 8.3): pseudo fields to method, target and
 //! `host`, the pieces of a cookie in one. Compares it with the same limits as HTTP/1.1.
 
+use crate::head::Field;
 use crate::server::framing;
 use crate::{Config, Head, Headers, Problem};
 use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderMap, Method};
-use httparse::Header;
 use smallvec::SmallVec;
 
 /// What HTTP/1.1 writes around a field: colon, space, line end.
@@ -44,10 +44,10 @@ impl Incoming {
     /// Runs `run` with the head, which is put together anew: most requests need it once or twice.
     pub(super) fn with_head<R>(&self, run: impl FnOnce(&Head<'_>) -> R) -> R {
         let Parts { headers, uri, .. } = &self.parts;
-        let mut fields: SmallVec<[Header<'_>; 32]> = SmallVec::new();
+        let mut fields: SmallVec<[Field<'_>; 32]> = SmallVec::new();
         let host = uri.authority().filter(|_| !headers.contains_key(HOST));
-        fields.extend(host.map(|host| Header {
-            name: "host",
+        fields.extend(host.map(|host| Field {
+            name: b"host",
             value: host.as_str().as_bytes(),
         }));
         let mut cookie = self.cookie.as_deref();
@@ -59,8 +59,8 @@ impl Incoming {
                 },
                 _ => value.as_bytes(),
             };
-            let name = name.as_str();
-            fields.push(Header { name, value });
+            let name = name.as_str().as_bytes();
+            fields.push(Field { name, value });
         }
         run(&Head {
             method: self.parts.method.as_str(),
