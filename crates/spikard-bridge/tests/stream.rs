@@ -67,7 +67,11 @@ fn a_pull_that_waits_is_completed_by_its_token() {
     let mut context = Context::from_waker(Waker::noop());
     assert!(next.as_mut().poll(&mut context).is_pending());
     let token = guest.waiting.borrow()[0];
-    assert!(guest.completion.complete(token, Ok(Response::text(200, "a"))));
+    assert!(
+        guest
+            .completion
+            .complete(token, Ok(Response::text(200, "a")))
+    );
     match next.as_mut().poll(&mut context) {
         Poll::Ready(Some(Ok(chunk))) => assert_eq!(chunk, "a"),
         other => panic!("{other:?}"),

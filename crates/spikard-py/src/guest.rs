@@ -304,12 +304,7 @@ impl PythonGuest {
     }
 
     /// The answer of a call that had suspended.
-    fn answer(
-        &self,
-        py: Python<'_>,
-        answer: &Answer,
-        future: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
+    fn answer(&self, py: Python<'_>, answer: &Answer, future: &Bound<'_, PyAny>) -> PyResult<()> {
         let (token, facts) = (answer.token, &answer.facts);
         let pending = self.pending.borrow_mut().remove(&token);
         drop(pending);

@@ -117,7 +117,9 @@ impl ChunkSource for Told {
         Box::pin(async {
             let next = self.source.next().await;
             if let Some(Err(error)) = &next {
-                let problem = error.get_ref().and_then(|error| error.downcast_ref::<Problem>());
+                let problem = error
+                    .get_ref()
+                    .and_then(|error| error.downcast_ref::<Problem>());
                 let cause = problem.and_then(|problem| problem.cause.clone());
                 let cause = cause.unwrap_or_else(|| error.to_string());
                 let (operation, id) = (self.operation.as_deref(), self.request_id.as_str());

@@ -47,7 +47,9 @@ async fn nothing() -> Response {
 }
 
 async fn gone() -> Response {
-    script([Ok(Err(io::Error::other(Problem::not_found("no such report"))))])
+    script([Ok(Err(io::Error::other(Problem::not_found(
+        "no such report",
+    ))))])
 }
 
 async fn broken() -> Response {
@@ -74,7 +76,10 @@ fn chunks_come_in_order_with_the_fields_of_the_response() {
     let client = client();
     assert_eq!(client.get("/lines").wait().text(), "1\n2\n3\n");
     let slowly = client.get("/slowly").wait();
-    assert_eq!((slowly.text(), slowly.header("x-lines")), ("ab", Some("many")));
+    assert_eq!(
+        (slowly.text(), slowly.header("x-lines")),
+        ("ab", Some("many"))
+    );
     assert_eq!(slowly.header("content-length"), None);
     assert_eq!(client.get("/nothing").wait().text(), "");
 }

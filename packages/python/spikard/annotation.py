@@ -18,9 +18,7 @@ from spikard.schema import is_pydantic
 
 UNIONS = (typing.Union, types.UnionType)
 SCALARS = (str, int, float, bool)
-STREAMS = tuple(
-    getattr(collections.abc, name) for name in ("Iterator", "AsyncIterator", "Generator", "AsyncGenerator")
-)
+STREAMS = tuple(getattr(collections.abc, name) for name in ("Iterator", "AsyncIterator", "Generator", "AsyncGenerator"))
 TEXTUAL = {"Str", "Int", "Float", "Bool", "Enum", "DateTime", "Date", "Time", "TimeDelta", "UUID", "Decimal"}
 
 

@@ -8,18 +8,14 @@ import threading
 from typing import Any, Literal
 
 
-def is_stream(value: Any) -> bool:
-    """An iterator of any kind; a list or another collection is a value."""
-    return hasattr(value, "__next__") or hasattr(value, "__anext__")
-
-
 class Stream:
-    """What the extension module pulls: `pull` gives the next chunk or None at the end, as a coroutine when `kind` is "async".
+    """What the extension module pulls.
 
-    `source`: an iterator or async iterator of `bytes` or `str` (sent as UTF-8). `blocking`: an iterator that waits, so that
-    `pull` is called in a thread.
-    `close` runs what the iterator does at its end (`finally`), when it has not come to it: at once, or when the pull that is
-    under way has ended.
+    `source`: an iterator or async iterator of `bytes` or `str` (sent as UTF-8). `blocking`: an iterator that waits, so
+    that `pull` is called in a thread.
+    `pull` gives the next chunk, or None at the end; with `kind` "async" it is a coroutine function.
+    `close` runs what the iterator does at its end (`finally`), when it has not come to it: at once, or when the pull
+    that is under way has ended.
     """
 
     def __init__(self, source: Any, blocking: bool) -> None:
@@ -82,4 +78,6 @@ def _chunk(value: Any) -> bytes | str | None:
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
     kind = type(value).__name__
-    raise TypeError(f"a stream gives bytes or str, not {kind}: encode it, for example `msgspec.json.encode(item) + b'\\n'`")
+    raise TypeError(
+        f"a stream gives bytes or str, not {kind}: encode it, for example `msgspec.json.encode(item) + b'\\n'`"
+    )

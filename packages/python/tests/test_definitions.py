@@ -75,7 +75,7 @@ def typed(data: Annotated[Item, Body(media_type="text/csv")]) -> None: ...
         (opaque, {}, "Opaque has no JSON form"),
         (returned, {}, "return annotation `Opaque`: Opaque has no JSON form"),
         (yields, {}, "a stream gives bytes or str, not int"),
-        (streams, {}, "return a list"),
+        (streams, {}, "encode its chunks"),
         (late, {}, "outside `if TYPE_CHECKING`"),
         (defaulted, {"path": "/{id}"}, "remove its default"),
         (table, {}, "has no text form"),
