@@ -80,8 +80,8 @@ class App:
 
     `response` and `problem` are the classes whose instances are responses and raised problems: a response has
     `status: int`, `headers: list[tuple[str, str]]`, `content_type: str | None`, `content` (any value); a problem has
-    `code`, `status`, `title`, `detail`, `headers`, `extensions`. `stream` makes of an iterator and whether it blocks what is
-    pulled: `kind`, `pull()`, `close()`. `encode_into` writes a value as JSON to a bytearray.
+    `code`, `status`, `title`, `detail`, `headers`, `extensions`. `stream` makes of an iterator and whether it blocks
+    what is pulled: `kind`, `pull()`, `close()`. `encode_into` writes a value as JSON to a bytearray.
     Raises DefinitionError with all mistakes at once.
     """
     def __new__(

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import http.client
 import json
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_serving import get, port_of, started
 
 from spikard import NotFound, Response, Spikard
 from spikard.errors import SpikardError
@@ -193,20 +191,8 @@ app.run(port=0)
 def served(folder: Path) -> Iterator[int]:
     path = folder / "main.py"
     path.write_text(SERVED)
-    process = subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        yield int(process.stdout.readline().rsplit(":", 1)[1].split()[0].strip("/"))
-    finally:
-        process.terminate()
-        process.wait(10)
-        process.stdout.close()
-
-
-def get(port: int, path: str) -> bytes:
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
-        connection.request("GET", path)
-        return connection.getresponse().read()
+    with started(path) as process:
+        yield port_of(process)
 
 
 def first_bytes(port: int, path: str) -> socket.socket:
@@ -244,7 +230,7 @@ def test_a_slow_client_holds_the_producer(tmp_path: Path) -> None:
 def test_a_generator_that_blocks_holds_nobody_else(tmp_path: Path) -> None:
     with served(tmp_path) as port, closing(first_bytes(port, "/blocking")) as client:
         assert seen(port)["closed"] == []
-        assert get(port, "/let-go") == b"yes"
+        assert get(port, "/let-go") == "yes"
         rest = b""
         while not rest.endswith(b"0\r\n\r\n"):
             rest += client.recv(1000)

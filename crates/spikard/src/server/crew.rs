@@ -213,7 +213,8 @@ impl Stage {
         let Some(Some(place)) = self.places.get_mut(at) else {
             return;
         };
-        place.call.is_called.store(false, Ordering::Release);
+        // Before the poll looks: whoever finds it set has said what is new before, and the swap sees that.
+        place.call.is_called.swap(false, Ordering::AcqRel);
         let mut context = Context::from_waker(&place.waker);
         let polled = catch_unwind(AssertUnwindSafe(|| {
             place.member.as_mut().poll(&mut context)
