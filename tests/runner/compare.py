@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 import zstandard
+
 from runner.cases import Case, Number, parse
 from runner.wire import Exchange, Response
 

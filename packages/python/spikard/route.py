@@ -300,6 +300,8 @@ class _Work:
             return {"application/octet-stream": True}
         if get_origin(kind) in annotation.STREAMS:
             chunk = annotation.strip(get_args(kind)[0])
+            if chunk is Any or set(get_args(chunk)) == {str, bytes}:
+                chunk = bytes
             if chunk not in (str, bytes):
                 raise Mistake(f"a stream gives bytes or str, not {annotation.show(chunk)}; encode its chunks")
             return self.content(chunk)

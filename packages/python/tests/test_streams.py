@@ -42,7 +42,7 @@ async def made() -> Response[Iterator[str]]:
 
 
 @app.get("/buffers")
-def buffers() -> Response[Iterator[bytes]]:
+def buffers() -> Response[Iterator[Any]]:
     return Response(part for part in (bytearray(b"a"), memoryview(b"b")))
 
 
@@ -73,7 +73,7 @@ def late() -> Iterator[str]:
 
 
 @app.get("/odd")
-def odd() -> Response:
+def odd() -> Response[Any]:
     return Response(iter([{"a": 1}]))
 
 
