@@ -132,7 +132,7 @@ def node_side(_: argparse.Namespace, folder: Path) -> list[str]:
     packages = [str(ROOT / f"dist/{name}-{version()}.tgz") for name in ("spikard", "spikard-linux-x64-gnu")]
     npm = ["npm", "install", "--prefix", str(project), *NODE_PEERS, *packages]
     step(npm, node.environment())
-    return ["--node", str(project), "--node-path", str(place)]
+    return ["--node", str(project), "--node-path", str(node.program(place).parent)]
 
 
 def php_side(_: argparse.Namespace, folder: Path) -> list[str]:

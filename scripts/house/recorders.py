@@ -42,8 +42,8 @@ def commands() -> dict[str, str]:
     return {
         "rust": str(rust),
         "python": f"{sys.executable} {APPS / 'python' / 'app.py'}",
-        "node": f"{place and place / 'node'} {app}",
-        "node-threaded": f"env SPIKARD_NODE_LOOP=threaded {place and place / 'node'} {app}",
+        "node": f"{place and node.program(place)} {app}",
+        "node-threaded": f"env SPIKARD_NODE_LOOP=threaded {place and node.program(place)} {app}",
         "bun": f"{node.PROJECT / 'node_modules' / '.bin' / 'bun'} {app}",
         "php": f"env PHP_INI_SCAN_DIR=:{php.INI} php {php.PROJECT / 'recorder' / 'app.php'}",
         "ruby": f"ruby {APPS / 'ruby' / 'app.rb'}",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from runner.compare import decoded
 from runner.wire import Exchange
 
 MASKED = {"date", "x-request-id"}
@@ -28,7 +29,7 @@ class Sight:
     def of(cls, exchange: Exchange) -> Self:
         responses = []
         for response in exchange.responses:
-            body, masked = response.body, MASKED
+            body, masked = decoded(response), MASKED
             for id in response.all("x-request-id"):
                 body = body.replace(id.encode(), b"(id)")
             if any(JSON.match(value) for value in response.all("content-type")):

@@ -44,7 +44,7 @@ class Language:
 
 def interpreter() -> str:
     place = node.folder()
-    return str(place / "node") if place else "node"
+    return str(node.program(place)) if place else "node"
 
 
 LANGUAGES = (

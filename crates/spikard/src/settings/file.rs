@@ -46,7 +46,8 @@ impl File {
     /// let (file, wrong) = File::read(&folder, &all());
     /// assert_eq!((file.port, &file.options["body_limit"]), (Some(9000), &(1 << 20).into()));
     /// assert!(wrong[0].ends_with("spikard.toml:3: unknown setting \"body_limt\"; did you mean \"body_limit\"?"));
-    /// # std::fs::remove_dir_all(&folder)
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn read(folder: &Path, settings: &[Setting]) -> (Self, Vec<String>) {
         let (mut file, mut wrong) = (Self::default(), Vec::new());
