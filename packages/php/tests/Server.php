@@ -105,7 +105,7 @@ final class Server
     /**
      * So many requests over one connection, some at a time.
      *
-     * @param list<string> $paths
+     * @param list<string> $paths each of a GET, or a path and the JSON that is posted there: `/items {"id":1}`
      */
     public function many(array $paths, int $count): void
     {
@@ -113,12 +113,18 @@ final class Server
         stream_set_timeout($socket, self::PATIENCE);
         $batch = '';
         foreach (range(1, 100) as $number) {
-            $batch .= "GET {$paths[$number % count($paths)]} HTTP/1.1\r\nhost: test\r\n\r\n";
+            [$path, $json] = [...explode(' ', $paths[$number % count($paths)], 2), null];
+            $batch .= $json === null
+                ? "GET {$path} HTTP/1.1\r\nhost: test\r\n\r\n"
+                : "POST {$path} HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: " . strlen($json) . "\r\n\r\n{$json}";
         }
         for ($left = $count; $left > 0; $left -= 100) {
             fwrite($socket, $batch);
-            for ($answers = 0; $answers < 100;) {
-                $answers += substr_count($piece = (string) fread($socket, 1 << 16), "\nx-request-id: ");
+            $mark = "\nx-request-id: ";
+            for ($answers = 0, $rest = ''; $answers < 100;) {
+                $piece = (string) fread($socket, 1 << 16);
+                $answers += substr_count($rest . $piece, $mark);
+                $rest = substr($rest . $piece, 1 - strlen($mark)); // it may be cut in two
                 if ($piece === '') {
                     throw new \RuntimeException("the connection ended; it told:\n{$this->told()}");
                 }

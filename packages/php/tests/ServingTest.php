@@ -99,6 +99,14 @@ final class ServingTest extends TestCase
         ];
     }
 
+    public function testWithoutAMemoryLimitThereIsOne(): void
+    {
+        $server = new Server('hostile.php', settings: ['memory_limit=-1', 'display_errors=0', 'log_errors=1', 'error_log=']);
+        $server->waitFor('memory_limit is not set: this worker has 256M');
+        self::assertSame('500 internal', $server->get('/memory'));
+        self::assertSame(70, $server->end(null));
+    }
+
     public function testOthersAreAnsweredWhenPhpIsLost(): void
     {
         $server = new Server('hostile.php');
@@ -158,7 +166,10 @@ final class ServingTest extends TestCase
     public function testMemoryIsFlat(string ...$settings): void
     {
         $server = new Server('hostile.php', settings: ['memory_limit=64M', 'display_errors=0', 'log_errors=1', 'error_log=', ...$settings]);
-        $paths = ['/well', '/throw', '/cycle'];
+        $part = '{"name":"a \\u00e4 long enough text","kind":"plain","sizes":{"a":1.5,"b":2}}';
+        $paths = ['/well', '/throw', '/cycle', '/whole {"name":"x","parts":[' . "{$part},{$part}" . '],"name":"y","first":{"name":"f"},"more":[{}]}'];
+        $paths[] = '/whole {"name":"x","parts":[{"name":7}]}';
+        $paths[] = '/whole {"name":"x","parts":[{"name":"z","sizes":{"a":1e3}}]}';
         $server->many(['/cycle'], 12_000); // PHP's collector lets 10,000 objects gather,
         $server->many($paths, 2_000); // the allocator takes what it keeps,
         $server->many(['/fiber', '/buffer'], 200); // and these wait, one after the other

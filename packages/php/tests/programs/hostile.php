@@ -21,9 +21,31 @@ $endless = function (Closure $again): int {
     return $again($again) + 1;
 };
 
+enum Kind: string
+{
+    case Plain = 'plain';
+}
+
+final readonly class Part
+{
+    /** @param array<string, float> $sizes */
+    public function __construct(public string $name, public Kind $kind = Kind::Plain, public array $sizes = ['a' => 1.0])
+    {
+    }
+}
+
+final readonly class Whole
+{
+    /** @param list<Part> $parts */
+    public function __construct(public string $name, public array $parts, public ?Part $first = null)
+    {
+    }
+}
+
 $app = new App();
 $app->provide(stdClass::class, fn () => new stdClass(), fn () => fwrite(STDERR, "closed\n"));
 $app->get('/well', fn (stdClass $service): string => 'well');
+$app->post('/whole', fn (Whole $whole): Whole => $whole);
 $app->get('/sleep', function (): string {
     sleep(0.25);
     return 'slept';
