@@ -7,6 +7,7 @@
 #include "zend_smart_str.h"
 
 enum { MOST = 16, DEEPEST = 64, BODY = -1, INTEGER = 1, NULLABLE = 2 };
+/* As Json::WRITE says; StraightTest compares the two. */
 enum { WRITE = PHP_JSON_UNESCAPED_SLASHES | PHP_JSON_UNESCAPED_UNICODE | PHP_JSON_UNESCAPED_LINE_TERMINATORS | PHP_JSON_PRESERVE_ZERO_FRACTION };
 
 struct sp_handler {

@@ -67,6 +67,30 @@ final class CliTest extends TestCase
         self::assertSame(3, substr_count($server->told(), 'started again'), $server->told());
     }
 
+    public function testASavedFileIsServedWithoutARefusal(): void
+    {
+        $folder = sys_get_temp_dir() . '/spikard-dev-' . bin2hex(random_bytes(8));
+        mkdir($folder);
+        $write = static fn (string $answer) => file_put_contents("{$folder}/app.php", '<?php declare(strict_types=1); require '
+            . var_export(realpath(__DIR__ . '/../vendor/autoload.php'), true)
+            . "; \$app = new Spikard\\App(); \$app->get('/', fn (): string => '{$answer}'); \$app->run();");
+        try {
+            $write('before');
+            $server = new Server('', command: [PHP_BINARY, __DIR__ . '/../vendor/bin/spikard', 'dev', 'app.php', '--port', '0'], folder: $folder);
+            self::assertSame('200 before', $server->get('/'));
+            $write('after');
+            $seen = [];
+            for ($end = microtime(true) + 20; microtime(true) < $end && end($seen) !== '200 after';) {
+                $seen[] = $server->get('/');
+            }
+            self::assertSame(['200 before', '200 after'], array_values(array_unique($seen)));
+            self::assertSame(0, $server->end(SIGTERM));
+        } finally {
+            array_map(unlink(...), glob("{$folder}/*") ?: []);
+            rmdir($folder);
+        }
+    }
+
     /** @return array{int, string} */
     private static function spikard(string ...$arguments): array
     {
