@@ -30,6 +30,7 @@ module Spikard
       when Array then list(type)
       when Hash then Schema.field?(type) ? shape(type[:type]) : nil
       when Module then class_shape(type)
+      else throw :own if Dry.type?(type)
       end
     end
 
@@ -45,7 +46,7 @@ module Spikard
       return object(type, model(type)) if type <= Model
       return object(type, structure(type)) if type < Struct && type.keyword_init?
 
-      throw :own if Schema.members_of(type)
+      throw :own if Schema.members_of(type) || Dry.type?(type)
       Schema.reader(type)
     end
 

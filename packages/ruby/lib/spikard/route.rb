@@ -278,6 +278,8 @@ module Spikard
     def refusing(reader, source, path)
       lambda do |value|
         reader.call(value)
+      rescue Dry::Unfit => error
+        raise Refused, error.refusals.map { |inside, message| [source, path + inside, message] }
       rescue ArgumentError, TypeError => error
         raise Refused, [[source, path, error.message]]
       end

@@ -150,6 +150,7 @@ module Spikard
       when Array then type.length == 1 ? list_reader(type.first) : nil
       when Hash then field?(type) ? reader(type[:type]) : nil
       when Module then class_reader(type)
+      else Dry.reader(type) if Dry.type?(type)
       end
     end
 
@@ -160,6 +161,7 @@ module Spikard
 
     def self.class_reader(type)
       if type <= Model then type.method(:build)
+      elsif Dry.type?(type) then Dry.reader(type)
       elsif type == Symbol then ->(value) { value.to_sym }
       elsif FORMATS[type.name] then ->(value) { type.iso8601(value) }
       elsif members_of(type) then ->(value) { type.new(**value.transform_keys(&:to_sym)) }
@@ -186,6 +188,7 @@ module Spikard
       return TYPES[type].dup if TYPES.key?(type)
       return { "type" => "string", "format" => FORMATS[type.name] } if type.is_a?(Module) && FORMATS.key?(type.name)
       return shared(type) { object(type.fields, description: type.description) } if type.is_a?(Class) && type <= Model
+      return Dry.json(type) if Dry.type?(type)
       return Schema.plain(type.json_schema) if type.respond_to?(:json_schema)
 
       members = Schema.members_of(type)
