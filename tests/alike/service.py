@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from alike.port import Port
+from runner.recorder import ended
 from runner.wire import Exchange, over_socket
 
 END_LIMIT = 20.0
@@ -65,13 +66,7 @@ class Service:
         """Ends the workers as their operator would; their exit codes."""
         for worker in self._workers:
             worker.terminate()
-        codes = []
-        for worker in self._workers:
-            try:
-                codes.append(worker.wait(END_LIMIT))
-            except subprocess.TimeoutExpired:
-                worker.kill()
-                codes.append(worker.wait())
+        codes = [ended(worker, END_LIMIT) for worker in self._workers]
         self._port.close()
         return codes
 

@@ -101,11 +101,7 @@ class Recorder:
             process.stdin.close()
         except OSError:
             pass  # It is dead already.
-        try:
-            process.wait(2)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        ended(process, 2)
         process.stdout.close()
         self._stderr.close()
 
@@ -159,6 +155,15 @@ class Recorder:
         self._stderr.seek(0)
         words = self._stderr.read()[-1500:].decode(errors="replace").strip()
         return f": {words}" if words else ""
+
+
+def ended(process: subprocess.Popen[bytes], limit: float) -> int:
+    """The exit code of a process that was asked to end; killed when it has not after so many seconds."""
+    try:
+        return process.wait(limit)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 def until_refused(port: int) -> None:

@@ -87,21 +87,6 @@ impl Object {
                 .collect::<Option<_>>()?,
         })
     }
-
-    /// Which member has a name; `next` is the one expected.
-    fn find(&self, name: Text<'_>, next: usize) -> Option<usize> {
-        let Some(plain) = name.plain() else {
-            return self.search(name.decode().as_bytes());
-        };
-        match self.members.get(next) {
-            Some(member) if *member.name == *plain => Some(next),
-            _ => self.search(plain),
-        }
-    }
-
-    fn search(&self, name: &[u8]) -> Option<usize> {
-        self.members.iter().position(|member| *member.name == *name)
-    }
 }
 
 impl Built {
@@ -238,7 +223,7 @@ impl<'s> Build for Reading<'s> {
             Opened::Members {
                 object, at, next, ..
             } => {
-                *at = object.find(name, *next);
+                *at = name.position(&object.members, *next, |member| &member.name);
                 at.map(|index| {
                     *next = index + 1;
                     &object.members[index].shape

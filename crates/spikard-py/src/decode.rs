@@ -89,21 +89,6 @@ impl Object {
             keywords: (!keywords.is_empty()).then(|| keywords.unbind()),
         })
     }
-
-    /// Which member has a name; `next` is the one expected.
-    fn find(&self, name: Text<'_>, next: usize) -> Option<usize> {
-        let Some(plain) = name.plain() else {
-            return self.search(name.decode().as_bytes());
-        };
-        match self.members.get(next) {
-            Some(member) if *member.name == *plain => Some(next),
-            _ => self.search(plain),
-        }
-    }
-
-    fn search(&self, name: &[u8]) -> Option<usize> {
-        self.members.iter().position(|member| *member.name == *name)
-    }
 }
 
 /// Makes the values of Python. A place is a shape; none is that of a member that the class does not have.
@@ -223,7 +208,7 @@ impl<'s, 'py> Build for Builder<'s, 'py> {
             Opened::Struct {
                 object, at, next, ..
             } => {
-                *at = object.find(name, *next);
+                *at = name.position(&object.members, *next, |member| &member.name);
                 at.map(|index| {
                     *next = index + 1;
                     &object.members[index].shape

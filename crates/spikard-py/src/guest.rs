@@ -2,7 +2,6 @@
 
 use crate::app::Types;
 use crate::callable::{Callable, Kind, Origin};
-use crate::clock;
 use crate::error::{Failure, is_refusal, problem};
 use crate::interpreter::{Arguments, Gil, Obj, attached, call1, in_context};
 use crate::reactor::{Core, is_fatal};
@@ -14,15 +13,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use pyo3::{IntoPyObjectExt as _, intern};
 use spikard::contract::Source;
-use spikard::{Cancel, Problem, Reply, Response};
+use spikard::{Cancel, Held, Problem, Reply, Response};
 use spikard_bridge::{Call, Completion, Facts, Guest, GuestStream, Outcome, Token, refused};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
-use std::time::Duration;
-
-/// A handler that runs inline must give the loop back within this time, or a warning names it.
-const HELD_TOO_LONG: Duration = Duration::from_millis(50);
 
 /// Threads for the handlers of one app that block.
 const THREADS: usize = 40;
@@ -81,7 +76,7 @@ impl PythonGuest {
         }
         let result = match callable.kind {
             Kind::Sync => {
-                let before = clock::coarse();
+                let held = Held::begin();
                 let result = self.starter.in_fresh_context(py, || {
                     let arguments = self.arguments(py, callable, call, body.take(), &mut link)?;
                     Ok::<_, Failure>(arguments.call(
@@ -90,13 +85,13 @@ impl PythonGuest {
                         callable.keywords.as_ref(),
                     )?)
                 })?;
-                watch(py, &callable.facts, before);
+                watch(py, &callable.facts, held);
                 Core::suspect_spare();
                 result?
             }
             Kind::Async => {
                 let host = Host::current(py)?;
-                let before = clock::coarse();
+                let held = Held::begin();
                 let mut failure = None;
                 let started = self.starter.start(py, &host, &callable.task_name, || {
                     match self.arguments(py, callable, call, body.take(), &mut link) {
@@ -109,7 +104,7 @@ impl PythonGuest {
                         }
                     }
                 });
-                watch(py, &callable.facts, before);
+                watch(py, &callable.facts, held);
                 if let Some(failure) = failure {
                     return Err(failure);
                 }
@@ -357,10 +352,9 @@ fn abandoned(py: Python<'_>, facts: &Facts, result: PyResult<Bound<'_, PyAny>>) 
     }
 }
 
-fn watch(py: Python<'_>, facts: &Facts, before: Duration) {
-    let held = clock::coarse().saturating_sub(before);
-    if held >= HELD_TOO_LONG {
-        let milliseconds = held.as_millis();
+/// A handler that held the loop for too long is named by a warning of the package's logger.
+fn watch(py: Python<'_>, facts: &Facts, held: Held) {
+    if let Some(milliseconds) = held.too_long() {
         let told = py.import("logging").and_then(|logging| logging.call_method1("getLogger", ("spikard",))).and_then(|log| {
             let text = "%s held the event loop for %d ms; nothing else ran meanwhile. Give the route blocking=True, or await what waits";
             let arguments = (text, &facts.name, milliseconds.into_bound_py_any(py)?);

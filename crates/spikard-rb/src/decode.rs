@@ -107,21 +107,6 @@ impl Object {
                 .collect(),
         }
     }
-
-    /// Which field has a name; `next` is the one expected.
-    fn find(&self, name: Text<'_>, next: usize) -> Option<usize> {
-        let Some(plain) = name.plain() else {
-            return self.search(name.decode().as_bytes());
-        };
-        match self.fields.get(next) {
-            Some(field) if *field.name == *plain => Some(next),
-            _ => self.search(plain),
-        }
-    }
-
-    fn search(&self, name: &[u8]) -> Option<usize> {
-        self.fields.iter().position(|field| *field.name == *name)
-    }
 }
 
 impl Field {
@@ -280,7 +265,7 @@ impl<'l> Build for Builder<'l> {
             Opened::Fields {
                 object, at, next, ..
             } => {
-                *at = object.find(name, *next);
+                *at = name.position(&object.fields, *next, |field| &field.name);
                 if at.is_none() && object.is_struct {
                     return None; // it takes no others: the reader says so
                 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use magnus::rb_sys::AsRawValue as _;
 use magnus::{Error, Value};
 use rb_sys::{VALUE, rb_cEnumerator, rb_fiber_resume, rb_obj_is_kind_of};
+use spikard::Problem;
 use spikard::response::ChunkSource;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -42,7 +43,7 @@ struct Producer {
 enum Told {
     Chunk(Vec<u8>),
     End,
-    Failed,
+    Failed(Problem),
 }
 
 /// A value that is a stream: an Enumerator, lazy ones among them.
@@ -78,10 +79,7 @@ impl Stream {
             // SAFETY: with Ruby's lock, in a turn; the fiber has not begun, or waits to be asked.
             let resumed = protect(|| unsafe { rb_fiber_resume(fiber, 0, null()) });
             if let Err(raised) = resumed {
-                if let Some(reactor) = Reactor::current() {
-                    reactor.failed(raised);
-                }
-                tell(self.0, Told::Failed);
+                fail(self.0, raised);
             }
         }
         PRODUCERS.with_borrow_mut(|producers| {
@@ -91,7 +89,7 @@ impl Stream {
             match producer.told.take() {
                 Some(Told::Chunk(bytes)) => Poll::Ready(Some(Ok(bytes.into()))),
                 Some(Told::End) => Poll::Ready(None),
-                Some(Told::Failed) => Poll::Ready(Some(Err(io::ErrorKind::Other.into()))),
+                Some(Told::Failed(problem)) => Poll::Ready(Some(Err(io::Error::other(problem)))),
                 None => {
                     producer.waker = Some(context.waker().clone());
                     Poll::Pending
@@ -167,15 +165,25 @@ pub(crate) fn chunk(number: usize, value: Value) -> Result<(), Error> {
     Ok(())
 }
 
-/// The producer raised: the client is told by a connection that ends too early, the operator by the text.
+/// The producer raised: the answer, while nothing was sent; later the client is told by a connection that ends too early,
+/// and the operator by the log.
 pub(crate) fn broken(number: usize, exception: Value) {
     let raised = Raised {
         state: crate::interpreter::RAISE,
         value: exception.as_raw(),
     };
-    let known = PRODUCERS.with_borrow(|producers| producers.all.contains_key(&number));
-    if let Some(reactor) = Reactor::current().filter(|_| known || raised.leaves()) {
-        reactor.failed(raised);
+    fail(number, raised);
+}
+
+fn fail(number: usize, raised: Raised) {
+    if let Some(reactor) = Reactor::current().filter(|_| raised.leaves()) {
+        reactor.leave(raised);
     }
-    tell(number, Told::Failed);
+    let producer = |producers: &Producers| {
+        let producer = producers.all.get(&number)?;
+        Some(Rc::clone(&producer.host))
+    };
+    if let Some(host) = PRODUCERS.with_borrow(producer) {
+        tell(number, Told::Failed(host.told(raised)));
+    }
 }

@@ -72,13 +72,16 @@ impl Compression {
             let field = fields.find(|(own, _)| own.eq_ignore_ascii_case(name));
             field.map(|(_, value)| value.as_ref())
         };
+        let media_type = response.content_type.as_deref().unwrap_or_default();
+        if content.len() < self.least || !is_text(media::essence(media_type)) {
+            return;
+        }
         // A strong validator promises these very bytes (RFC 9110 section 8.8.1), a part is one of the uncompressed.
         let fixed = says("content-encoding").is_some()
             || says("content-range").is_some()
             || says("etag").is_some_and(|tag| !tag.starts_with("W/"))
             || says("cache-control").is_some_and(|text| text.contains("no-transform"));
-        let media_type = response.content_type.as_deref().unwrap_or_default();
-        if content.len() < self.least || fixed || !is_text(media::essence(media_type)) {
+        if fixed {
             return;
         }
         let coding = accepted(head.headers.all("accept-encoding"));
@@ -107,11 +110,13 @@ fn is_text(essence: &str) -> bool {
         "application/wasm",
         "image/svg+xml",
     ];
-    let essence = essence.to_ascii_lowercase();
-    essence.starts_with("text/")
-        || essence.ends_with("+json")
-        || essence.ends_with("+xml")
-        || TYPES.contains(&essence.as_str())
+    let is =
+        |part: Option<&str>, other: &str| part.is_some_and(|part| part.eq_ignore_ascii_case(other));
+    let end = |length: usize| essence.get(essence.len().saturating_sub(length)..);
+    is(essence.get(..5), "text/")
+        || is(end(5), "+json")
+        || is(end(4), "+xml")
+        || TYPES.iter().any(|own| essence.eq_ignore_ascii_case(own))
 }
 
 /// The coding with the greatest weight; ours decide between equals.
@@ -163,7 +168,32 @@ fn weight(parameters: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{CODINGS, Coding, accepted};
+    use super::{CODINGS, Coding, accepted, is_text};
+
+    #[test]
+    fn text_is_told_by_type_and_suffix_in_any_case() {
+        for essence in [
+            "text/css",
+            "TEXT/csv",
+            "Application/JSON",
+            "a/b+JSON",
+            "a/b+xml",
+            "image/svg+xml",
+        ] {
+            assert!(is_text(essence), "{essence}");
+        }
+        for essence in [
+            "",
+            "text",
+            "image/png",
+            "a/json",
+            "application/jsonx",
+            "a/xml",
+            "\u{e9}\u{e9}\u{e9}+js\u{e9}",
+        ] {
+            assert!(!is_text(essence), "{essence}");
+        }
+    }
 
     #[test]
     fn the_greatest_weight_wins_and_ours_decides_between_equals() {

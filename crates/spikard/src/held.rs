@@ -13,7 +13,7 @@ const TOO_LONG: u64 = 50;
 /// held.end("GET /items", "4c2f-1", "await what waits");
 /// ```
 #[derive(Debug)]
-#[must_use = "it tells nothing until it is ended"]
+#[must_use = "it measures nothing until it is ended"]
 pub struct Held(u64);
 
 impl Held {
@@ -22,11 +22,16 @@ impl Held {
         Self(status::coarse())
     }
 
-    /// The handler has returned or suspended: one line of the log when that took 50 ms or more. `advice` says what its
-    /// language offers instead.
-    pub fn end(self, operation: &str, request_id: &str, advice: &str) {
+    /// The handler has returned or suspended: for how many milliseconds it held the loop, when they were too many (50).
+    pub fn too_long(self) -> Option<u64> {
         let held = status::coarse().saturating_sub(self.0) / 1_000_000;
-        if held >= TOO_LONG {
+        (held >= TOO_LONG).then_some(held)
+    }
+
+    /// The same, as one line of the log, for a language without a log of its own. `advice` says what the language offers
+    /// instead.
+    pub fn end(self, operation: &str, request_id: &str, advice: &str) {
+        if let Some(held) = self.too_long() {
             let cause = format!(
                 "the handler held the event loop for {held} ms; nothing else ran meanwhile: {advice}"
             );

@@ -16,6 +16,7 @@ pub mod head;
 mod held;
 mod hosts;
 mod leave;
+mod listing;
 mod log;
 mod media;
 mod mistake;
@@ -40,13 +41,14 @@ pub use config::Config;
 pub use endpoint::{Cancel, Endpoint, Flow, Reply, Request};
 pub use head::{Head, Headers};
 pub use held::Held;
+pub use listing::RouteLine;
 pub use mistake::{DefinitionError, Mistake, did_you_mean};
 pub use native::{
     App, Bytes, Cookies, Created, Describe, ETag, Extract, Fields, Group, Handler, HeaderParams,
     Html, IntoReply, Json, OwnedRequest, Path, Query, RequestId, RunError, State, Status,
     TestClient, TestRequest, Text,
 };
-pub use pipeline::{Frozen, RouteLine};
+pub use pipeline::Frozen;
 pub use problem::Problem;
 pub use response::{Body, Response};
 pub use server::Answer;

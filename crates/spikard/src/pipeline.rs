@@ -1,11 +1,11 @@
 //! The order of one request, as one list. Serves any codec: head in, response out.
 
 use crate::compression::Compression;
-use crate::config::{AdditionalQuery, Egress};
 use crate::cors::Cors;
 use crate::defects::defect;
 use crate::freeze::{self, Compiled};
 use crate::hosts::Hosts;
+use crate::listing::RouteLine;
 use crate::media::Kind;
 use crate::params::{self, Arguments};
 use crate::plan::Plan;
@@ -18,7 +18,6 @@ use crate::{
     Body, Config, DefinitionError, Endpoint, Flow, Head, Mistake, Problem, Reply, Request, Response,
 };
 use crate::{body, builtin, document, leave, log, render, settings, stream};
-use serde::Serialize;
 use spikard_contract::{Schema, Violations};
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -39,35 +38,6 @@ pub struct Frozen {
     cors: Option<Cors>,
     compression: Option<Compression>,
     ready: Rc<Cell<bool>>,
-}
-
-/// One line of `spikard routes`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RouteLine {
-    /// Upper case.
-    pub method: String,
-    /// Whole template, prefixes included.
-    pub path: String,
-    /// Unique in the document.
-    pub operation_id: String,
-    /// Name of the handler.
-    pub handler: String,
-    /// Source file; empty when unknown.
-    pub file: String,
-    /// Line, from 1; 0 when unknown.
-    pub line: u32,
-    /// For the documents.
-    pub tags: Vec<String>,
-    /// One line for the documents.
-    pub summary: Option<String>,
-    /// Largest request body in bytes: the nearest of route, groups and app, as the other policies.
-    pub body_limit: u64,
-    /// Time for the handler in ms; 0 for none.
-    pub handler_timeout_ms: u64,
-    /// What happens to a response that breaks its schema.
-    pub egress: Egress,
-    /// What happens to undeclared query parameters.
-    pub additional_query: AdditionalQuery,
 }
 
 /// A request whose head was accepted: it waits for its body. Owns nothing borrowed.
@@ -400,28 +370,6 @@ impl std::fmt::Debug for Frozen {
         f.debug_struct("Frozen")
             .field("routes", &self.listing)
             .finish_non_exhaustive()
-    }
-}
-
-impl RouteLine {
-    fn new(route: crate::spec::RouteSpec, config: &Config) -> Self {
-        let policy = route.policy;
-        Self {
-            body_limit: policy.body_limit.unwrap_or(config.body_limit),
-            handler_timeout_ms: policy
-                .handler_timeout_ms
-                .unwrap_or(config.handler_timeout_ms),
-            egress: policy.egress.unwrap_or(config.egress),
-            additional_query: policy.additional_query.unwrap_or(config.additional_query),
-            method: route.method,
-            path: route.path,
-            operation_id: route.operation_id.unwrap_or_default(),
-            handler: route.declared.name,
-            file: route.declared.file,
-            line: route.declared.line,
-            tags: route.tags,
-            summary: route.summary,
-        }
     }
 }
 

@@ -41,11 +41,6 @@ pub enum Body {
 pub trait ChunkSource {
     /// The next chunk, or the end, after which nothing is asked.
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<std::io::Result<Bytes>>> + '_>>;
-
-    #[doc(hidden)]
-    fn is_begun(&self) -> bool {
-        false
-    }
 }
 
 impl std::fmt::Debug for Body {

@@ -11,55 +11,57 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-type Answer = Pin<Box<dyn Future<Output = Reply>>>;
 type Next<'s> = Pin<Box<dyn Future<Output = Option<io::Result<Bytes>>> + 's>>;
 
-/// An answer that is a stream waits for its first chunk.
+/// An answer that is a stream is one to wait for.
 pub(crate) fn begin(flow: Flow) -> Flow {
     match flow {
-        Flow::Done(reply) => match first(reply) {
-            Ok(reply) => Flow::Done(reply),
-            Err(answer) => Flow::Pending(answer),
-        },
+        Flow::Done(Ok(response)) if matches!(response.body, Body::Stream(_)) => {
+            Flow::Pending(Box::pin(std::future::ready(Ok(response))))
+        }
         flow => flow,
     }
 }
 
-/// Polls an answer, and the first chunk of one that is a stream. A panic is a problem.
-pub(crate) fn poll_answer(answer: &mut Answer, context: &mut Context<'_>) -> Poll<Reply> {
-    loop {
-        let polled = shield(|| answer.as_mut().poll(context));
-        let reply = ready!(polled.unwrap_or_else(|problem| Poll::Ready(Err(problem))));
-        match first(reply) {
-            Ok(reply) => return Poll::Ready(reply),
-            Err(begun) => *answer = begun,
+/// An answer that is waited for, and after it the first chunk of one that is a stream.
+pub(crate) struct Answer {
+    /// What is given up when nobody waits any more.
+    pub(crate) pending: Pin<Box<dyn Future<Output = Reply>>>,
+    begun: bool,
+}
+
+impl Answer {
+    pub(crate) fn new(pending: Pin<Box<dyn Future<Output = Reply>>>) -> Self {
+        let begun = false;
+        Self { pending, begun }
+    }
+
+    /// A panic is a problem.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Reply> {
+        loop {
+            let polled = shield(|| self.pending.as_mut().poll(context));
+            match ready!(polled.unwrap_or_else(|problem| Poll::Ready(Err(problem)))) {
+                Ok(response) if !self.begun && matches!(response.body, Body::Stream(_)) => {
+                    self.begun = true;
+                    self.pending = Box::pin(first(response));
+                }
+                reply => return Poll::Ready(reply),
+            }
         }
     }
 }
 
-/// What has to be awaited, if anything.
-fn first(reply: Reply) -> Result<Reply, Answer> {
-    match reply {
-        Ok(Response {
-            body: Body::Stream(source),
-            status,
-            content_type,
-            headers,
-        }) if !source.is_begun() => Err(Box::pin(async move {
-            let mut source = Shielded(source);
-            let first = source.next().await.transpose().map_err(problem)?;
-            Ok(Response {
-                status,
-                content_type,
-                headers,
-                body: Body::Stream(Box::new(Begun {
-                    source: first.is_some().then_some(source),
-                    first,
-                })),
-            })
-        })),
-        reply => Ok(reply),
+/// The response with the first chunk of its stream.
+async fn first(mut response: Response) -> Reply {
+    if let Body::Stream(source) = response.body {
+        let mut source = Shielded(source);
+        let first = source.next().await.transpose().map_err(problem)?;
+        response.body = Body::Stream(Box::new(Begun {
+            source: first.is_some().then_some(source),
+            first,
+        }));
     }
+    Ok(response)
 }
 
 /// What a producer that failed means before anything was sent.
@@ -82,10 +84,6 @@ impl ChunkSource for Begun {
             (None, Some(source)) => source.next(),
             (first, _) => Box::pin(std::future::ready(first.map(Ok))),
         }
-    }
-
-    fn is_begun(&self) -> bool {
-        true
     }
 }
 
@@ -127,9 +125,5 @@ impl ChunkSource for Told {
             }
             next
         })
-    }
-
-    fn is_begun(&self) -> bool {
-        true
     }
 }

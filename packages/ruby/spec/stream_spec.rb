@@ -42,6 +42,16 @@ RSpec.describe "a stream" do
     expect(client.head("/plain").body).to eq("")
   end
 
+  it "is a problem that is raised before its first chunk" do
+    app.get("/missing") { Enumerator.new { |_| raise Spikard::NotFound, "no such report" } }
+    app.get("/broken") { Enumerator.new { |_| raise "a secret" } }
+
+    answers = %w[/missing /broken].map { |path| client.get(path) }
+    expect(answers.map(&:status)).to eq([404, 500])
+    expect(answers[0].json["detail"]).to eq("no such report")
+    expect(answers[1].body).not_to include("secret")
+  end
+
   it "lets others run while it waits, and ends" do
     gate = Thread::Queue.new
     app.get("/") { Enumerator.new { |out| 3.times { |number| sleep 0.001; out << number.to_s; gate.pop if number == 1 } } }

@@ -89,6 +89,23 @@ impl<'t> Text<'t> {
         (!self.escaped && (self.ascii || self.raw.is_ascii())).then_some(self.raw)
     }
 
+    /// Which of `members` this names; `next` is the one expected.
+    pub fn position<M>(
+        self,
+        members: &[M],
+        next: usize,
+        name: impl Fn(&M) -> &[u8],
+    ) -> Option<usize> {
+        let search = |wanted: &[u8]| members.iter().position(|member| name(member) == wanted);
+        let Some(plain) = self.plain() else {
+            return search(self.decode().as_bytes());
+        };
+        match members.get(next) {
+            Some(member) if name(member) == plain => Some(next),
+            _ => search(plain),
+        }
+    }
+
     /// The characters meant. Panics when the text is not UTF-8.
     pub fn decode(self) -> Cow<'t, str> {
         let raw = utf8(self.raw);

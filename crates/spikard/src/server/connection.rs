@@ -14,7 +14,7 @@ use super::turn::{After, Answered, Awaited, Message, Replies, Turn, Waiting, Who
 use crate::endpoint::{Cancel, give_up};
 use crate::pipeline::Exchange;
 use crate::response::ChunkSource;
-use crate::stream::poll_answer;
+use crate::stream::Answer;
 use crate::{Config, Head, Problem, Reply};
 use bytes::Bytes;
 use std::future::poll_fn;
@@ -362,13 +362,14 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         let Waiting {
             exchange,
             framing,
-            mut answer,
+            answer,
             length,
         } = *waiting;
+        let mut answer = Answer::new(answer);
         self.link.arm(exchange.timeout_ms.unwrap_or(0));
         let link = &mut self.link;
         let ended = poll_fn(|context| {
-            if let Poll::Ready(reply) = poll_answer(&mut answer, context) {
+            if let Poll::Ready(reply) = answer.poll(context) {
                 return Poll::Ready(Ok(reply));
             }
             link.register(context);
@@ -387,7 +388,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         let (reply, framing) = match ended {
             Ok(reply) => (reply, framing),
             Err(why) => {
-                give_up(why, answer);
+                give_up(why, answer.pending);
                 if why != Cancel::Deadline {
                     return Err(Gone);
                 }

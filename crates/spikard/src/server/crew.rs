@@ -36,10 +36,10 @@ pub(crate) async fn keep_step() {
     .await;
 }
 
-/// Takes new connections; clone is cheap. The task ends with the last of them when every clone is gone.
-#[derive(Clone)]
+/// Takes new connections. The task ends with the last of them when this is gone.
 pub(crate) struct Crew(Rc<Door>);
 
+#[derive(Default)]
 struct Door {
     arrivals: RefCell<Vec<Member>>,
     calls: Arc<Calls>,
@@ -50,17 +50,8 @@ type Member = Pin<Box<dyn Future<Output = ()>>>;
 impl Crew {
     /// Needs a Tokio `LocalRuntime` or `LocalSet` around it.
     pub(crate) fn new() -> Self {
-        let door = Rc::new(Door {
-            arrivals: RefCell::default(),
-            calls: Arc::default(),
-        });
-        let mut stage = Stage {
-            door: Rc::clone(&door),
-            places: Vec::new(),
-            free: Vec::new(),
-            now: Vec::new(),
-            next: Vec::new(),
-        };
+        let door = Rc::new(Door::default());
+        let mut stage = Stage::new(&door);
         tokio::task::spawn_local(poll_fn(move |context| stage.turn(context)));
         Self(door)
     }
@@ -147,6 +138,16 @@ struct Stage {
 }
 
 impl Stage {
+    fn new(door: &Rc<Door>) -> Self {
+        Self {
+            door: Rc::clone(door),
+            places: Vec::new(),
+            free: Vec::new(),
+            now: Vec::new(),
+            next: Vec::new(),
+        }
+    }
+
     fn turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.seat();
         self.take(context);
@@ -234,10 +235,11 @@ impl Stage {
 
 #[cfg(test)]
 mod tests {
-    use super::{Crew, TURN, keep_step};
+    use super::{Crew, Door, Stage, TURN, keep_step};
     use std::cell::{Cell, RefCell};
-    use std::future::{Future, pending};
+    use std::future::{Future, ready};
     use std::rc::Rc;
+    use std::task::{Context, Waker};
     use tokio::runtime::{Builder, LocalOptions};
     use tokio::sync::Notify;
     use tokio::task::yield_now;
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_ends_one_member_and_its_place_is_used_again() {
+    fn a_panic_ends_one_member() {
         let seen = Rc::new(Cell::new(0));
         run(async {
             let crew = Crew::new();
@@ -286,6 +288,19 @@ mod tests {
                 yield_now().await;
             }
         });
+    }
+
+    #[test]
+    fn places_are_used_again() {
+        let door = Rc::new(Door::default());
+        let mut stage = Stage::new(&door);
+        for _ in 0..3 {
+            for _ in 0..2 {
+                door.arrivals.borrow_mut().push(Box::pin(ready(())));
+            }
+            let _ = stage.turn(&mut Context::from_waker(Waker::noop()));
+            assert_eq!((stage.places.len(), stage.free.len()), (2, 2));
+        }
     }
 
     #[test]
@@ -330,7 +345,6 @@ mod tests {
             while Rc::strong_count(&alive) > 1 {
                 yield_now().await;
             }
-            tokio::task::spawn_local(pending::<()>()).abort();
         });
     }
 

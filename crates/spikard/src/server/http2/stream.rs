@@ -10,7 +10,7 @@ use crate::server::chunked::too_large;
 use crate::server::life::Watch;
 use crate::server::link::Gone;
 use crate::server::service::Serve;
-use crate::stream::poll_answer;
+use crate::stream::Answer;
 use crate::{Body, Flow, Problem, Reply, Response};
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -168,12 +168,13 @@ impl<S: Serve> Stream<S> {
 
     async fn wait(
         &mut self,
-        mut answer: Pin<Box<dyn Future<Output = Reply>>>,
+        answer: Pin<Box<dyn Future<Output = Reply>>>,
         limit: u64,
     ) -> Result<Reply, Gone> {
+        let mut answer = Answer::new(answer);
         self.watch.arm(limit);
         let ended = poll_fn(|context| {
-            if let Poll::Ready(reply) = poll_answer(&mut answer, context) {
+            if let Poll::Ready(reply) = answer.poll(context) {
                 return Poll::Ready(Ok(reply));
             }
             self.watch.register(context);
@@ -190,7 +191,7 @@ impl<S: Serve> Stream<S> {
         match ended {
             Ok(reply) => Ok(reply),
             Err(why) => {
-                give_up(why, answer);
+                give_up(why, answer.pending);
                 match why {
                     Cancel::Deadline => {
                         let detail = "the handler did not answer in time";
