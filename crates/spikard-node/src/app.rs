@@ -66,6 +66,7 @@ impl App {
                 },
                 facts: Rc::new(facts),
                 habit: Habit::default(),
+                close: None,
             })
         };
         let callables = handlers

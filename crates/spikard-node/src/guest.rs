@@ -7,11 +7,11 @@ use crate::request::{Running, body_of_running, head_of_running, of_running};
 use crate::{stack, value};
 use spikard::contract::Argument;
 use spikard::{Cancel, Held, Problem, Reply};
-use spikard_bridge::{Call, Completion, Facts, Guest, Kept, Outcome, Token};
+use spikard_bridge::{Call, Completion, Facts, Guest, GuestStream, Kept, Outcome, Token};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 /// What a handler wants of the body.
 #[derive(Clone, Copy)]
@@ -30,6 +30,21 @@ pub(crate) struct Callable {
     pub(crate) content: Content,
     pub(crate) facts: Rc<Facts>,
     pub(crate) habit: Habit,
+    /// Of a producer: what ends it.
+    pub(crate) close: Option<Reference>,
+}
+
+impl Callable {
+    /// Of a producer that a handler gave (`Producer` of `stream.ts`).
+    fn of_stream(env: Env, producer: Value, facts: &Facts) -> Self {
+        Self {
+            function: env.reference(env.named(producer, c"pull")),
+            content: Content::Nothing,
+            facts: Rc::new(facts.of_stream()),
+            habit: Habit::default(),
+            close: Some(env.reference(env.named(producer, c"close"))),
+        }
+    }
 }
 
 /// Whether it is worth while to run the microtasks at once when a handler has returned a promise: they cost a fifth of a
@@ -73,6 +88,7 @@ pub(crate) struct NodeGuest {
     suspended: RefCell<Calls>,
     /// The arguments of a call, between calls empty.
     arguments: Cell<Vec<Value>>,
+    me: Weak<Self>,
 }
 
 /// A call whose handler has not ended.
@@ -136,13 +152,14 @@ impl NodeGuest {
         list: Reference,
         completion: &Completion,
     ) -> Rc<Self> {
-        Rc::new(Self {
+        Rc::new_cyclic(|me| Self {
             env,
             cancel,
             list,
             completion: completion.clone(),
             suspended: RefCell::default(),
             arguments: Cell::default(),
+            me: Weak::clone(me),
         })
     }
 
@@ -164,10 +181,20 @@ impl NodeGuest {
         arguments.clear();
         self.arguments.set(arguments);
         match result {
-            Ok(result) => value::answer(env, &callable.facts, result),
+            Ok(result) => self.answer(&callable.facts, result),
             // The package catches what handlers throw; this is its own failure, or the end of the process.
             Err(thrown) => Some(Err(internal(env.to_string(thrown)))),
         }
+    }
+
+    /// What the package made of a handler's result; `None` when it comes later.
+    fn answer(&self, facts: &Facts, result: Value) -> Option<Reply> {
+        value::answer(self.env, facts, result, &|producer| {
+            let guest = self.me.upgrade();
+            let guest = guest.expect("invariant: a method of it runs");
+            let producer = Callable::of_stream(self.env, producer, facts);
+            GuestStream::new(guest, producer, self.completion.clone())
+        })
     }
 
     fn suspend(&self, callable: &Callable, call: &Call<'_>, token: Token) -> Outcome {
@@ -201,8 +228,9 @@ impl NodeGuest {
             of_running(token, |running| self.settle(running, result));
             return;
         };
+        // Made also when nobody waits for it: a stream is then closed.
+        let answer = self.answer(&suspended.facts, result);
         if suspended.awaited {
-            let answer = value::answer(self.env, &suspended.facts, result);
             let nothing = || Err(internal("the package answered with nothing".to_owned()));
             self.completion
                 .complete(token, answer.unwrap_or_else(nothing));
@@ -211,9 +239,7 @@ impl NodeGuest {
 
     /// The answer of the call that runs, by a microtask after its handler.
     fn settle(&self, running: &Running<'_, '_>, result: Value) {
-        running
-            .answer
-            .set(value::answer(self.env, running.facts, result));
+        running.answer.set(self.answer(running.facts, result));
         Running::over();
     }
 
@@ -274,6 +300,14 @@ impl Guest for NodeGuest {
                 }
                 self.suspend(callable, call, token)
             }
+        }
+    }
+
+    fn close(&self, producer: Callable) {
+        let open = Reactor::current().is_some_and(|reactor| reactor.is_open());
+        if let Some(close) = producer.close.as_ref().filter(|_| open) {
+            // It throws nothing.
+            let _ = self.env.entered(|| self.env.call(close, &[]).is_ok());
         }
     }
 

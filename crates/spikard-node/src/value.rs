@@ -1,11 +1,12 @@
 //! Values across the border: a parameter's value to JavaScript, a handler's answer to a response. Calls no handler.
 
 use crate::error::{internal, problem, refusals};
+use crate::guest::NodeGuest;
 use crate::interpreter::{Env, Value};
 use napi::sys::ValueType;
 use spikard::Reply;
 use spikard::contract::Argument;
-use spikard_bridge::{Content, Facts};
+use spikard_bridge::{Content, Facts, GuestStream};
 use std::borrow::Cow;
 
 /// A value of the core in JavaScript; `undefined` when it was not sent.
@@ -22,27 +23,31 @@ pub(crate) fn of_argument(env: Env, argument: &Argument<'_>) -> Value {
     }
 }
 
+/// Makes a body of what `stream.ts` made of an iterator.
+pub(crate) type Streamed<'s> = &'s dyn Fn(Value) -> GuestStream<NodeGuest>;
+
 /// What `answer.ts` made of a handler's result: a string is JSON text, `undefined` means later (`None`), and an array
 /// starts with its kind.
-pub(crate) fn answer(env: Env, facts: &Facts, value: Value) -> Option<Reply> {
+pub(crate) fn answer(env: Env, facts: &Facts, value: Value, stream: Streamed<'_>) -> Option<Reply> {
     if let Some(text) = env.text(value) {
         return Some(Ok(facts.returns.json(text)));
     }
     let is_later = env.type_of(value) == ValueType::napi_undefined;
-    (!is_later).then(|| described(env, facts, value))
+    (!is_later).then(|| described(env, facts, value, stream))
 }
 
-fn described(env: Env, facts: &Facts, parts: Value) -> Reply {
+fn described(env: Env, facts: &Facts, parts: Value, stream: Streamed<'_>) -> Reply {
     let part = |index| env.element(parts, index);
     match env.to_string(part(0)).as_str() {
         "nothing" => Ok(facts.returns.nothing()),
         "text" => Ok(facts.returns.text(env.to_string(part(1)))),
         "bytes" => Ok(facts.returns.bytes(env.bytes(part(1)).unwrap_or_default())),
+        "stream" => Ok(facts.returns.stream(Box::new(stream(part(1))))),
         "response" => Ok(facts.respond(
             env.to_number(part(1)) as u16,
             headers(env, part(2)),
             env.text(part(3)).map(|_| env.to_string(part(3))),
-            content(env, part(4), part(5)),
+            content(env, part(4), part(5), stream),
         )),
         "problem" => Err(problem(env, parts)),
         "refused" => Err(refusals(env, parts)),
@@ -54,10 +59,11 @@ fn described(env: Env, facts: &Facts, parts: Value) -> Reply {
 }
 
 /// The content of a response that says itself what it is.
-fn content(env: Env, kind: Value, value: Value) -> Content {
+fn content(env: Env, kind: Value, value: Value, stream: Streamed<'_>) -> Content {
     match env.to_string(kind).as_str() {
         "text" => Content::Text(env.text(value).unwrap_or_default()),
         "bytes" => Content::Bytes(env.bytes(value).unwrap_or_default()),
+        "stream" => Content::Stream(Box::new(stream(value))),
         "json" => Content::Json(env.text(value).unwrap_or_default()),
         _ => Content::Nothing,
     }

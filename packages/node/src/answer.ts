@@ -3,9 +3,10 @@
 import { Problem } from "./errors.js";
 import { stringifyJson } from "./json.js";
 import { Reply } from "./response.js";
+import { isStream, produced, type Owners } from "./stream.js";
 
 /**
- * JSON text; or an array that starts with its kind: `nothing`, `text`, `bytes`, `response`, `problem`, `refused`, `failed`.
+ * JSON text; or an array that starts with its kind: `nothing`, `text`, `bytes`, `stream`, `response`, `problem`, `refused`, `failed`.
  * `undefined` would mean that the answer comes later.
  */
 export type Answer = string | readonly [kind: string, ...parts: unknown[]];
@@ -13,22 +14,23 @@ export type Answer = string | readonly [kind: string, ...parts: unknown[]];
 /** One value that the contract accepts and the route's own schema refuses. */
 export type Refusal = readonly [source: string, path: readonly string[], message: string];
 
-/** What becomes of a value that a handler returned. */
-export function answer(value: unknown): Answer {
+/** What becomes of a value that the handler of `call` returned. */
+export function answer(value: unknown, owners: Owners, call: number): Answer {
   try {
-    return told(value);
+    return told(value, owners, call);
   } catch (error) {
     return failed(error);
   }
 }
 
-function told(value: unknown): Answer {
+function told(value: unknown, owners: Owners, call: number): Answer {
   if (isPlain(value)) return encode(value);
   if (value === undefined || value === null) return ["nothing"];
   if (typeof value === "string") return ["text", value];
   if (value instanceof Uint8Array) return ["bytes", value];
-  if (value instanceof Reply) return response(value, value.content);
+  if (value instanceof Reply) return response(value, value.content, owners, call);
   if (value instanceof Problem) return failed(value);
+  if (isStream(value)) return ["stream", produced(value, owners, call)];
   return encode(value);
 }
 
@@ -36,16 +38,17 @@ function told(value: unknown): Answer {
 function isPlain(value: unknown): value is object {
   if (typeof value !== "object" || value === null) return false;
   const kind: unknown = Object.getPrototypeOf(value);
-  return kind === Object.prototype || kind === Array.prototype;
+  return kind === Array.prototype || (kind === Object.prototype && !(Symbol.asyncIterator in value));
 }
 
 /** A reply with its content, which may have been a promise. */
-export function response(reply: Reply, content: unknown): Answer {
+export function response(reply: Reply, content: unknown, owners: Owners, call: number): Answer {
   const fields = reply.headers.flat();
   const [kind, body] =
     content === undefined || content === null ? ["nothing"]
     : typeof content === "string" ? ["text", content]
     : content instanceof Uint8Array ? ["bytes", content]
+    : isStream(content) ? ["stream", produced(content, owners, call)]
     : ["json", encode(content)];
   return ["response", reply.status, fields, reply.contentType, kind, body];
 }

@@ -75,9 +75,9 @@ function groupsOf(parameters: readonly ParameterSpec[]): ParameterGroup[] {
 
 function finished(calls: Calls, number: number, result: unknown): Answer | undefined {
   if (result instanceof Reply && isPromise(result.content)) {
-    return later(calls, number, result.content, (content) => response(result, content));
+    return later(calls, number, result.content, (content) => response(result, content, calls, number));
   }
-  return answer(result);
+  return answer(result, calls, number);
 }
 
 function later(

@@ -3,10 +3,13 @@
 import type { Answer } from "./answer.js";
 import { Request } from "./request.js";
 import { reply } from "./response.js";
+import type { Owners } from "./stream.js";
 
-/** The calls of one app that have not been answered. */
-export class Calls {
+/** The calls of one app that have not been answered, or whose answer is a stream that has not ended. */
+export class Calls implements Owners {
   readonly #controllers = new Map<number, AbortController>();
+  /** What a stream's own code may still ask for. */
+  readonly #held = new Map<number, { readonly head: string | undefined; readonly body: Uint8Array | undefined }>();
   #app: CallsOfApp | undefined;
   #reply: ReturnType<CallsOfApp["replier"]> = () => undefined;
 
@@ -17,11 +20,11 @@ export class Calls {
   }
 
   head(call: number): string | undefined {
-    return this.#app?.head(call);
+    return this.#app?.head(call) ?? this.#held.get(call)?.head;
   }
 
   body(call: number): Uint8Array | undefined {
-    return this.#app?.body(call);
+    return this.#app?.body(call) ?? this.#held.get(call)?.body;
   }
 
   /** The answer of a call that had suspended. */
@@ -35,7 +38,7 @@ export class Calls {
     let controller = this.#controllers.get(call);
     if (controller === undefined) {
       controller = new AbortController();
-      if (this.#app?.isAwaited(call) === true) this.#controllers.set(call, controller);
+      if (this.#held.has(call) || this.#app?.isAwaited(call) === true) this.#controllers.set(call, controller);
       else controller.abort(aborted("nobody waits for this answer"));
     }
     return controller.signal;
@@ -50,7 +53,17 @@ export class Calls {
 
   /** A call that was answered. */
   forget(call: number): void {
-    if (this.#controllers.size > 0) this.#controllers.delete(call);
+    if (this.#controllers.size > 0 && !this.#held.has(call)) this.#controllers.delete(call);
+  }
+
+  /** A call that was answered by a stream: until {@link Calls.release} it is as if it were not. */
+  hold(call: number): void {
+    this.#held.set(call, { head: this.head(call), body: this.body(call) });
+  }
+
+  release(call: number): void {
+    this.#held.delete(call);
+    this.#controllers.delete(call);
   }
 }
 

@@ -66,8 +66,8 @@ export class Reply<Content = unknown> {
 }
 
 /**
- * An answer with a status, header fields or cookies of its own. A string or `Uint8Array` goes out as it is, `undefined` is
- * no body, anything else is JSON. A promise is awaited.
+ * An answer with a status, header fields or cookies of its own. A string or `Uint8Array` goes out as it is, an iterator
+ * or a `ReadableStream` in chunks, `undefined` is no body, anything else is JSON. A promise is awaited.
  *
  * @example
  * reply(item, { status: 201, headers: { location: `/items/${item.id}` } })

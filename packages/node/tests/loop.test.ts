@@ -7,9 +7,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { program, started } from "./started.js";
-
-const BUN = new URL("../../node_modules/.bin/bun", import.meta.url).pathname;
+import { program, started, WAYS } from "./started.js";
 
 /** Names of a process's threads. */
 function threads(pid: number | undefined): string[] {
@@ -17,16 +15,9 @@ function threads(pid: number | undefined): string[] {
   return readdirSync(folder).map((thread) => readFileSync(`${folder}/${thread}/comm`, "utf8").trim());
 }
 
-const WAYS = [
-  { name: "Node, by default", runtime: process.execPath, variables: {}, own: false },
-  { name: "Node, nested", runtime: process.execPath, variables: { SPIKARD_NODE_LOOP: "nested" }, own: false },
-  { name: "Node, threaded", runtime: process.execPath, variables: { SPIKARD_NODE_LOOP: "threaded" }, own: true },
-  { name: "Bun", runtime: BUN, variables: {}, own: true },
-];
-
 for (const { name, runtime, variables, own } of WAYS) {
   test(`${name}: answers at once and later, and ends with 0`, async () => {
-    await using server = await started("server.js", [], { SPIKARD_NODE_LOOP: "", ...variables }, runtime);
+    await using server = await started("server.js", [], variables, runtime);
     for (const [path, wanted] of [["/", "sync"], ["/later", "later"], ["/thenable", "once"]] as const) {
       const asked = Array.from({ length: 40 }, async () => (await fetch(server.url + path)).text());
       assert.deepEqual(new Set(await Promise.all(asked)), new Set([wanted]), path);

@@ -18,6 +18,16 @@ export interface Started extends AsyncDisposable {
   line(part: string): Promise<string>;
 }
 
+const BUN = new URL("../../node_modules/.bin/bun", import.meta.url).pathname;
+
+/** How the core's loop can meet the interpreter's; `own`: with a thread of its own. */
+export const WAYS = [
+  { name: "Node, by default", runtime: process.execPath, variables: { SPIKARD_NODE_LOOP: "" }, own: false },
+  { name: "Node, nested", runtime: process.execPath, variables: { SPIKARD_NODE_LOOP: "nested" }, own: false },
+  { name: "Node, threaded", runtime: process.execPath, variables: { SPIKARD_NODE_LOOP: "threaded" }, own: true },
+  { name: "Bun", runtime: BUN, variables: { SPIKARD_NODE_LOOP: "" }, own: true },
+];
+
 /** Starts `<runtime> [flags] programs/<name>`, once it serves; the runtime is this Node unless another is named. */
 export function started(
   name: string, flags: readonly string[] = [], environment: NodeJS.ProcessEnv = {}, runtime = process.execPath,
