@@ -12,10 +12,15 @@ LIMIT = 30.0
 
 
 class Client:
-    """A connection."""
+    """A connection to a port, or to a Unix socket's path."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=LIMIT)
+    def __init__(self, place: int | str) -> None:
+        if isinstance(place, int):
+            self.socket = socket.create_connection(("127.0.0.1", place), timeout=LIMIT)
+        else:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(LIMIT)
+            self.socket.connect(place)
         self.rest = b""
         self.closes = False
         """The server said in its last answer that it closes."""

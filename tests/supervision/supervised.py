@@ -84,6 +84,15 @@ class Supervised:
 
         self.until(refused)
 
+    def control(self, path: str) -> str:
+        """What the supervisor answers with 200 at `--control ./control`."""
+        client = Client(str(self.folder / "control"))
+        try:
+            client.ask(path)
+            return client.answer()
+        finally:
+            client.close()
+
     def open_gate(self) -> None:
         (self.folder / "gate").touch()
 
@@ -105,9 +114,16 @@ def folder(language: Language) -> Iterator[Path]:
 
 
 @contextmanager
-def started(language: Language, command: Sequence[str], *, toml: str = "", run: str = "{}") -> Iterator[Supervised]:
-    """A command in such a folder, with this `spikard.toml`; `run` is what a program gives to its app's `run()`."""
+def started(
+    language: Language, command: Sequence[str], *, toml: str = "", run: str = "{}", source: str = ""
+) -> Iterator[Supervised]:
+    """
+    A command in such a folder, with this `spikard.toml` and, where it is given, this source of the app; `run` is what a
+    program gives to its app's `run()`.
+    """
     with folder(language) as place:
+        if source:
+            (place / language.app).write_text(source)
         if toml:
             (place / "spikard.toml").write_text(toml)
         supervised = Supervised(language, place, command, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -112,6 +113,26 @@ def test_a_worker_that_blocks_is_shown_and_replaced(language: Language) -> None:
         with pytest.raises(OSError):  # ended, or reset, as the kernel likes
             client.answer()
         assert supervised.pids(1) != {first}
+
+
+def test_the_supervisor_answers_while_its_workers_cannot(language: Language) -> None:
+    with workers(language, 1, "--stuck-timeout", "0", "--control", "./control") as supervised:
+        (worker,) = supervised.pids(1)
+        client = Client(supervised.port)
+        client.ask("/blocked")
+
+        def blocked() -> bool:
+            (told,) = json.loads(supervised.control("/workers"))
+            assert (told["pid"], told["state"]) == (worker, "serving")
+            age = told["heartbeat_age_seconds"]
+            return told["open_requests"] == 1 and age is not None and age > 0.3
+
+        supervised.until(blocked)
+        supervised.control("/health/live")
+        supervised.control("/health/ready")
+        assert 'spikard_requests_open{worker="1"' in supervised.control("/metrics")
+        supervised.open_gate()
+        assert int(client.answer()) == worker
 
 
 def test_workers_are_recycled_by_requests_without_loss(language: Language) -> None:
