@@ -110,12 +110,21 @@ def extension(session: nox.Session) -> None:
 @nox.session(
     name="test-all",
     venv_backend="none",
-    requires=["lint", "test-rust", "conformance", "fixtures", "five-alike", "test-examples", *TEST_PACKAGES],
+    requires=[
+        "lint",
+        "test-rust",
+        "conformance",
+        "test-documents",
+        "fixtures",
+        "five-alike",
+        "test-examples",
+        *TEST_PACKAGES,
+    ],
 )
 def test_all(session: nox.Session) -> None:
     """Every check and every test of every language; prints what ran."""
     packages = [name.removeprefix("test-") for name in TEST_PACKAGES]
-    counted = ["rust", "conformance", "fixtures", "runner", "alike", "examples", *packages]
+    counted = ["rust", "conformance", "documents", "fixtures", "runner", "alike", "examples", *packages]
     program(session, "tally", "--show", *counted)
 
 
@@ -227,6 +236,14 @@ def five_alike(session: nox.Session) -> None:
 def conformance(session: nox.Session) -> None:
     """Run the public JSON and JSON Schema suites from ../shared/data or $SPIKARD_DATA."""
     program(session, "conformance", *session.posargs)
+
+
+@nox.session(name="test-documents", requires=["wheel"], default=False)
+def test_documents(session: nox.Session) -> None:
+    """Judge the OpenAPI and AsyncAPI documents by the schemas that are published for them."""
+    install(session, "bootstrap", "test")
+    install_wheel(session)
+    program(session, "tally", "documents", "pytest", "tests/documents", *session.posargs)
 
 
 @nox.session(requires=["wheel"], default=False)
