@@ -63,12 +63,13 @@ def test_without_the_program_the_supervisor_runs_in_python() -> None:
 
 def test_a_reload_serves_what_was_saved_also_within_the_second_of_the_compiled_file() -> None:
     with started(PYTHON, [*PYTHON.spikard, *RUN, "--workers", "2"], source=VERSIONED) as supervised:
+        port = supervised.port
         for version in ("1", "2"):
             write(supervised.folder, version)
             reloaded = sum("reloaded: 2 workers" in line for line in supervised.lines)
             supervised.process.send_signal(signal.SIGHUP)
             supervised.line("reloaded: 2 workers", count=reloaded + 1)
-            assert {get(supervised.port, "/") for _ in range(24)} == {version}
+            assert {get(port, "/") for _ in range(24)} == {version}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -44,6 +44,8 @@ const LANGUAGES: [Language; 4] = [
 ];
 const CARGO: &str = "Cargo.toml";
 
+const KINDS: &str = "an app is a file (app.py, app.ts, app.rb, app.php), a file's attribute (app.py:api), a Python module (shop.web:api) or a Cargo project";
+
 /// The language of a file with this name.
 fn language(place: &str) -> Option<&'static Language> {
     LANGUAGES
@@ -144,6 +146,9 @@ pub(crate) fn find(text: Option<String>) -> Result<App, Failure> {
         let place = place.to_owned();
         return language.app(&place, text);
     }
+    if Path::new(place).is_file() {
+        return Err(Failure::usage(format!("{place} is no app")).advice(KINDS));
+    }
     if is_dotted(place) {
         Ok(App::Python(text))
     } else {
@@ -199,9 +204,7 @@ fn script(words: &[OsString]) -> Option<&Path> {
 }
 
 fn missing(place: &str) -> Failure {
-    Failure::usage(format!("{place} does not exist")).advice(
-        "an app is a file (app.py, app.ts, app.rb, app.php), a file's attribute (app.py:api), a Python module (shop.web:api) or a Cargo project",
-    )
+    Failure::usage(format!("{place} does not exist")).advice(KINDS)
 }
 
 /// Python names joined by dots; which words Python keeps for itself is its business.
@@ -279,6 +282,7 @@ mod tests {
         for (text, part) in [
             ("nothing.py", "nothing.py does not exist"),
             ("no/folder", "no/folder does not exist"),
+            ("/etc/passwd", "/etc/passwd is no app"),
             ("app.py:1x", "is not a name"),
             ("shop.web:", "is not a name"),
         ] {

@@ -99,11 +99,7 @@ Exit codes: 0 no mistakes; 1 mistakes, or the app was not loaded; 2 the command 
 
 #[derive(Debug, Parser)]
 #[command(name = "spikard", version, about = "Runs and describes Spikard apps", after_help = EXAMPLES)]
-#[command(
-    arg_required_else_help = true,
-    max_term_width = 100,
-    disable_help_subcommand = true
-)]
+#[command(arg_required_else_help = true, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -191,10 +187,10 @@ pub(crate) struct ListenArguments {
     #[arg(long, conflicts_with = "fd")]
     host: Option<String>,
     /// Port to listen on; 0 for a free one [default: $SPIKARD_PORT, `port` in spikard.toml, or 8000]
-    #[arg(short, long, conflicts_with = "fd")]
+    #[arg(short, long, conflicts_with = "fd", value_parser = a_port, allow_negative_numbers = true)]
     port: Option<u16>,
     /// Descriptor of a listening socket that this process inherited, instead of host and port
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = descriptor, allow_negative_numbers = true)]
     fd: Option<RawFd>,
     /// Path of a Unix socket, instead of host and port; its file is removed at the end [default: $SPIKARD_UDS, or `uds` in
     /// spikard.toml]
@@ -289,7 +285,7 @@ impl ListenArguments {
 pub(crate) struct SuperviseArguments {
     /// Worker processes, kept running by a supervisor; `auto` for one per processor [default: $SPIKARD_WORKERS, or one
     /// without a supervisor]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
     workers: Option<String>,
     /// Writes the supervisor's process id to this file, and removes it at the end
     #[arg(long, value_name = "FILE")]
@@ -308,7 +304,7 @@ pub(crate) struct SuperviseArguments {
     max_memory: Option<u64>,
     /// Replaces a worker that has answered this many requests, ±10 % so that not all go at once; no request is lost
     /// [default: never]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = requests, allow_negative_numbers = true)]
     max_requests: Option<u64>,
     /// Shows where a worker is whose loop has not turned for this long, and replaces it; 0 for never [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = quantity::duration_or_never)]
@@ -394,6 +390,21 @@ impl SuperviseArguments {
             format: self.log_format.unwrap_or_default(),
         }))
     }
+}
+
+fn a_port(text: &str) -> Result<u16, String> {
+    let port = text.parse();
+    port.map_err(|_| "write a number from 0 to 65535; 0 for a free port".to_owned())
+}
+
+fn descriptor(text: &str) -> Result<RawFd, String> {
+    let number = text.parse().ok().filter(|number| *number >= 0);
+    number.ok_or_else(|| "write the number of an inherited socket, for example 3".to_owned())
+}
+
+fn requests(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "write a whole number: 100000".to_owned())
 }
 
 fn octal(text: &str) -> Result<u32, String> {

@@ -127,8 +127,11 @@ pub(crate) fn not_started(program: &OsStr, error: &io::Error) -> Failure {
         }
         (io::ErrorKind::NotFound, "php") => failure
             .advice("install PHP 8.2 or later with the extension spikard, or add php to PATH"),
-        (io::ErrorKind::NotFound, _) => {
+        (io::ErrorKind::NotFound, python) if python.contains("python") => {
             failure.advice("activate the environment that has spikard installed")
+        }
+        (io::ErrorKind::NotFound, _) => {
+            failure.advice("name a program on PATH, or the path of one: spikard run -- ./shop")
         }
         _ => failure,
     }

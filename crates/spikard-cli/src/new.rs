@@ -23,17 +23,26 @@ pub(crate) struct NewArguments {
     /// Folder to make; its last part is the project's name
     name: PathBuf,
     /// Language of the project
-    #[arg(short, long)]
+    #[arg(
+        short,
+        long,
+        value_name = "python|typescript|ruby|php|rust",
+        ignore_case = true
+    )]
     lang: Language,
 }
 
 /// What `--lang` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Language {
+    #[value(alias = "py")]
     Python,
+    #[value(aliases = ["ts", "node", "javascript", "js"])]
     Typescript,
+    #[value(alias = "rb")]
     Ruby,
     Php,
+    #[value(alias = "rs")]
     Rust,
 }
 

@@ -3,7 +3,7 @@
 use spikard::settings;
 use std::time::Duration;
 
-/// A duration of whole milliseconds, seconds, minutes or hours.
+/// A duration: `500ms`, `1h30m`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     settings::milliseconds(text).map(Duration::from_millis)
 }
@@ -32,6 +32,7 @@ mod tests {
             ("30s", 30_000),
             ("2m", 120_000),
             ("1h", 3_600_000),
+            ("1h30m", 5_400_000),
             ("0s", 0),
         ] {
             assert_eq!(
@@ -49,7 +50,7 @@ mod tests {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
         let wrong = [
-            "", "30", "s", "MB", "-1s", "-1MB", "1.5s", "1.5GB", "30sec", "1Mbit",
+            "", "30", "s", "MB", "-1s", "-1MB", "1.5", "1,5s", "30sec", "1Mbit",
         ];
         let large = [
             "99999999999999999999s",

@@ -41,6 +41,19 @@ pub(crate) struct Chosen {
     pub(crate) origin: String,
 }
 
+/// What has a flag, a variable and a line of the file instead.
+fn unknown(table: &[Setting], name: &str) -> String {
+    if OF_SERVER.contains(&name) {
+        let flag = name.replace('_', "-");
+        return format!("\"{name}\" is no option of an app; write --{flag}");
+    }
+    let message = settings::unknown(table, name, &[]);
+    match message.contains("did you mean") {
+        true => message,
+        false => message + "; `spikard config` lists them",
+    }
+}
+
 /// Reads all of them. `flags` are `name=value`; `base` is what `spikard dev`
 /// wants when nobody says anything.
 pub(crate) fn gather(
@@ -156,8 +169,8 @@ impl Settings {
 
     /// Takes `value` for the option that is written `name`, or says what is wrong.
     fn choose(&mut self, name: &str, value: &Value, origin: &str) -> Result<(), String> {
-        let setting = settings::find(&self.table, name)
-            .ok_or_else(|| settings::unknown(&self.table, name, &OF_SERVER))?;
+        let setting =
+            settings::find(&self.table, name).ok_or_else(|| unknown(&self.table, name))?;
         let value = setting.read(name, value);
         let chosen = Chosen {
             value: value.map_err(|message| format!("{name}: {message}"))?,

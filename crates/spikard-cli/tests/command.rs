@@ -48,6 +48,44 @@ fn help_teaches_by_examples_and_a_wrong_flag_is_a_usage_error() {
     assert!(stderr.contains("--port"), "{stderr}");
 }
 
+/// What people type is answered with what they can type.
+#[test]
+fn a_wrong_value_is_answered_with_a_right_one() {
+    let folder = folder("exit 9");
+    for (arguments, part) in [
+        (&["run", "--port", "http"][..], "a number from 0 to 65535"),
+        (&["run", "--port", "-1"], "a number from 0 to 65535"),
+        (&["run", "--fd", "-3"], "the number of an inherited socket"),
+        (
+            &["run", "--workers", "-1"],
+            "--workers 4, or --workers auto",
+        ),
+        (&["run", "--workers", "0"], "--workers 4, or --workers auto"),
+        (&["run", "--max-requests", "0"], "a whole number: 100000"),
+        (&["run", "--max-lifetime", "5"], "1h30m"),
+        (&["run", "--max-memory", "512"], "512MB"),
+        (&["run", "--set", "x=1"], "`spikard config` lists them"),
+        (
+            &["run", "--set", "port=9"],
+            "is no option of an app; write --port",
+        ),
+        (&["new", "shop"], "--lang <python|typescript|ruby|php|rust>"),
+        (
+            &["new", "shop", "--lang", "go"],
+            "python, typescript, ruby, php, rust",
+        ),
+    ] {
+        let (code, stdout, stderr) = output(&mut spikard(&folder, arguments));
+        assert_eq!((code, stdout.as_str()), (2, ""), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(part), "{arguments:?}: {stderr}");
+    }
+    let (code, _, stderr) = output(&mut spikard(&folder, &["run", "--", "no-such-program"]));
+    assert_eq!(code, 1);
+    assert!(stderr.contains("spikard run -- ./shop"), "{stderr}");
+    let (code, stdout, _) = output(&mut spikard(&folder, &["help", "run"]));
+    assert!(code == 0 && stdout.contains("--uds-mode"), "{stdout}");
+}
+
 #[test]
 fn the_command_becomes_the_worker_that_has_the_socket() {
     let script = format!("test -S /proc/$$/fd/$SPIKARD_FD || exit 3\n{READY}\necho $$ $@\nexit 42");

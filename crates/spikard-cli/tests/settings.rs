@@ -65,9 +65,9 @@ fn every_wrong_setting_is_named_with_file_and_line() {
 error: 8 settings are wrong:
   spikard.toml:2: unknown setting \"body_limt\"; did you mean \"body_limit\"?
   spikard.toml:3: port: 70000 is wrong; write a port from 0 to 65535
-  spikard.toml:4: keep_alive: 30 is wrong; write a whole number and ms, s, m or h: 500ms, 30s
+  spikard.toml:4: keep_alive: 30 is wrong; write a number and ms, s, m, h or d: 500ms, 30s, 1h30m
   spikard.toml:7: spikard.toml:6 sets this already; leave one of them
-  spikard.toml:9: a setting is a text, a whole number, or true or false, at the top of the file
+  spikard.toml:9: server: a setting is a text, a whole number, or true or false, at the top of the file
   SPIKARD_HEALTH: \"maybe\" is wrong; write true or false
   --set egress=strict: egress: \"strict\" is wrong; write one of: enforce, warn, off
   --set debug: write name=value, for example --set body_limit=20MiB

@@ -50,9 +50,15 @@ const SIZES: [(&str, u64); 7] = [
     ("mib", 1 << 20),
     ("gib", 1 << 30),
 ];
-const TIMES: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
-const A_SIZE: &str = "write a whole number and B, kB, MB, GB, KiB, MiB or GiB: 512MB, 10 MiB";
-const A_DURATION: &str = "write a whole number and ms, s, m or h: 500ms, 30s";
+const TIMES: [(&str, u64); 5] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+];
+const A_SIZE: &str = "write a number and B, kB, MB, GB, KiB, MiB or GiB: 512MB, 1.5 GiB";
+const A_DURATION: &str = "write a number and ms, s, m, h or d: 500ms, 30s, 1h30m";
 const SWITCHES: [(&str, bool); 8] = [
     ("true", true),
     ("1", true),
@@ -223,7 +229,14 @@ impl Setting {
     }
 }
 
-/// Milliseconds of a duration as people write it: `500ms`, `30s`, `2m`, `1h`; a space may stand before the unit.
+/// Milliseconds of a duration as people write it: `500ms`, `30s`, `1.5h`, `1h30m`, `2 d`.
+///
+/// ```
+/// use spikard::settings::milliseconds;
+///
+/// assert_eq!(milliseconds("1h 30m"), milliseconds("1.5h"));
+/// assert!(milliseconds("30").is_err());
+/// ```
 ///
 /// # Errors
 /// What is right, with examples.
@@ -231,7 +244,7 @@ pub fn milliseconds(text: &str) -> Result<u64, String> {
     quantity(text, &TIMES, false).ok_or_else(|| A_DURATION.to_owned())
 }
 
-/// Bytes of a size as people write it: `500B`, `64KiB`, `10 MiB`; `kB`, `MB` and `GB` count in thousands.
+/// Bytes of a size as people write it: `500B`, `64KiB`, `1.5 GiB`; `kB`, `MB` and `GB` count in thousands.
 ///
 /// # Errors
 /// What is right, with examples.
@@ -251,17 +264,41 @@ fn whole(value: &Value, units: &[(&str, u64)], bare: bool) -> Option<Value> {
 }
 
 fn quantity(text: &str, units: &[(&str, u64)], bare: bool) -> Option<u64> {
-    let text = text.trim();
-    let end = text
-        .find(|letter: char| !letter.is_ascii_digit())
-        .unwrap_or(text.len());
-    let number: u64 = text[..end].parse().ok()?;
-    let unit = text[end..].trim_start().to_lowercase();
-    if unit.is_empty() {
+    let text = text.trim().to_lowercase();
+    if let Ok(number) = text.parse::<u64>() {
         return (bare || number == 0).then_some(number);
     }
-    let (_, size) = units.iter().find(|(name, _)| *name == unit)?;
-    number.checked_mul(*size)
+    // Several parts, largest first, are durations only: `1h30m`. Who writes a size has one unit in mind.
+    let parts = if units == TIMES { units.len() } else { 1 };
+    let (mut total, mut rest, mut larger) = (0_u64, text.as_str(), u64::MAX);
+    for _ in 0..parts {
+        let (amount, size, after) = part(rest, units)?;
+        if size >= larger {
+            return None;
+        }
+        total = total.checked_add(amount)?;
+        (rest, larger) = (after, size);
+        if rest.is_empty() {
+            return Some(total);
+        }
+    }
+    None
+}
+
+/// A number with its unit at the beginning of a text: what they make, the unit's size, and what comes after them.
+fn part<'t>(text: &'t str, units: &[(&str, u64)]) -> Option<(u64, u64, &'t str)> {
+    let is_digit = |letter: char| letter.is_ascii_digit() || letter == '.';
+    let (number, rest) = text.split_at(text.find(|letter| !is_digit(letter))?);
+    let rest = rest.trim_start();
+    let (unit, rest) = rest.split_at(rest.find(is_digit).unwrap_or(rest.len()));
+    let (_, size) = units.iter().find(|(name, _)| *name == unit.trim_end())?;
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
+    let scale = 10_u128.checked_pow(u32::try_from(decimals.len()).ok()?)?;
+    let amount = u128::from(whole.parse::<u64>().ok()?).checked_mul(scale)?;
+    let amount = amount.checked_add(decimals.parse().ok()?)?;
+    let made = u64::try_from(amount.checked_mul(u128::from(*size))? / scale).ok()?;
+    // Less than the smallest is not nothing, which has a meaning of its own.
+    (made > 0 || amount == 0).then_some((made, *size, rest))
 }
 
 /// Options that single variables set, in the order of [`Config`]: setting, variable, value for [`Config`].
@@ -375,7 +412,11 @@ mod tests {
             ("body_limit", json!("20mb"), json!(20_000_000)),
             ("body_limit", json!(7), json!(7)),
             ("header_count", json!("50"), json!(50)),
+            ("body_limit", json!("1.5 GiB"), json!(1_610_612_736)),
             ("keep_alive", json!("2m"), json!(120_000)),
+            ("keep_alive", json!("1h30m"), json!(5_400_000)),
+            ("keep_alive", json!("1d 2h 3m 4s 5ms"), json!(93_784_005)),
+            ("keep_alive", json!("0.5s"), json!(500)),
             ("keep_alive_ms", json!(5), json!(5)),
             ("handler_timeout", json!("0"), json!(0)),
             ("egress", json!("warn"), json!("warn")),
@@ -387,11 +428,25 @@ mod tests {
         }
         for (name, written, part) in [
             ("body_limit", json!("20 MiBs"), "10 MiB"),
-            ("body_limit", json!(-1), "whole number"),
-            ("body_limit", json!("99999999999999999999"), "whole number"),
+            ("body_limit", json!(-1), "a number and B"),
+            (
+                "body_limit",
+                json!("99999999999999999999"),
+                "a number and B",
+            ),
+            ("body_limit", json!("1MiB5B"), "a number and B"),
+            ("body_limit", json!("1.5"), "a number and B"),
+            ("header_count", json!("1.5"), "whole number"),
+            ("keep_alive", json!("30m1h"), "1h30m"),
+            ("keep_alive", json!("1h1h"), "1h30m"),
+            ("keep_alive", json!("1h30"), "1h30m"),
+            ("keep_alive", json!("0.0001s"), "1h30m"),
+            ("keep_alive", json!(".5s"), "1h30m"),
+            ("keep_alive", json!("1.s"), "1h30m"),
+            ("keep_alive", json!("1.2.3s"), "1h30m"),
             ("header_count", json!("1 KiB"), "whole number"),
-            ("keep_alive", json!(30), "500ms, 30s"),
-            ("keep_alive", json!("30"), "500ms, 30s"),
+            ("keep_alive", json!(30), "500ms, 30s, 1h30m"),
+            ("keep_alive", json!("30"), "500ms, 30s, 1h30m"),
             ("egress", json!("strict"), "enforce, warn, off"),
             ("debug", json!("maybe"), "true or false"),
             ("docs_path", json!(1), "in quotes"),
@@ -457,7 +512,7 @@ mod tests {
         assert_eq!(
             mistakes,
             [
-                "SPIKARD_KEEP_ALIVE: \"1\" is wrong; write a whole number and ms, s, m or h: 500ms, 30s",
+                "SPIKARD_KEEP_ALIVE: \"1\" is wrong; write a number and ms, s, m, h or d: 500ms, 30s, 1h30m",
                 "SPIKARD_DEBUG: \"maybe\" is wrong; write true or false",
                 "SPIKARD_CONFIG: unknown setting \"body_limt\"; did you mean \"body_limit\"?",
                 "SPIKARD_CONFIG: egress: 3 is wrong; write one of: enforce, warn, off",

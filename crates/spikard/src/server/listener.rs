@@ -70,21 +70,28 @@ impl Listener {
 
     /// Where to find it, for people: `http://127.0.0.1:8000`, `unix:/run/app.sock`.
     pub fn url(&self, scheme: &str) -> io::Result<String> {
-        let address = match &self.socket {
-            Listening::Tcp(socket) => socket.local_addr()?,
+        match &self.socket {
+            Listening::Tcp(socket) => {
+                let everywhere = match socket.local_addr()?.ip().is_unspecified() {
+                    true => " and every address of this machine",
+                    false => "",
+                };
+                Ok(link(socket.local_addr()?, scheme, "") + everywhere)
+            }
             Listening::Unix(socket) => {
                 let address = socket.local_addr()?;
                 let path = address.as_pathname().unwrap_or(Path::new(""));
-                return Ok(format!("unix:{}", path.display()));
+                Ok(format!("unix:{}", path.display()))
             }
-        };
-        Ok(match address.ip().is_unspecified() {
-            true => format!(
-                "{scheme}://localhost:{} and every address of this machine",
-                address.port()
-            ),
-            false => format!("{scheme}://{address}"),
-        })
+        }
+    }
+
+    /// What a browser on this machine opens: `http://localhost:8000/docs`. None of a Unix socket.
+    pub fn link(&self, scheme: &str, path: &str) -> io::Result<Option<String>> {
+        match &self.socket {
+            Listening::Tcp(socket) => Ok(Some(link(socket.local_addr()?, scheme, path))),
+            Listening::Unix(_) => Ok(None),
+        }
     }
 
     /// Another descriptor of the same socket, without its file.
@@ -239,6 +246,13 @@ fn bind_unix(path: &Path, mode: Option<u32>) -> io::Result<Listener> {
     Ok(listener)
 }
 
+fn link(address: SocketAddr, scheme: &str, path: &str) -> String {
+    match address.ip().is_unspecified() {
+        true => format!("{scheme}://localhost:{}{path}", address.port()),
+        false => format!("{scheme}://{address}{path}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,7 +264,10 @@ mod tests {
             ("0.0.0.0:0", "https://localhost:"),
         ] {
             let socket = TcpListener::bind(address).expect("a free port");
-            let url = Listener::from(socket).url("https").expect("an address");
+            let listener = Listener::from(socket);
+            let link = listener.link("https", "/docs").expect("an address");
+            assert!(link.is_some_and(|link| link.starts_with(shown) && link.ends_with("/docs")));
+            let url = listener.url("https").expect("an address");
             assert!(url.starts_with(shown), "{url}");
             assert_eq!(
                 url.ends_with("and every address of this machine"),

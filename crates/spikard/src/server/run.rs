@@ -107,9 +107,10 @@ fn announce(app: &Frozen, listener: &Listener) -> io::Result<()> {
         _ => "https",
     };
     let url = listener.url(scheme)?;
-    match app.config().docs_path.as_str() {
-        "" => eprintln!("serving {url}"),
-        docs => eprintln!("serving {url}, documents at {url}{docs}"),
+    let docs = app.config().docs_path.as_str();
+    match listener.link(scheme, docs)?.filter(|_| !docs.is_empty()) {
+        None => eprintln!("serving {url}"),
+        Some(link) => eprintln!("serving {url}, documents at {link}"),
     }
     Ok(())
 }

@@ -96,7 +96,8 @@ impl File {
         members.sort_by_key(|(key, _)| key.span().start);
         for (key, value) in members {
             let (name, place) = (key.get_ref().as_ref(), place(key.span().start));
-            let read = plain(value).and_then(|value| match OF_SERVER.contains(&name) {
+            let value = plain(value).map_err(|message| format!("{name}: {message}"));
+            let read = value.and_then(|value| match OF_SERVER.contains(&name) {
                 true => self.serve(name, &value, path),
                 false => self.choose(name, value, settings, path),
             });
