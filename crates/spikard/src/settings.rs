@@ -427,7 +427,7 @@ mod tests {
             assert_eq!(setting.read(name, &written), Ok(value), "{name} {written}");
         }
         for (name, written, part) in [
-            ("body_limit", json!("20 MiBs"), "10 MiB"),
+            ("body_limit", json!("20 MiBs"), "1.5 GiB"),
             ("body_limit", json!(-1), "a number and B"),
             (
                 "body_limit",
