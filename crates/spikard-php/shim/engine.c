@@ -14,9 +14,9 @@
 #include <signal.h>
 
 struct sp_job {
-    int status, wait_kind, wait_fd;
+    int status, wait_kind, wait_fd, waited;
     uint64_t wait_microseconds;
-    bool wait_ready, in_fiber, started, ending;
+    bool in_fiber, started, ending, given_up;
     sp_handler *handler;
     sp_call call;
     zval result;
@@ -73,7 +73,7 @@ static void classify(sp_job *job) {
     if (!thrown) { job->status = SP_OK; return; }
     if (zend_is_unwind_exit(thrown) || zend_is_graceful_exit(thrown)) {
         /* Out of memory, PHP bails out, catches that itself and then unwinds as exit() does. */
-        job->status = CG(unclean_shutdown) ? SP_BAILOUT : SP_EXIT;
+        job->status = CG(unclean_shutdown) ? SP_BAILOUT : job->given_up && zend_is_graceful_exit(thrown) ? SP_OK : SP_EXIT;
         zend_clear_exception();
         return;
     }
@@ -270,11 +270,14 @@ void sp_wait(int kind_of_wait, int fd, uint64_t microseconds, bool *ready) {
     job->wait_kind = kind_of_wait;
     job->wait_fd = fd;
     job->wait_microseconds = microseconds;
-    job->wait_ready = false;
     job->status = SP_SUSPENDED;
     job->resume = EG(current_fiber_context);
     switch_to(job->back);
-    *ready = job->wait_ready;
+    *ready = job->waited == SP_READY;
+    if (job->waited == SP_GIVEN_UP && !EG(exception)) {
+        job->given_up = true;
+        zend_throw_graceful_exit();                       /* runs `finally`, where the call may wait again */
+    }
 }
 
 int sp_job_wait(const sp_job *job, int *fd, uint64_t *microseconds) {
@@ -283,7 +286,7 @@ int sp_job_wait(const sp_job *job, int *fd, uint64_t *microseconds) {
     return job->wait_kind;
 }
 
-void sp_job_waited(sp_job *job, bool ready) { job->wait_ready = ready; }
+void sp_job_waited(sp_job *job, int how) { job->waited = how; }
 
 /* ---- the life of a job ------------------------------------------------------------------------------------------- */
 
@@ -298,6 +301,7 @@ void sp_job_call(sp_job *job, sp_handler *handler, const sp_call *call) {
     job->handler = handler;
     job->call = *call;
     job->in_fiber = sp_handler_in_fiber(handler);
+    job->given_up = false;
     ZVAL_UNDEF(&job->result);
     memset(&job->output, 0, sizeof job->output);
     job->output.flags = OG(flags);

@@ -12,7 +12,7 @@ enum { WRITE = PHP_JSON_UNESCAPED_SLASHES | PHP_JSON_UNESCAPED_UNICODE | PHP_JSO
 
 struct sp_handler {
     zend_fcall_info_cache whole, own;
-    zval made;                                            /* the user's own, once `make` gave it */
+    zval made;                                            /* the user's own, once `make` gave it; or what this one keeps */
     const zval *shape, *make, *failed;                    /* in the list that the app keeps */
     bool wants_body, in_fiber;
     int8_t count, takes[MOST];                            /* of the straight way: BODY, or what may be of a value */
@@ -26,7 +26,7 @@ void sp_handlers_start(void) { answer = ready = NULL; plans = NULL; }
 
 static zval *at(const zval *list, zend_ulong index) { return zend_hash_index_find(Z_ARRVAL_P(list), index); }
 
-/* Of `[callable, wants the body, runs in a fiber, shape of the body or null, [make, takes, failed] or null]`, which outlives it. */
+/* Of `[callable, wants the body, runs in a fiber, shape of the body or null, [make, takes] or null, failed]`, which outlives it. */
 sp_handler *sp_handler_new(const zval *told) {
     sp_handler *handler = pecalloc(1, sizeof *handler, 1);
     zval *function = at(told, 0), *shape = at(told, 3), *straight = at(told, 4), *take;
@@ -34,20 +34,23 @@ sp_handler *sp_handler_new(const zval *told) {
     handler->wants_body = at(told, 1) && zend_is_true(at(told, 1));
     handler->in_fiber = !at(told, 2) || zend_is_true(at(told, 2));
     handler->shape = shape && Z_TYPE_P(shape) == IS_ARRAY ? shape : NULL;
+    handler->failed = at(told, 5);
     if (straight && Z_TYPE_P(straight) == IS_ARRAY && zend_hash_num_elements(Z_ARRVAL_P(at(straight, 1))) <= MOST) {
         handler->make = at(straight, 0);
-        handler->failed = at(straight, 2);
         ZEND_HASH_FOREACH_VAL(Z_ARRVAL_P(at(straight, 1)), take) { handler->takes[handler->count++] = (int8_t) Z_LVAL_P(take); } ZEND_HASH_FOREACH_END();
     }
     return handler;
 }
 
-/* Of a function that is called with nothing that a handler takes, and kept by somebody else. */
-sp_handler *sp_handler_of(const zend_fcall_info_cache *function) {
+/* Of a function that takes nothing, which it keeps; NULL when that is none. It runs and fails as `like` does: a task, like nobody. */
+sp_handler *sp_handler_kept(const zval *function, const sp_handler *like) {
     sp_handler *handler = pecalloc(1, sizeof *handler, 1);
-    handler->whole = *function;
-    handler->in_fiber = true;
-    return handler;
+    ZVAL_COPY(&handler->made, function);
+    handler->in_fiber = !like || like->in_fiber;
+    handler->failed = like ? like->failed : NULL;
+    if (zend_is_callable_ex(&handler->made, NULL, 0, NULL, &handler->whole, NULL)) return handler;
+    sp_handler_free(handler);
+    return NULL;
 }
 
 void sp_handler_free(sp_handler *handler) {
@@ -62,6 +65,17 @@ bool sp_handler_in_fiber(const sp_handler *handler) { return handler->in_fiber; 
 const zval *sp_handler_shape(const sp_handler *handler) { return handler->shape; }
 zval *sp_handler_made(sp_handler *handler) { return &handler->made; }
 
+/* What was thrown becomes an answer, where there is who makes it; the end of the program stays what it is. */
+static void fail(const sp_handler *handler, zval *result) {
+    zval thrown, function;
+    if (!handler->failed || zend_is_unwind_exit(EG(exception)) || zend_is_graceful_exit(EG(exception))) return;
+    ZVAL_OBJ_COPY(&thrown, EG(exception));
+    zend_clear_exception();
+    ZVAL_COPY_VALUE(&function, handler->failed);
+    call_user_function(NULL, NULL, &function, result, 1, &thrown);
+    zval_ptr_dtor(&thrown);
+}
+
 /* The package's function: everything that a call may bring, as PHP values. */
 void sp_call_whole(sp_handler *handler, zval *result, const sp_call *call) {
     zval arguments[3];
@@ -73,6 +87,7 @@ void sp_call_whole(sp_handler *handler, zval *result, const sp_call *call) {
     if (!EG(exception)) {
         zend_call_known_function(handler->whole.function_handler, handler->whole.object, handler->whole.called_scope, result, 3, arguments, NULL);
     }
+    if (EG(exception)) fail(handler, result);
     zval_ptr_dtor(&arguments[1]);
     zval_ptr_dtor(&arguments[2]);
 }
@@ -106,17 +121,6 @@ static zend_function *method(const char *class_name, size_t length, const char *
 
 static void call_static(zend_function *function, zval *result, zval *argument) {
     zend_call_known_function(function, NULL, function->common.scope, result, 1, argument, NULL);
-}
-
-/* What was thrown becomes an answer; the end of the program stays what it is. */
-static void fail(const sp_handler *handler, zval *result) {
-    zval thrown, function;
-    if (zend_is_unwind_exit(EG(exception)) || zend_is_graceful_exit(EG(exception))) return;
-    ZVAL_OBJ_COPY(&thrown, EG(exception));
-    zend_clear_exception();
-    ZVAL_COPY_VALUE(&function, handler->failed);
-    call_user_function(NULL, NULL, &function, result, 1, &thrown);
-    zval_ptr_dtor(&thrown);
 }
 
 /* The JSON writer writes its objects as the package would. */

@@ -97,7 +97,7 @@ ZEND_METHOD(Spikard_Native_App, __construct) {
         sp_handler *handler = Z_TYPE_P(entry) == IS_ARRAY ? sp_handler_new(entry) : NULL;
         if (!handler) {
             forget_handlers(app);
-            zend_argument_type_error(2, "must be a list of [callable, bool, bool, ?array, ?array]");
+            zend_argument_type_error(2, "must be a list of [callable, bool, bool, ?array, ?array, callable]");
             RETURN_THROWS();
         }
         app->handlers[app->count++] = handler;
@@ -213,17 +213,13 @@ ZEND_METHOD(Spikard_Native_App, exchange) {
 
 ZEND_METHOD(Spikard_Native_App, spawn) {
     zval *function;
-    zval entry;
-    zend_fcall_info_cache found;
     ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_ZVAL(function) ZEND_PARSE_PARAMETERS_END();
     THIS_APP
-    if (!zend_is_callable_ex(function, NULL, 0, NULL, &found, NULL)) { zend_argument_type_error(1, "must be callable"); RETURN_THROWS(); }
-    SEPARATE_ARRAY(&app->told);
-    ZVAL_COPY(&entry, function);
-    add_next_index_zval(&app->told, &entry);
+    sp_handler *task = sp_handler_kept(function, NULL);
+    if (!task) { zend_argument_type_error(1, "must be callable"); RETURN_THROWS(); }
     app->handlers = erealloc(app->handlers, (app->count + 1) * sizeof *app->handlers);
-    app->handlers[app->count] = sp_handler_of(&found);
-    sp_rust_app_spawn(app->rust, app->handlers[app->count++]);
+    app->handlers[app->count++] = task;
+    sp_rust_app_spawn(app->rust, task);
 }
 
 /* ---- functions --------------------------------------------------------------------------------------------------- */

@@ -9,8 +9,9 @@
 /* How a step ended. */
 enum { SP_OK = 1, SP_EXCEPTION, SP_EXIT, SP_BAILOUT, SP_SUSPENDED };
 
-/* What a suspended call waits for. */
+/* What a suspended call waits for, and how that ended: the last unwinds the call. */
 enum { SP_SLEEP = 1, SP_READABLE, SP_WRITABLE };
+enum { SP_TIMED_OUT, SP_READY, SP_GIVEN_UP };
 
 /* One value for a call. Of a parameter in prefix order: a list is followed by its items. Of a body in postfix order: what
  * holds others takes as many from before it; a map's are its keys and values, a choice is followed by its key. */
@@ -43,7 +44,7 @@ void sp_job_call(sp_job *job, sp_handler *handler, const sp_call *call);
 int sp_job_step(sp_job *job);
 int sp_job_done(sp_job *job);
 int sp_job_wait(const sp_job *job, int *fd, uint64_t *microseconds);
-void sp_job_waited(sp_job *job, bool ready);
+void sp_job_waited(sp_job *job, int how);
 int sp_exit_status(void);
 const zval *sp_job_result(const sp_job *job);
 void sp_job_text(const sp_job *job, bool error, const char **text, size_t *length);
@@ -91,7 +92,7 @@ bool sp_only_keeps(const zend_class_entry *class);
 /* Handlers (handler.c). */
 void sp_handlers_start(void);
 sp_handler *sp_handler_new(const zval *told);
-sp_handler *sp_handler_of(const zend_fcall_info_cache *function);
+sp_handler *sp_handler_kept(const zval *function, const sp_handler *like);
 void sp_handler_free(sp_handler *handler);
 bool sp_handler_wants_body(const sp_handler *handler);
 bool sp_handler_asks(const sp_handler *handler);

@@ -24,13 +24,14 @@ impl App {
         let parsed = spikard_bridge::parse(spec).map_err(|error| error.to_string())?;
         let facts = Facts::all(&parsed, handlers.len());
         let callable = |(index, (handler, facts)): (usize, (&Handler, Option<Facts>))| {
-            Ok(Callable {
+            Ok(Rc::new(Callable {
                 handler: *handler,
                 wants_body: handler.wants_body(),
                 asks: handler.asks(),
                 shape: handler.shape().and_then(Shape::of),
-                facts: Rc::new(facts.ok_or(format!("handler {index} belongs to no route"))?),
-            })
+                facts: facts.ok_or(format!("handler {index} belongs to no route"))?,
+                close: None,
+            }))
         };
         let callables = handlers.iter().zip(facts).enumerate().map(callable);
         let callables = callables.collect::<Result<Vec<_>, String>>()?;

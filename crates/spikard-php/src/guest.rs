@@ -2,16 +2,20 @@
 
 use crate::decode::{Built, Shape};
 use crate::error::{ending, internal};
-use crate::interpreter::{Brought, Handler, Job, Step, Value, exit_status, interrupt, shows_where};
+use crate::interpreter::{
+    Brought, Handler, Job, Step, Value, Zval, exit_status, interrupt, shows_where,
+};
 use crate::reactor::{in_runtime, interrupted, waited};
 use crate::request::{Running, of_running};
 use crate::value::{answer, is_nothing, lossy, of_argument};
+use spikard::response::ChunkSource;
 use spikard::server::Life;
-use spikard::{Cancel, Reply};
-use spikard_bridge::{Call, Completion, Facts, Guest, Kept, Outcome, Token};
+use spikard::{Cancel, Held, Problem, Reply};
+use spikard_bridge::{Call, Completion, Facts, Guest, GuestStream, Kept, Outcome, Token};
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// Exit codes that say "start me again": PHP was lost to a fatal error; a handler called `exit()`.
 const LOST: i32 = 70;
@@ -20,6 +24,9 @@ const EXITED: i32 = 75;
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Stacks that are kept for later calls.
 const KEPT_STACKS: usize = 128;
+/// For a handler that held the loop.
+const ADVICE: &str =
+    "wait with Spikard\\sleep, await_readable or await_writable, or give the app more workers";
 
 /// A handler as the bridge keeps it.
 pub(crate) struct Callable {
@@ -29,7 +36,37 @@ pub(crate) struct Callable {
     pub(crate) asks: bool,
     /// What its body is read as.
     pub(crate) shape: Option<Shape>,
-    pub(crate) facts: Rc<Facts>,
+    pub(crate) facts: Facts,
+    /// Of a producer, whose functions live no longer than this: what ends it.
+    pub(crate) close: Option<Handler>,
+}
+
+impl Callable {
+    /// The two functions of a stream that the handler `of` gave.
+    fn of_stream(of: &Self, pull: Option<&Zval>, close: Option<&Zval>) -> Option<Self> {
+        Some(Self {
+            // Nobody is answered for what fails at the end.
+            close: Some(Handler::kept(close?, None)?),
+            handler: Handler::kept(pull?, Some(of.handler))?,
+            wants_body: false,
+            asks: false,
+            shape: None,
+            facts: of.facts.of_stream(),
+        })
+    }
+}
+
+impl Drop for Callable {
+    fn drop(&mut self) {
+        if let Some(close) = self.close {
+            // SAFETY: a producer's own, called no more. `Stream.php` has let go of the user's iterator, so no code of theirs
+            // runs here.
+            unsafe {
+                self.handler.free();
+                close.free();
+            }
+        }
+    }
 }
 
 /// The PHP side of one app.
@@ -62,6 +99,8 @@ struct Suspended {
     request: Option<Kept>,
     /// Somebody waits for the answer.
     awaited: bool,
+    /// Of a producer, which does not go on when nobody waits: tells it so.
+    give_up: Option<Rc<Notify>>,
 }
 
 /// The calls that have not ended, each in the slot of its token. A slot is another call's once its answer was fetched, and a
@@ -168,19 +207,25 @@ impl PhpGuest {
         tokio::task::spawn_local(async move {
             let mut job = guest.stack();
             job.call(task, &Brought::NOTHING);
-            let step = run_on(&guest, &mut job).await;
-            let printed = lossy(job.printed());
-            if !printed.is_empty() {
-                eprint!("{printed}");
-            }
-            match step {
-                Step::Threw => eprintln!("spikard: a task failed: {}", job.error()),
-                Step::Exit => guest.end(exit_status()),
-                Step::Lost => guest.lose(),
-                Step::Returned | Step::Waits => {}
-            }
-            guest.keep(job);
+            let step = timed(&mut job, "a task", "");
+            let step = run_on(&guest, &mut job, step, "a task", None).await;
+            guest.left(job, step);
         });
+    }
+
+    /// A function has ended for which nobody waits.
+    fn left(&self, job: Job, step: Step) {
+        let printed = lossy(job.printed());
+        if !printed.is_empty() {
+            eprint!("{printed}");
+        }
+        match step {
+            Step::Threw => eprintln!("spikard: a task failed: {}", job.error()),
+            Step::Exit => self.end(exit_status()),
+            Step::Lost => self.lose(),
+            Step::Returned | Step::Waits => {}
+        }
+        self.keep(job);
     }
 
     /// The request of a call that has not been answered.
@@ -225,19 +270,25 @@ impl PhpGuest {
     }
 
     /// The answer of a call that has ended.
-    fn ended(&self, facts: &Facts, step: Step, job: Job) -> Reply {
-        let printed = job.printed();
+    fn ended(&self, of: &Callable, step: Step, job: Job) -> Reply {
+        let (facts, printed) = (&of.facts, job.printed());
         let reply = match step {
             Step::Returned => {
-                let reply = answer(facts, job.result(), printed);
-                if !is_nothing(job.result()) {
-                    tell(facts, printed);
-                }
-                reply
+                let is_body = of.close.is_none() && is_nothing(job.result());
+                let (body, aside) = if is_body {
+                    (printed, &[][..])
+                } else {
+                    (&[][..], printed)
+                };
+                tell(facts, aside);
+                answer(facts, job.result(), body, &|pull, close| {
+                    self.stream(of, pull, close)
+                })
             }
             Step::Exit => {
                 self.end(EXITED);
                 match printed {
+                    _ if of.close.is_some() => Err(internal("exit() in a stream".to_owned())),
                     [] => Ok(facts.returns.nothing()),
                     printed => Ok(facts.returns.text(lossy(printed))),
                 }
@@ -254,6 +305,23 @@ impl PhpGuest {
         };
         self.keep(job);
         reply
+    }
+
+    fn stream(
+        &self,
+        of: &Callable,
+        pull: Option<&Zval>,
+        close: Option<&Zval>,
+    ) -> Result<Box<dyn ChunkSource>, Problem> {
+        let producer = self.me.upgrade().zip(Callable::of_stream(of, pull, close));
+        let (guest, producer) =
+            producer.ok_or_else(|| internal("a stream without its functions".to_owned()))?;
+        let completion = self.completion.clone();
+        Ok(Box::new(GuestStream::new(
+            guest,
+            Rc::new(producer),
+            completion,
+        )))
     }
 
     /// Drains the worker, whose process then ends with `code`.
@@ -294,26 +362,37 @@ fn tell(facts: &Facts, printed: &[u8]) {
     }
 }
 
-/// From a wait to the end of a call. A call that waits when PHP is lost never ends.
-async fn run_on(guest: &PhpGuest, job: &mut Job) -> Step {
-    loop {
+/// A step, and a word about one that held the loop.
+fn timed(job: &mut Job, name: &str, request_id: &str) -> Step {
+    let held = Held::begin();
+    let step = job.step();
+    held.end(name, request_id, ADVICE);
+    step
+}
+
+/// From a step to the end of a call. A call that waits when PHP is lost never ends.
+async fn run_on(
+    guest: &PhpGuest,
+    job: &mut Job,
+    mut step: Step,
+    name: &str,
+    give_up: Option<&Notify>,
+) -> Step {
+    while step == Step::Waits {
+        let how = waited(job.wait(), give_up).await;
         if guest.lost.get() {
             std::future::pending::<()>().await;
         }
-        match job.step() {
-            Step::Waits => {
-                let ready = waited(job.wait()).await;
-                job.waited(ready);
-            }
-            step => return step,
-        }
+        job.waited(how);
+        step = timed(job, name, "");
     }
+    step
 }
 
 impl Guest for PhpGuest {
-    type Callable = Callable;
+    type Callable = Rc<Callable>;
 
-    fn call(&self, callable: &Callable, call: &Call<'_>) -> Outcome {
+    fn call(&self, callable: &Rc<Callable>, call: &Call<'_>) -> Outcome {
         if self.lost.get() {
             return Outcome::Done(Err(ending()));
         }
@@ -346,26 +425,29 @@ impl Guest for PhpGuest {
         };
         job.call(callable.handler, &brought);
         let running = Running::enter(token, call);
-        let step = job.step();
+        let step = timed(&mut job, &callable.facts.name, call.request().request_id);
         drop(running);
         self.room.replace(room);
         let Some(guest) = self.me.upgrade().filter(|_| step == Step::Waits) else {
-            return Outcome::Done(self.ended(&callable.facts, step, job));
+            return Outcome::Done(self.ended(callable, step, job));
         };
+        let give_up = callable.close.map(|_| Rc::new(Notify::new()));
         let suspended = Suspended {
             request: callable.asks.then(|| Kept::of(call)),
             awaited: true,
+            give_up: give_up.clone(),
         };
         self.suspended.borrow_mut().insert(token, suspended);
-        let facts = Rc::clone(&callable.facts);
+        let callable = Rc::clone(callable);
         tokio::task::spawn_local(async move {
-            let ready = waited(job.wait()).await;
-            job.waited(ready);
-            let step = run_on(&guest, &mut job).await;
+            let name = &callable.facts.name;
+            let step = run_on(&guest, &mut job, step, name, give_up.as_deref()).await;
             let known = guest.suspended.borrow_mut().remove(token);
-            let reply = guest.ended(&facts, step, job);
+            let reply = guest.ended(&callable, step, job);
             if known.is_some_and(|suspended| suspended.awaited) {
                 guest.completion.complete(token, reply);
+            } else if let Some(cause) = reply.err().and_then(|problem| problem.cause.clone()) {
+                eprintln!("spikard: {name} failed after its client had left: {cause}");
             }
         });
         Outcome::Pending
@@ -379,6 +461,26 @@ impl Guest for PhpGuest {
         // The handler goes on by itself; `Request::isAwaited()` tells it that nobody waits.
         if let Some(suspended) = self.suspended.borrow_mut().get_mut(token) {
             suspended.awaited = false;
+            if let Some(give_up) = &suspended.give_up {
+                give_up.notify_one();
+            }
         }
+    }
+
+    fn close(&self, producer: Rc<Callable>) {
+        let known = producer.close.zip(self.me.upgrade());
+        let Some((close, guest)) = known.filter(|_| !self.lost.get()) else {
+            return;
+        };
+        let mut job = self.stack();
+        job.call(close, &Brought::NOTHING);
+        let step = timed(&mut job, &producer.facts.name, "");
+        if step != Step::Waits {
+            return self.left(job, step);
+        }
+        tokio::task::spawn_local(async move {
+            let step = run_on(&guest, &mut job, step, &producer.facts.name, None).await;
+            guest.left(job, step);
+        });
     }
 }

@@ -40,6 +40,15 @@ pub(crate) enum Wait {
     Writable(c_int),
 }
 
+/// How a wait ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Waited {
+    TimedOut,
+    Ready,
+    /// Nobody wants what the call would give: it unwinds, and its `finally` blocks run, which may wait.
+    GivenUp,
+}
+
 /// `sp_value`: one value for a call, in prefix order; of a body in postfix order.
 #[repr(C)]
 pub(crate) struct Value {
@@ -179,7 +188,7 @@ struct RawHandler {
     _private: [u8; 0],
 }
 
-/// `sp_handler`: lives as long as the app.
+/// `sp_handler`: lives as long as the app, or as the producer that it belongs to.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub(crate) struct Handler(NonNull<RawHandler>);
@@ -201,6 +210,20 @@ impl Handler {
     pub(crate) fn shape(self) -> Option<Told> {
         // SAFETY: see the type.
         NonNull::new(unsafe { sp_handler_shape(self.0.as_ptr()) }.cast_mut()).map(Told)
+    }
+
+    /// One that keeps its function, and runs and fails as another does; [`Handler::free`] lets go of it.
+    pub(crate) fn kept(function: &Zval, like: Option<Self>) -> Option<Self> {
+        let like = like.map_or(null(), |like| like.0.as_ptr().cast_const());
+        // SAFETY: a live zval; see the type.
+        NonNull::new(unsafe { sp_handler_kept(function, like) }).map(Self)
+    }
+
+    /// # Safety
+    /// Made by [`Handler::kept`], and not used again.
+    pub(crate) unsafe fn free(self) {
+        // SAFETY: as the caller says.
+        unsafe { sp_handler_free(self.0.as_ptr()) };
     }
 }
 
@@ -264,13 +287,15 @@ unsafe extern "C" {
     fn sp_handler_wants_body(handler: *const RawHandler) -> bool;
     fn sp_handler_asks(handler: *const RawHandler) -> bool;
     fn sp_handler_shape(handler: *const RawHandler) -> *const Zval;
+    fn sp_handler_kept(function: *const Zval, like: *const RawHandler) -> *mut RawHandler;
+    fn sp_handler_free(handler: *mut RawHandler);
     fn sp_class_new(told: *const Zval) -> *mut RawClass;
     fn sp_class_free(class: *mut RawClass);
     fn sp_job_call(job: *mut RawJob, handler: *mut RawHandler, call: *const RawCall);
     fn sp_job_step(job: *mut RawJob) -> c_int;
     fn sp_job_done(job: *mut RawJob) -> c_int;
     fn sp_job_wait(job: *const RawJob, fd: *mut c_int, microseconds: *mut u64) -> c_int;
-    fn sp_job_waited(job: *mut RawJob, ready: bool);
+    fn sp_job_waited(job: *mut RawJob, how: c_int);
     fn sp_job_result(job: *const RawJob) -> *const Zval;
     fn sp_job_text(job: *const RawJob, error: bool, text: *mut *const u8, length: *mut usize);
     fn sp_exit_status() -> c_int;
@@ -370,9 +395,9 @@ impl Job {
     }
 
     /// How the wait ended.
-    pub(crate) fn waited(&mut self, ready: bool) {
+    pub(crate) fn waited(&mut self, how: Waited) {
         // SAFETY: a job that waits.
-        unsafe { sp_job_waited(self.0.as_ptr(), ready) };
+        unsafe { sp_job_waited(self.0.as_ptr(), how as c_int) };
     }
 
     pub(crate) fn result(&self) -> &Zval {

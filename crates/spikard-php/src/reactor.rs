@@ -1,6 +1,6 @@
 //! Tokio on the thread that runs PHP: one runtime, kept for the life of the process, and what a call waits for in it.
 
-use crate::interpreter::{Wait, is_interrupted};
+use crate::interpreter::{Wait, Waited, is_interrupted};
 use spikard::server::EVENT_INTERVAL;
 use std::cell::OnceCell;
 use std::future::Future;
@@ -54,12 +54,25 @@ pub(crate) async fn interrupted() {
     told.notified().await;
 }
 
-/// Until what a call waits for is there (`true`) or its time is over (`false`).
-pub(crate) async fn waited((wait, microseconds): (Wait, Option<u64>)) -> bool {
+/// Until what a call waits for is there, its time is over, or it is told to give up.
+pub(crate) async fn waited(
+    (wait, microseconds): (Wait, Option<u64>),
+    give_up: Option<&Notify>,
+) -> Waited {
+    match give_up {
+        None => for_it(wait, microseconds).await,
+        Some(told) => tokio::select! {
+            ended = for_it(wait, microseconds) => ended,
+            () = told.notified() => Waited::GivenUp,
+        },
+    }
+}
+
+async fn for_it(wait: Wait, microseconds: Option<u64>) -> Waited {
     let limit = microseconds.map(Duration::from_micros);
     if let (Wait::Sleep, Some(limit)) = (wait, limit) {
         tokio::time::sleep(limit).await;
-        return false;
+        return Waited::TimedOut;
     }
     let ready = async {
         match wait {
@@ -69,10 +82,13 @@ pub(crate) async fn waited((wait, microseconds): (Wait, Option<u64>)) -> bool {
         }
     };
     match limit {
-        Some(limit) => tokio::time::timeout(limit, ready).await.is_ok(),
+        Some(limit) => match tokio::time::timeout(limit, ready).await {
+            Ok(()) => Waited::Ready,
+            Err(_) => Waited::TimedOut,
+        },
         None => {
             ready.await;
-            true
+            Waited::Ready
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::error::{internal, problem, refusals};
 use crate::interpreter::{Value, Zval};
-use spikard::Reply;
 use spikard::contract::Argument;
+use spikard::response::ChunkSource;
+use spikard::{Problem, Reply};
 use spikard_bridge::{Content, Facts};
 use std::borrow::Cow;
 
@@ -25,9 +26,13 @@ pub(crate) fn of_argument(argument: &Argument<'_>, values: &mut Vec<Value>) {
     });
 }
 
-/// What `answer.php` made of a handler's result: a string is JSON text, an array starts with its kind. `printed` is the
+/// Makes a body of the functions of a stream: the one that gives the next chunk, the one that ends it.
+pub(crate) type Streamed<'s> =
+    &'s dyn Fn(Option<&Zval>, Option<&Zval>) -> Result<Box<dyn ChunkSource>, Problem>;
+
+/// What `Answer.php` made of a handler's result: a string is JSON text, an array starts with its kind. `printed` is the
 /// body of a handler that returns nothing.
-pub(crate) fn answer(facts: &Facts, value: &Zval, printed: &[u8]) -> Reply {
+pub(crate) fn answer(facts: &Facts, value: &Zval, printed: &[u8], stream: Streamed<'_>) -> Reply {
     if value.is_string() {
         return Ok(facts.returns.json(value.bytes().to_vec()));
     }
@@ -48,6 +53,7 @@ pub(crate) fn answer(facts: &Facts, value: &Zval, printed: &[u8]) -> Reply {
     match text(0).as_str() {
         "text" => Ok(facts.returns.text(text(1))),
         "bytes" => Ok(facts.returns.bytes(bytes(1))),
+        "stream" => Ok(facts.returns.stream(stream(value.item(1), value.item(2))?)),
         "response" => Ok(facts.respond(
             value.item(1).map_or(0, Zval::integer) as u16,
             headers(value.item(2)),
@@ -56,6 +62,7 @@ pub(crate) fn answer(facts: &Facts, value: &Zval, printed: &[u8]) -> Reply {
                 "text" => Content::Text(bytes(5)),
                 "bytes" => Content::Bytes(bytes(5)),
                 "json" => Content::Json(bytes(5)),
+                "stream" => Content::Stream(stream(value.item(5), value.item(6))?),
                 _ => Content::Nothing,
             },
         )),

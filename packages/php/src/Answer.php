@@ -30,6 +30,9 @@ final class Answer
         if ($value instanceof Problem) {
             return self::failed($value);
         }
+        if ($value instanceof \Generator) {
+            return ['stream', ...Stream::of($value)];
+        }
         if ($value instanceof \Psr\Http\Message\ResponseInterface) {
             return self::response(Psr::response($value));
         }
@@ -59,9 +62,13 @@ final class Answer
     /** @return list<mixed> */
     private static function response(Response $response): array
     {
-        $content = $response->kind === 'json' ? Json::encode(Encoder::plain($response->content)) : $response->content;
+        $content = match ($response->kind) {
+            'json' => [Json::encode(Encoder::plain($response->content))],
+            'stream' => Stream::of($response->content),
+            default => [$response->content],
+        };
         return [
-            'response', $response->status, self::flat($response->headers), $response->contentType, $response->kind, $content,
+            'response', $response->status, self::flat($response->headers), $response->contentType, $response->kind, ...$content,
         ];
     }
 

@@ -14,7 +14,7 @@ final class Assembly
     private const WORDS = ['status', 'summary', 'description', 'deprecated', 'hidden'];
     private const KNOWN = [...self::WORDS, 'response', 'tags', 'operationId', 'parameters', 'body', 'sync', 'middleware', ...Config::POLICY];
 
-    /** @var list<array{\Closure, bool, bool, ?list<mixed>, ?array{\Closure, list<int>, \Closure}}> see {@see Bridge::freeze()} */
+    /** @var list<array{\Closure, bool, bool, ?list<mixed>, ?array{\Closure, list<int>}, \Closure}> see {@see Bridge::freeze()} */
     public array $handlers = [];
 
     /** @var list<string> */
@@ -93,10 +93,10 @@ final class Assembly
             ],
         ];
         $around = [...$around, ...$options['middleware'] ?? []];
-        $failed = $this->failed("{$route->method} {$whole}");
-        $call = Call::of($route, $signature, $this->services, $this->app, $around, $failed);
-        $straight = Call::straight($route, $signature, $this->services, $around, $failed);
-        $this->handlers[] = [$call, $signature->wantsBody(), !($options['sync'] ?? false), $signature->shape, $straight];
+        $this->handlers[] = [
+            Call::of($route, $signature, $this->services, $this->app, $around), $signature->wantsBody(), !($options['sync'] ?? false),
+            $signature->shape, Call::straight($route, $signature, $this->services, $around), $this->failed("{$route->method} {$whole}"),
+        ];
         return array_filter($spec, static fn (mixed $value): bool => $value !== null);
     }
 

@@ -17,8 +17,9 @@ final class Bridge
     /**
      * Hands the app over, once.
      *
-     * @param list<array{callable, bool, bool, ?list<mixed>, ?array{\Closure, list<int>, \Closure}}> $handlers function, wants the body,
-     *     runs in a fiber, what its body is read as ({@see Shape}), the straight way ({@see Call::straight()})
+     * @param list<array{callable, bool, bool, ?list<mixed>, ?array{\Closure, list<int>}, \Closure}> $handlers function, wants the body,
+     *     runs in a fiber, what its body is read as ({@see Shape}), the straight way ({@see Call::straight()}), what answers for
+     *     something that was thrown
      * @throws DefinitionError with everything that the core finds wrong
      */
     public static function freeze(string $spec, array $handlers): Native\App

@@ -5,7 +5,8 @@ declare(strict_types=1);
 namespace Spikard;
 
 /**
- * The function that the core calls for a route: values to arguments, the handler, its result to an answer.
+ * The function that the core calls for a route: values to arguments, the handler, its result to an answer. What is thrown goes
+ * through it.
  *
  * @internal
  */
@@ -14,80 +15,75 @@ final class Call
     /**
      * @param \Closure(): Native\App $app
      * @param list<callable|class-string|\Psr\Http\Server\MiddlewareInterface> $around middleware, from the outside in
-     * @param \Closure(\Throwable): list<mixed> $failed
      * @return \Closure(int, mixed, array<int, mixed>): (string|list<mixed>|null)
      */
-    public static function of(Declared $route, Signature $signature, Services $services, \Closure $app, array $around, \Closure $failed): \Closure
+    public static function of(Declared $route, Signature $signature, Services $services, \Closure $app, array $around): \Closure
     {
         $takes = $signature->takes;
         $parameters = $signature->parameters;
         $handler = is_array($route->handler) ? null : $route->handler;
         // A parameter of a group's path that the handler does not take comes too.
         if ($around === [] && count($takes) === count($parameters) && self::isPlain($takes)) {
-            return self::plain($handler, $route, $services, $takes, $parameters, $failed);
+            return self::plain($handler, $route, $services, $takes, $parameters);
         }
         $first = reset($takes);
         if ($around === [] && count($takes) === 1 && $first[0] === 'body' && $first[2] !== null) {
-            return self::ofBody($handler, $route, $services, $first[2], $failed);
+            return self::ofBody($handler, $route, $services, $first[2]);
         }
         $plain = new Plain($signature);
         $invoke = static function (array $arguments) use (&$handler, $route, $services): mixed {
             $handler ??= self::method($route, $services);
             return $handler(...$arguments);
         };
-        return static function (int $call, mixed $body, array $values) use ($invoke, $takes, $parameters, $services, $app, $around, $failed, $plain): string|array|null {
-            try {
-                $arguments = [];
-                $request = $psr = null;
-                foreach ($takes as $name => [$kind, $what, $decode]) {
-                    switch ($kind) {
-                        case 'value':
-                        case 'nullable':
-                            if (array_key_exists($what, $values)) {
-                                $arguments[$name] = $decode === null ? $values[$what] : self::decoded($values[$what], $decode, $parameters[$what]);
-                            } elseif ($kind === 'nullable') {
-                                $arguments[$name] = null;
-                            }
-                            break;
-                        case 'body':
-                            if ($body !== null) {
-                                $arguments[$name] = self::body($body, $decode);
-                            }
-                            break;
-                        case 'bytes':
-                            $arguments[$name] = $body ?? '';
-                            break;
-                        case 'request':
-                            $arguments[$name] = $request ??= new Request($app(), $call);
-                            break;
-                        case 'parameters':
-                            $arguments[$name] = self::parameters($values, $parameters);
-                            break;
-                        case 'psr':
-                            $request ??= new Request($app(), $call);
-                            $arguments[$name] = null; // as it is when the handler's turn comes
-                            $psr = $name;
-                            break;
-                        case 'service':
-                            $arguments[$name] = $services->get($what);
-                    }
+        return static function (int $call, mixed $body, array $values) use ($invoke, $takes, $parameters, $services, $app, $around, $plain): string|array|null {
+            $arguments = [];
+            $request = $psr = null;
+            foreach ($takes as $name => [$kind, $what, $decode]) {
+                switch ($kind) {
+                    case 'value':
+                    case 'nullable':
+                        if (array_key_exists($what, $values)) {
+                            $arguments[$name] = $decode === null ? $values[$what] : self::decoded($values[$what], $decode, $parameters[$what]);
+                        } elseif ($kind === 'nullable') {
+                            $arguments[$name] = null;
+                        }
+                        break;
+                    case 'body':
+                        if ($body !== null) {
+                            $arguments[$name] = self::body($body, $decode);
+                        }
+                        break;
+                    case 'bytes':
+                        $arguments[$name] = $body ?? '';
+                        break;
+                    case 'request':
+                        $arguments[$name] = $request ??= new Request($app(), $call);
+                        break;
+                    case 'parameters':
+                        $arguments[$name] = self::parameters($values, $parameters);
+                        break;
+                    case 'psr':
+                        $request ??= new Request($app(), $call);
+                        $arguments[$name] = null; // as it is when the handler's turn comes
+                        $psr = $name;
+                        break;
+                    case 'service':
+                        $arguments[$name] = $services->get($what);
                 }
-                $next = static fn (): mixed => $invoke($psr === null ? $arguments : [...$arguments, $psr => Psr::current($request, $services)]);
-                if ($around === []) {
-                    return Answer::of($next());
-                }
-                $request ??= new Request($app(), $call);
-                foreach (array_reverse($around) as $middleware) {
-                    $middleware = is_string($middleware) && class_exists($middleware) ? $services->get($middleware) : $middleware;
-                    if ($middleware instanceof \Psr\Http\Server\MiddlewareInterface) {
-                        $middleware = Psr::around($middleware, $plain, $services);
-                    }
-                    $next = static fn (): mixed => $middleware($request, $next);
-                }
-                return Answer::of($next());
-            } catch (\Throwable $thrown) {
-                return $failed($thrown);
             }
+            $next = static fn (): mixed => $invoke($psr === null ? $arguments : [...$arguments, $psr => Psr::current($request, $services)]);
+            if ($around === []) {
+                return Answer::of($next());
+            }
+            $request ??= new Request($app(), $call);
+            foreach (array_reverse($around) as $middleware) {
+                $middleware = is_string($middleware) && class_exists($middleware) ? $services->get($middleware) : $middleware;
+                if ($middleware instanceof \Psr\Http\Server\MiddlewareInterface) {
+                    $middleware = Psr::around($middleware, $plain, $services);
+                }
+                $next = static fn (): mixed => $middleware($request, $next);
+            }
+            return Answer::of($next());
         };
     }
 
@@ -97,65 +93,50 @@ final class Call
      * @param array<string, array{string, mixed, ?\Closure}> $takes
      * @param list<array<string, mixed>> $parameters
      */
-    private static function plain(?\Closure $handler, Declared $route, Services $services, array $takes, array $parameters, \Closure $failed): \Closure
+    private static function plain(?\Closure $handler, Declared $route, Services $services, array $takes, array $parameters): \Closure
     {
         if ($takes === [] && $handler !== null) {
-            return static function () use ($handler, $failed): string|array|null {
-                try {
-                    return Answer::of($handler());
-                } catch (\Throwable $thrown) {
-                    return $failed($thrown);
-                }
-            };
+            return static fn (): string|array|null => Answer::of($handler());
         }
         $names = array_keys($takes);
         $count = count($names);
         $integers = array_keys(array_filter(array_column($takes, 2)));
-        return static function (int $call, mixed $body, array $values) use ($handler, $route, $services, $names, $count, $integers, $parameters, $failed): string|array|null {
-            try {
-                $handler ??= self::method($route, $services);
-                foreach ($integers as $index) {
-                    if (isset($values[$index]) && !is_int($values[$index])) {
-                        $values[$index] = self::decoded($values[$index], Decoder::integer(...), $parameters[$index]);
-                    }
+        return static function (int $call, mixed $body, array $values) use ($handler, $route, $services, $names, $count, $integers, $parameters): string|array|null {
+            $handler ??= self::method($route, $services);
+            foreach ($integers as $index) {
+                if (isset($values[$index]) && !is_int($values[$index])) {
+                    $values[$index] = self::decoded($values[$index], Decoder::integer(...), $parameters[$index]);
                 }
-                if (count($values) === $count) {
-                    return Answer::of($handler(...$values));
-                }
-                $arguments = [];
-                foreach ($values as $index => $value) {
-                    $arguments[$names[$index]] = $value;
-                }
-                return Answer::of($handler(...$arguments));
-            } catch (\Throwable $thrown) {
-                return $failed($thrown);
             }
+            if (count($values) === $count) {
+                return Answer::of($handler(...$values));
+            }
+            $arguments = [];
+            foreach ($values as $index => $value) {
+                $arguments[$names[$index]] = $value;
+            }
+            return Answer::of($handler(...$arguments));
         };
     }
 
     /** Of a handler that takes the body alone. */
-    private static function ofBody(?\Closure $handler, Declared $route, Services $services, \Closure $decode, \Closure $failed): \Closure
+    private static function ofBody(?\Closure $handler, Declared $route, Services $services, \Closure $decode): \Closure
     {
-        return static function (int $call, mixed $body) use ($handler, $route, $services, $decode, $failed): string|array|null {
-            try {
-                $handler ??= self::method($route, $services);
-                return Answer::of($body === null ? $handler() : $handler(self::body($body, $decode)));
-            } catch (\Throwable $thrown) {
-                return $failed($thrown);
-            }
+        return static function (int $call, mixed $body) use ($handler, $route, $services, $decode): string|array|null {
+            $handler ??= self::method($route, $services);
+            return Answer::of($body === null ? $handler() : $handler(self::body($body, $decode)));
         };
     }
 
     /**
      * The way around all this, which the extension takes where a call brings no more than values that the handler takes as they
-     * come: what makes the handler; for each of its parameters -1 for the body, else what may be of the value: 1 an integer, 2
-     * null where it was not sent; what answers for something that was thrown.
+     * come: what makes the handler, and for each of its parameters -1 for the body, else what may be of the value: 1 an integer, 2
+     * null where it was not sent.
      *
      * @param list<mixed> $around
-     * @param \Closure(\Throwable): list<mixed> $failed
-     * @return array{\Closure, list<int>, \Closure}|null
+     * @return array{\Closure, list<int>}|null
      */
-    public static function straight(Declared $route, Signature $signature, Services $services, array $around, \Closure $failed): ?array
+    public static function straight(Declared $route, Signature $signature, Services $services, array $around): ?array
     {
         $at = 0;
         $codes = [];
@@ -172,7 +153,7 @@ final class Call
             return null;
         }
         $handler = $route->handler;
-        return [static fn (): \Closure => is_array($handler) ? self::method($route, $services) : $handler, $codes, $failed];
+        return [static fn (): \Closure => is_array($handler) ? self::method($route, $services) : $handler, $codes];
     }
 
     /** A body that the core has read already is no text. */

@@ -25,7 +25,7 @@ final readonly class Plain
     }
 
     /**
-     * Status, header fields, media type and content.
+     * Status, header fields, media type and content, which of a stream is empty.
      *
      * @param string|list<mixed>|null $answer see {@see Answer}
      * @return array{int, list<array{string, string}>, ?string, string}
@@ -40,14 +40,14 @@ final readonly class Plain
         }
         if ($answer[0] === 'response') {
             [, $status, $headers, $media, $kind, $content] = $answer;
-            $own = ['json' => 'application/json', 'text' => 'text/plain; charset=utf-8', 'bytes' => 'application/octet-stream'];
-            return [$status, array_chunk($headers, 2), $media ?? $own[$kind] ?? null, (string) $content];
+            $own = ['json' => 'application/json', 'text' => 'text/plain; charset=utf-8', 'bytes' => 'application/octet-stream', 'stream' => 'application/octet-stream'];
+            return [$status, array_chunk($headers, 2), $media ?? $own[$kind] ?? null, is_array($content) ? '' : (string) $content];
         }
         if ($answer[0] === 'text' && $this->isJson()) {
             return [$this->status, [], $this->declared, Json::encode($answer[1])];
         }
         $otherwise = $answer[0] === 'text' ? 'text/plain; charset=utf-8' : 'application/octet-stream';
-        return [$this->status, [], $this->declared ?? $otherwise, $answer[1]];
+        return [$this->status, [], $this->declared ?? $otherwise, $answer[0] === 'stream' ? '' : $answer[1]];
     }
 
     private function isJson(): bool

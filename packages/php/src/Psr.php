@@ -40,12 +40,33 @@ final class Psr
         return static function (Request $request, \Closure $next) use ($middleware, $plain, $services): mixed {
             $rest = new PsrRest($request, $next, $plain, $services);
             $response = $middleware->process(self::current($request, $services), $rest);
-            return $response === $rest->response ? $rest->result : $response;
+            if ($response === $rest->response) {
+                return $rest->result;
+            }
+            $chunks = $rest->chunks();
+            return $chunks !== null && $response->getBody() === $rest->response->getBody() ? self::streamed($response, $chunks) : $response;
         };
     }
 
     /** A response of PSR-7 as one of ours; lengths are the server's. */
     public static function response(ResponseInterface $response): Response
+    {
+        $media = $response->getHeaderLine('content-type');
+        $body = (string) $response->getBody();
+        return $body === '' && $media === ''
+            ? Response::empty($response->getStatusCode(), self::headers($response))
+            : Response::bytes($body, $response->getStatusCode(), self::headers($response), $media === '' ? null : $media);
+    }
+
+    /** @param iterable<string> $chunks */
+    private static function streamed(ResponseInterface $response, iterable $chunks): Response
+    {
+        $media = $response->getHeaderLine('content-type');
+        return Response::stream($chunks, $response->getStatusCode(), self::headers($response), $media === '' ? null : $media);
+    }
+
+    /** @return list<array{string, string}> */
+    private static function headers(ResponseInterface $response): array
     {
         $headers = [];
         foreach ($response->getHeaders() as $name => $values) {
@@ -55,11 +76,7 @@ final class Psr
                 }
             }
         }
-        $media = $response->getHeaderLine('content-type');
-        $body = (string) $response->getBody();
-        return $body === '' && $media === ''
-            ? Response::empty($response->getStatusCode(), $headers)
-            : Response::bytes($body, $response->getStatusCode(), $headers, $media === '' ? null : $media);
+        return $headers;
     }
 
     /** What a handler returned, as PSR-7. A problem is thrown, as it is without a middleware in between. */
@@ -77,7 +94,7 @@ final class Psr
             $made = $made->withAddedHeader($name, $value);
         }
         $made = $media === null ? $made : $made->withHeader('content-type', $media);
-        return $content === '' ? $made : $made->withBody(self::factory(StreamFactoryInterface::class, $services)->createStream($content));
+        return $made->withBody(self::factory(StreamFactoryInterface::class, $services)->createStream($content));
     }
 
     private static function request(Request $request, Services $services): ServerRequestInterface

@@ -31,4 +31,17 @@ final class PsrRest implements RequestHandlerInterface
         $this->result = ($this->next)();
         return $this->response = Psr::made($this->result, $this->plain, $this->services);
     }
+
+    /**
+     * Those of a stream, whose body a middleware sees as empty.
+     *
+     * @return iterable<mixed>|null
+     */
+    public function chunks(): ?iterable
+    {
+        if ($this->result instanceof Response) {
+            return $this->result->kind === 'stream' ? $this->result->content : null;
+        }
+        return $this->result instanceof \Generator ? $this->result : null;
+    }
 }

@@ -11,7 +11,7 @@ final readonly class Response
     public array $headers;
 
     /**
-     * @param 'nothing'|'text'|'bytes'|'json' $kind
+     * @param 'nothing'|'text'|'bytes'|'json'|'stream' $kind
      * @param array<string, string|list<string>>|list<array{string, string}> $headers
      */
     private function __construct(
@@ -62,6 +62,18 @@ final readonly class Response
     public static function bytes(string $bytes, int $status = 200, array $headers = [], ?string $contentType = null): self
     {
         return new self('bytes', $bytes, $status, $headers, $contentType);
+    }
+
+    /**
+     * Strings as they come, each asked for when the client can take it. A generator's `finally` runs when the client leaves.
+     *
+     * @param iterable<string> $chunks
+     * @param array<string, string|list<string>>|list<array{string, string}> $headers
+     * @param ?string $contentType default: what the route declares for the status, else application/octet-stream
+     */
+    public static function stream(iterable $chunks, int $status = 200, array $headers = [], ?string $contentType = null): self
+    {
+        return new self('stream', $chunks, $status, $headers, $contentType);
     }
 
     /**

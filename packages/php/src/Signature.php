@@ -163,6 +163,14 @@ final class Signature
         if ($type->name === Response::class) {
             $type = $type->of[0] ?? null;
         }
+        if ($type?->name === \Generator::class || ($response === null && $this->function->isGenerator())) {
+            // `Generator<int, string>`, or `iterable<string>` of a function that yields.
+            $chunk = $type->of[1] ?? $type->of[0] ?? new Type('string');
+            if (!in_array($chunk->name, ['string', 'mixed'], true)) {
+                throw new SchemaError("a stream gives strings, not {$chunk->name}: encode its chunks, or return a list");
+            }
+            $type = new Type('string');
+        }
         $isOwn = fn (Type $type): bool => is_a($type->name, Problem::class, true) || is_a($type->name, \Psr\Http\Message\ResponseInterface::class, true);
         if ($type === null || $type->name === 'mixed' || $isOwn($type)) {
             return;

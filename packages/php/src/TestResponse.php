@@ -62,10 +62,14 @@ final readonly class TestResponse
     private static function unchunked(string $bytes): string
     {
         $body = '';
-        while (preg_match('/^([0-9a-f]+)[^\r]*\r\n/i', $bytes, $found) && $size = (int) hexdec($found[1])) {
+        while (preg_match('/^([0-9a-f]+)[^\r]*\r\n/i', $bytes, $found)) {
+            $size = (int) hexdec($found[1]);
+            if ($size === 0) {
+                return $body;
+            }
             $body .= substr($bytes, strlen($found[0]), $size);
             $bytes = substr($bytes, strlen($found[0]) + $size + 2);
         }
-        return $body;
+        throw new \RuntimeException('the chunked answer ends early');
     }
 }

@@ -30,7 +30,7 @@ final readonly class Type
     public static function of(?\ReflectionType $type, ?string $written, \ReflectionClass|\ReflectionFunctionAbstract $scope): self
     {
         $plain = $type === null ? new self('mixed', nullable: true) : self::parse((string) $type, $scope);
-        if ($written === null || !in_array($plain->name, ['array', 'mixed', Response::class], true)) {
+        if ($written === null || !in_array($plain->name, ['array', 'mixed', \Generator::class, Response::class], true)) {
             return $plain;
         }
         $precise = self::parse($written, $scope);

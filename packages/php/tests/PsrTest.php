@@ -99,6 +99,11 @@ final class PsrTest extends TestCase
             'null' => [null, 200, ['response' => ['200' => ['description' => '', 'content' => ['application/json' => true]]]]],
             'our own' => [Response::json([1], 201, ['etag' => '"1"']), 201],
             'empty' => [Response::empty(304), 304],
+            'stream' => [function () {
+                yield 'a';
+                yield 'b';
+            }, 200],
+            'stream of our own' => [Response::stream(['a', 'b'], 206, ['x-a' => '1'], 'text/csv'), 206],
             'problem' => [new NotFound('no'), 404],
             'thrown' => [fn () => throw new NotFound('no'), 404],
             'failed' => [fn () => throw new \LogicException('secret'), 500],

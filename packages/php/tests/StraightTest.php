@@ -89,9 +89,14 @@ final class StraightTest extends TestCase
             'its own JSON' => [fn (int $id): array => ['told' => new Told()]],
             'empty map' => [fn (int $id): Mapped => new Mapped()],
             'generator' => [fn (int $id): iterable => (function () {
-                yield 1;
-                yield 2;
+                yield 'a';
+                yield 'b';
             })()],
+            'generator of no strings' => [fn (int $id) => (function () {
+                yield 1;
+            })(), '/1', 500],
+            'iterator' => [fn (int $id): iterable => new \ArrayIterator([1, 2])],
+            'stream' => [fn (int $id) => Response::stream(new \ArrayObject(['a', '', 'b']), 202, contentType: 'text/csv'), '/1', 202],
             'references' => [fn (int $id): array => $loop],
             'stdClass' => [fn (int $id) => (object) ['a' => new \DateTimeImmutable('2026-01-02T03:04:05Z')]],
             'response' => [fn (int $id): Response => Response::json(['a' => 1], 201, ['etag' => '"1"']), '/1', 201],

@@ -91,6 +91,11 @@ $app->get('/blocks', function (): string {
     \usleep(2_000_000);
     return 'blocked';
 });
+$app->get('/blocks-later', function (): string {
+    sleep(0.001);
+    \usleep(100_000);
+    return 'blocked';
+});
 $app->get('/destructor', function (): string {
     $one = new class () {
         public function __destruct()
