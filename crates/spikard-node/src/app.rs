@@ -1,5 +1,6 @@
 //! `App`: a frozen app, served on the event loop or called in process. Decides nothing about a request.
 
+use crate::ending;
 use crate::exchange::{Exchanges, message};
 use crate::guest::{Callable, Content, Habit, NodeGuest};
 use crate::interpreter::{Env, Value};
@@ -128,8 +129,17 @@ impl App {
             js.reference(closed.raw()),
         );
         self.life.replace(Rc::clone(&life));
+        ending::watch();
+        // Draining would take in who waits at a supervisor's socket, whom the next worker serves.
+        let guest = Rc::clone(&self.guest);
+        let at_end: Rc<dyn Fn()> = Rc::new(move || guest.give_up());
+        reactor.at_end(&at_end);
         reactor.spawn(async move {
             let result = serve(frozen, listener, life).await;
+            drop(at_end);
+            if ending::is_near() {
+                return;
+            }
             js.entered(|| {
                 let failed = match &result {
                     Ok(()) => js.undefined(),

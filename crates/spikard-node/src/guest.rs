@@ -1,5 +1,6 @@
 //! JavaScript as a guest of the bridge: gives a handler its arguments, calls it, answers for it when it ends later.
 
+use crate::ending;
 use crate::error::internal;
 use crate::interpreter::{Env, Reference, Value};
 use crate::reactor::Reactor;
@@ -182,7 +183,10 @@ impl NodeGuest {
         self.arguments.set(arguments);
         match result {
             Ok(result) => self.answer(&callable.facts, result),
-            // The package catches what handlers throw; this is its own failure, or the end of the process.
+            Err(_) if ending::is_near() => Some(Err(internal(
+                "the handler has ended the process".to_owned(),
+            ))),
+            // The package catches what handlers throw; this is its own failure.
             Err(thrown) => Some(Err(internal(env.to_string(thrown)))),
         }
     }
@@ -261,6 +265,14 @@ impl NodeGuest {
         })
     }
 
+    /// The process ends: nobody will answer the calls that have suspended.
+    pub(crate) fn give_up(&self) {
+        for (token, _) in self.suspended.take() {
+            let ends = Problem::unavailable("the process ends");
+            self.completion.complete(token, Err(ends));
+        }
+    }
+
     /// Somebody still waits for the answer.
     pub(crate) fn is_awaited(&self, id: f64) -> bool {
         let token = token(id);
@@ -274,6 +286,9 @@ impl Guest for NodeGuest {
     type Callable = Callable;
 
     fn call(&self, callable: &Callable, call: &Call<'_>) -> Outcome {
+        if ending::is_near() {
+            return Outcome::Done(Err(Problem::unavailable("the process ends")));
+        }
         let token = call.suspend();
         let Some(id) = number(token) else {
             return Outcome::Done(Err(Problem::unavailable("too many calls at once")));

@@ -1,6 +1,7 @@
 //! The extension module of the npm package `spikard`: contents page.
 
 mod app;
+mod ending;
 mod error;
 mod exchange;
 mod guest;
@@ -9,6 +10,7 @@ mod reactor;
 mod request;
 mod stack;
 mod uv;
+mod v8;
 mod value;
 
 use napi_derive::napi;
@@ -102,6 +104,21 @@ fn as_the_command<T>(work: impl FnOnce() -> T) -> T {
         unsafe { libc::sigaction(signal, before, std::ptr::null_mut()) };
     }
     done
+}
+
+/// `process.exit(code)` is about to end the process: `true` when it comes from inside of a handler, where JavaScript, which only has
+/// to wait, now returns to who called that; `false` when the process is to exit, after everyone who waits was answered.
+#[napi]
+pub fn unwind(code: i32) -> bool {
+    ending::unwind(code)
+}
+
+/// The process exits after this: whoever waits is answered now, unless a handler stands on the stack.
+#[napi]
+pub fn last_words(code: i32) {
+    if let Some(reactor) = reactor::Reactor::current() {
+        reactor.last_words(code);
+    }
 }
 
 /// The error table and the schemas of the app's options and of the AppSpec, as JSON.

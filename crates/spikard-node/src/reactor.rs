@@ -16,6 +16,7 @@
 mod nested;
 mod threaded;
 
+use crate::ending;
 use crate::interpreter::Env;
 use napi::sys;
 use nested::Nested;
@@ -63,6 +64,8 @@ pub(crate) struct Reactor {
     in_turn: Cell<bool>,
     closing: Cell<bool>,
     cleanup: Cell<sys::napi_async_cleanup_hook_handle>,
+    /// What is done before the process ends from within, as long as somebody else keeps it.
+    at_end: RefCell<Vec<Weak<dyn Fn()>>>,
 }
 
 /// How turns meet the interpreter's own event loop. All of it is called on the interpreter's thread, outside of a turn.
@@ -144,6 +147,7 @@ impl Reactor {
             in_turn: Cell::new(false),
             closing: Cell::new(false),
             cleanup: Cell::new(null_mut()),
+            at_end: RefCell::default(),
         });
         reactor.driver.start();
         let mut hook = null_mut();
@@ -161,9 +165,26 @@ impl Reactor {
         REACTOR.with_borrow(|reactor| Option::clone(reactor))
     }
 
-    /// JavaScript may be called: the interpreter is not being torn down.
+    /// JavaScript may be called: neither the interpreter nor the process is ending.
     pub(crate) fn is_open(&self) -> bool {
-        !self.closing.get()
+        !self.closing.get() && !ending::is_near()
+    }
+
+    /// A task runs, perhaps a handler inside of it.
+    pub(crate) fn in_turn(&self) -> bool {
+        self.in_turn.get()
+    }
+
+    /// Tasks have not ended.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.live.get() > 0
+    }
+
+    /// When the process ends from within, `answer` is called, which answers those who wait; until its last `Rc` is gone.
+    pub(crate) fn at_end(&self, answer: &Rc<dyn Fn()>) {
+        let mut at_end = self.at_end.borrow_mut();
+        at_end.retain(|known| known.strong_count() > 0);
+        at_end.push(Rc::downgrade(answer));
     }
 
     /// Runs a task in the turns of this thread; the process lives until it ends.
@@ -229,19 +250,61 @@ impl Reactor {
         if self.in_turn.get() || self.closing.get() {
             return; // a handler spins the event loop: the task that it runs in must not be polled
         }
-        if io || self.woken.is_set() {
-            self.turn(io);
-            self.env.entered(|| ());
+        if self.is_open() && (io || self.woken.is_set()) {
+            self.round(io);
             for _ in 0..ROUNDS {
-                if !self.woken.is_set() || self.closing.get() {
+                if !self.woken.is_set() || !self.is_open() {
                     break;
                 }
-                self.turn(false);
-                self.env.entered(|| ());
+                self.round(false);
             }
+        }
+        if ending::is_near() {
+            return self.exit();
         }
         if !self.closing.get() {
             self.driver.settle(&self.woken);
+        }
+    }
+
+    /// A turn, and what JavaScript has put by for after it.
+    fn round(&self, io: bool) {
+        self.turn(io);
+        if self.is_open() {
+            self.env.entered(|| ());
+        }
+    }
+
+    /// JavaScript has returned because the process is to end.
+    fn exit(&self) {
+        let code = ending::returned();
+        self.env.entered(|| {
+            let process = self.env.named(self.env.global(), c"process");
+            let exit = self.env.named(process, c"reallyExit");
+            // `ending.ts` has its own in this place, which asks for the last words.
+            let code = self.env.integer(code.into());
+            let _ = self.env.call(&self.env.reference(exit), &[code]);
+        });
+    }
+
+    /// The process exits after this. Whoever waits is answered, and what is answered is written, unless a task is running.
+    pub(crate) fn last_words(&self, code: i32) {
+        ending::begin(code);
+        if self.in_turn.get() || self.closing.get() {
+            return;
+        }
+        let at_end: Vec<_> = self
+            .at_end
+            .borrow()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
+        at_end.iter().for_each(|answer| answer());
+        for _ in 0..ROUNDS {
+            if !self.woken.is_set() {
+                break;
+            }
+            self.turn(false);
         }
     }
 

@@ -2,27 +2,15 @@
 //! the loop. Asks nothing of JavaScript, which could not answer; where V8 lacks what is needed, there is no answer.
 
 use crate::interpreter::Env;
+use crate::v8::{self, Isolate, Shown};
 use napi::sys;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::io::Write as _;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
 /// What asks; Python's processes heed the same one.
 const SIGNAL: c_int = libc::SIGQUIT;
-
-type Interrupt = unsafe extern "C" fn(*mut c_void, *mut c_void);
-type RequestInterrupt = unsafe extern "C" fn(*mut c_void, Interrupt, *mut c_void);
-type PrintStack = unsafe extern "C" fn(*mut c_void, c_int);
-
-/// Functions of V8 and Node that every release from 20 to 24 exports, by their names in the Itanium C++ ABI.
-#[derive(Clone, Copy)]
-struct Functions {
-    /// `v8::Isolate::RequestInterrupt(callback, data)`: may be called on any thread.
-    request_interrupt: RequestInterrupt,
-    /// `node::PrintCurrentStackTrace(isolate, prefix)`; the prefix 0 is `at`.
-    print_stack: PrintStack,
-}
 
 /// The isolate, until its interpreter ends.
 static ISOLATE: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
@@ -34,7 +22,7 @@ static PRINT_STACK: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 pub(crate) fn shown_by(env: Env) -> Option<i32> {
     // SAFETY: they take nothing.
     let is_main = unsafe { libc::gettid() == libc::getpid() };
-    let (functions, isolate) = functions().filter(|_| is_main)?;
+    let (functions, isolate) = Shown::load().zip(v8::isolate()).filter(|_| is_main)?;
     let (asked, ask) = std::io::pipe().ok()?;
     ISOLATE.store(isolate, Ordering::Release);
     PRINT_STACK.store(functions.print_stack as *mut c_void, Ordering::Release);
@@ -62,30 +50,6 @@ pub(crate) fn shown_by(env: Env) -> Option<i32> {
     }
 }
 
-fn functions() -> Option<(Functions, *mut c_void)> {
-    let find = |name: &CStr| {
-        // SAFETY: looks a name up.
-        let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-        (!found.is_null()).then_some(found)
-    };
-    let current = find(c"_ZN2v87Isolate10GetCurrentEv")?;
-    let request_interrupt = find(c"_ZN2v87Isolate16RequestInterruptEPFvPS0_PvES2_")?;
-    let print_stack =
-        find(c"_ZN4node22PrintCurrentStackTraceEPN2v87IsolateENS_16StackTracePrefixE")?;
-    // SAFETY: a mangled name tells the types of its parameters; pointers and enumerations are passed alike.
-    unsafe {
-        let current: unsafe extern "C" fn() -> *mut c_void = std::mem::transmute(current);
-        let functions = Functions {
-            request_interrupt: std::mem::transmute::<*mut c_void, RequestInterrupt>(
-                request_interrupt,
-            ),
-            print_stack: std::mem::transmute::<*mut c_void, PrintStack>(print_stack),
-        };
-        let isolate = current();
-        (!isolate.is_null()).then_some((functions, isolate))
-    }
-}
-
 unsafe extern "C" fn on_signal(_: c_int) {
     let fd = ASKED.load(Ordering::Acquire);
     // SAFETY: one byte into a pipe that is never closed; what a full one refuses has been asked already. `errno` is what
@@ -99,7 +63,7 @@ unsafe extern "C" fn on_signal(_: c_int) {
 }
 
 /// On the interpreter's thread, between two steps of its code.
-unsafe extern "C" fn on_interrupt(isolate: *mut c_void, _: *mut c_void) {
+unsafe extern "C" fn on_interrupt(isolate: Isolate, _: *mut c_void) {
     let _ = writeln!(
         std::io::stderr(),
         "spikard: JavaScript is here (innermost call first):"
@@ -107,7 +71,7 @@ unsafe extern "C" fn on_interrupt(isolate: *mut c_void, _: *mut c_void) {
     let print = PRINT_STACK.load(Ordering::Acquire);
     // SAFETY: stored by `shown_by` from a function of this type; V8 opens a handle scope around an interrupt.
     unsafe {
-        let print = std::mem::transmute::<*mut c_void, PrintStack>(print);
+        let print = std::mem::transmute::<*mut c_void, unsafe extern "C" fn(Isolate, c_int)>(print);
         print(isolate, 0);
     }
 }

@@ -4,6 +4,7 @@ import { isMainThread } from "node:worker_threads";
 import { announceReady, freeze, start, type Callable, type Native } from "./bridge.js";
 import { named, OPTIONS, POLICY, type AppOptions } from "./config.js";
 import { Calls } from "./context.js";
+import { answerAtExit } from "./ending.js";
 import { DefinitionError } from "./errors.js";
 import { outlive } from "./rejections.js";
 import { build } from "./route.js";
@@ -111,8 +112,8 @@ export class App extends Routes {
     const { host, port } = inherits ? {} : options;
     const bound = native.serve(host, port, (error) => (error === undefined ? resolve() : reject(new Error(error))));
     delete process.env.SPIKARD_FD;
-    const release = outlive();
-    const closed = promise.finally(() => this.stop().finally(release));
+    const release = [outlive(), answerAtExit()];
+    const closed = promise.finally(() => this.stop().finally(() => release.forEach((back) => back())));
     this.#server = { port: bound, closed };
     announceReady();
     delete process.env.SPIKARD_READY_FD; // its descriptor is closed, and the number may become another file's

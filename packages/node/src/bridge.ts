@@ -48,13 +48,15 @@ interface Extension {
   ): { readonly code: number; readonly variables: readonly (readonly [string, string])[] };
   tables(): string;
   announceReady(): void;
+  unwind(code: number): boolean;
+  lastWords(code: number): void;
 }
 
 const require = createRequire(import.meta.url);
 const PACKAGE = `spikard-${process.platform}-${process.arch}${process.platform === "linux" ? libc() : ""}`;
 const { App, ...others } = load();
 
-export const { tables, announceReady } = others;
+export const { tables, announceReady, unwind, lastWords } = others;
 
 /** Runs the `spikard` command; its exit code. */
 export function command(argv: string[]): number {

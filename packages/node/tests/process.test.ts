@@ -50,12 +50,16 @@ test("SIGINT ends an idle server with 0, every time", () => everyTime(async () =
   assert.deepEqual([await server.ended, server.lines], [[0, null], []]);
 }));
 
-for (const path of ["/exit", "/exit-later"]) {
-  test(`process.exit in a handler (${path}) ends the process with its code, every time`, () => everyTime(async () => {
+for (const [path, status] of [["/exit", 500], ["/exit-later", 503]] as const) {
+  test(`process.exit in a handler (${path}) is answered and ends the process with its code, every time`, () => everyTime(async () => {
     await using server = await started(SERVER);
     const others = ["/later", ""].map((other) => load(`${server.url}${other}`, () => undefined));
-    await assert.rejects(fetch(server.url + path));
-    assert.deepEqual([await server.ended, server.lines], [[7, null], []], path);
+    const never = fetch(`${server.url}/never`);
+    while (await (await fetch(`${server.url}/waiting`)).text() !== "1");
+    assert.equal((await fetch(server.url + path)).status, status);
+    assert.equal((await never).status, 503);
+    assert.deepEqual(await server.ended, [7, null], path);
+    assert.deepEqual(server.lines.filter((line) => !line.includes('"event":"internal"')), [], path);
     await Promise.all(others);
   }));
 }

@@ -50,6 +50,19 @@ app.get("/hangs", function hangs(): string {
   for (let turns = 0; ; turns++) if (turns < 0) return "never";
 });
 app.get("/exit", () => process.exit(7));
+app.get("/exit-caught", () => {
+  try {
+    return process.exit(7);
+  } catch {
+    return "secret";
+  } finally {
+    console.error("secret");
+  }
+});
+app.get("/exit-soon", async () => {
+  await null;
+  process.exit(7);
+});
 app.get("/exit-later", async () => {
   await sleep(1);
   process.exit(7);
@@ -59,6 +72,11 @@ app.get("/uncaught", async () => {
   await sleep(60_000);
 });
 app.get("/allocates", () => {
+  const kept: number[][] = [];
+  for (;;) kept.push(new Array<number>(100_000).fill(kept.length));
+});
+app.get("/allocates-later", async () => {
+  await sleep(1);
   const kept: number[][] = [];
   for (;;) kept.push(new Array<number>(100_000).fill(kept.length));
 });

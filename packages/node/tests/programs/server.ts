@@ -10,6 +10,12 @@ app.get("/later", async () => {
   await sleep(2);
   return "later";
 });
+let waiting = 0;
+app.get("/never", () => {
+  waiting++;
+  return new Promise(() => undefined);
+});
+app.get("/waiting", () => `${waiting}`);
 app.get("/exit", () => process.exit(7));
 app.get("/exit-later", async () => {
   await sleep(1);
