@@ -17,16 +17,17 @@ from languages import Language
 from supervised import Supervised, folder, is_alive, started, workers
 
 
-def best_of_three(measure: Callable[[], float], bound: float) -> None:
+def best_of_five(measure: Callable[[], float], bound: float) -> None:
     """What it takes is bounded; what else the machine does meanwhile is not."""
     seconds = [measure()]
-    while min(seconds) >= bound and len(seconds) < 3:
+    while min(seconds) >= bound and len(seconds) < 5:
         seconds.append(measure())
+    print("seconds:", seconds)
     assert min(seconds) < bound, seconds
 
 
 def test_killed_workers_are_back_within_a_second_and_their_queues_are_answered(language: Language) -> None:
-    best_of_three(lambda: seconds_until_back(language), 1.0)
+    best_of_five(lambda: seconds_until_back(language), 1.0)
 
 
 def seconds_until_back(language: Language) -> float:
@@ -145,8 +146,25 @@ def test_workers_are_recycled_by_requests_without_loss(language: Language) -> No
         assert int(re.split(r"has answered (\d+)", supervised.line(" requests: replaced"))[1]) >= 270
 
 
+def test_a_save_is_served_within_half_a_second(language: Language) -> None:
+    command = [*language.spikard, "dev", language.app, "--port", "0"]
+    with started(language, command) as supervised:
+        app, port = supervised.folder / language.app, supervised.port
+        get(port)  # waits for the first start
+
+        def seconds_until_served() -> float:
+            before = get(port)
+            since = time.monotonic()
+            app.write_text(app.read_text() + "\n")
+            while get(port) == before:  # another process has another number
+                assert time.monotonic() - since < LIMIT, supervised.lines
+            return time.monotonic() - since
+
+        best_of_five(seconds_until_served, 0.5)
+
+
 def test_an_app_that_does_not_load_is_told_by_its_own_error(language: Language) -> None:
-    best_of_three(lambda: seconds_until_told(language), 2.0)
+    best_of_five(lambda: seconds_until_told(language), 2.0)
 
 
 def seconds_until_told(language: Language) -> float:

@@ -2,6 +2,7 @@
 
 use crate::output::Failure;
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What the files of a language are called, and what they make.
@@ -56,8 +57,12 @@ fn language(place: &str) -> Option<&'static Language> {
 impl Language {
     /// The app in the file `place`; `text` may name one of its attributes too.
     fn app(&self, place: &str, text: String) -> Result<App, Failure> {
-        if !Path::new(place).is_file() {
-            return Err(missing(place));
+        match std::fs::metadata(place) {
+            Ok(found) if found.is_file() => {}
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(Failure::app(format!("cannot read {place}: {error}")));
+            }
+            _ => return Err(missing(place)),
         }
         if !self.attributes && text != place {
             return Err(Failure::usage(format!(

@@ -2,7 +2,7 @@
 
 use crate::arguments::Arguments;
 use crate::output::{self, Failure};
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command, CommandFactory as _};
 use clap_complete::{Generator, shells};
 
 const EXAMPLES: &str = "\
@@ -38,6 +38,17 @@ pub(crate) fn completions(arguments: &CompletionsArguments) -> Result<i32, Failu
 
 fn generate(shell: impl Generator) -> String {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "spikard", &mut text);
+    clap_complete::generate(shell, &mut shown(), "spikard", &mut text);
     String::from_utf8_lossy(&text).into_owned()
+}
+
+/// What `--help` shows. The generators would offer what is hidden, too.
+fn shown() -> Command {
+    let all = Arguments::command();
+    let verbs = all.get_subcommands().filter(|verb| !verb.is_hide_set());
+    let arguments = all.get_arguments().filter(|one| !one.is_hide_set());
+    Command::new("spikard")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(arguments.cloned().collect::<Vec<_>>())
+        .subcommands(verbs.cloned().collect::<Vec<_>>())
 }

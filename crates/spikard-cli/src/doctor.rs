@@ -143,7 +143,7 @@ fn python(interpreter: PathBuf) -> Language {
         "python",
         Command::new(&interpreter).args(["-c", PROBE]),
         &absent,
-        "spikard is not installed in it; activate another, or install its wheel",
+        "spikard is not installed in it; activate another environment, or pip install PATH/TO/spikard-*.whl",
     )
 }
 
@@ -160,7 +160,7 @@ fn node(interpreter: &Path) -> Language {
         "typescript",
         Command::new(interpreter).args(["-e", NODE_PROBE]),
         "node does not run; install Node 20.17 or later",
-        "spikard is not installed for this folder: npm install spikard",
+        "spikard is not installed for this folder: npm install PATH/TO/spikard*.tgz",
     )
 }
 
@@ -185,7 +185,7 @@ fn ruby(interpreter: &Path) -> Language {
         "ruby",
         Command::new(interpreter).args(["-e", RUBY_PROBE]),
         "ruby does not run; install Ruby 3.1",
-        "its gems have no spikard: install the gem",
+        "its gems have no spikard: gem install PATH/TO/spikard-*.gem",
     )
 }
 

@@ -15,8 +15,15 @@ use std::process::{Command, Stdio};
 /// Where the npm package keeps the program that serves an app.
 const NODE_WORKER: &str = "node_modules/spikard/build/src/worker.js";
 
-/// What Ruby runs once the gem's worker is loaded.
-const RUBY_WORKER: &str = "exit Spikard::Worker.main(ARGV)";
+/// What Ruby runs: the gem's worker, or why there is none.
+const RUBY_WORKER: &str = "\
+begin
+  require 'spikard/worker'
+rescue LoadError => error
+  raise unless error.path == 'spikard/worker'
+  abort \"spikard: the gems of #{RbConfig.ruby} have no spikard; install the gem, or run this by bundle exec\"
+end
+exit Spikard::Worker.main(ARGV)";
 
 /// The command that loads `app`, by `interpreter` where that is of its language. Another Python app is loaded by the active
 /// environment's `python`, then `python3`; another app of Node by `node`, one of
@@ -30,12 +37,13 @@ pub(crate) fn command(app: &App, interpreter: Option<Interpreter>) -> Command {
         }
         App::Node(text) => {
             let mut command = Command::new(node(interpreter));
-            command.arg(node_worker(app)).arg(text);
+            let worker = node_package(app).unwrap_or_else(|| PathBuf::from(NODE_WORKER));
+            command.arg(worker).arg(text);
             command
         }
         App::Ruby(text) => {
             let mut command = Command::new(ruby(interpreter));
-            command.args(["-r", "spikard/worker", "-e", RUBY_WORKER, text]);
+            command.args(["-e", RUBY_WORKER, text]);
             command
         }
         App::Php(text) => {
@@ -70,13 +78,22 @@ pub(crate) fn supervised(app: &App, interpreter: Option<Interpreter>) -> Command
     command
 }
 
-/// The package that the app itself finds, as Node looks for it: in this folder or one above.
-fn node_worker(app: &App) -> PathBuf {
+/// Refuses an app whose language says less well that its package is missing. Python and PHP name it themselves.
+pub(crate) fn installed(app: &App) -> Result<(), Failure> {
+    match app {
+        App::Node(name) if node_package(app).is_none() => Err(Failure::app(format!(
+            "the npm package spikard is not installed for {name}"
+        ))
+        .advice("install it in the app's folder or one above: npm install PATH/TO/spikard*.tgz")),
+        _ => Ok(()),
+    }
+}
+
+/// The package that the app itself finds, as Node looks for it: in its folder or one above.
+fn node_package(app: &App) -> Option<PathBuf> {
     let folder = std::path::absolute(app.folder()).unwrap_or_else(|_| app.folder());
     let mut workers = folder.ancestors().map(|above| above.join(NODE_WORKER));
-    workers
-        .find(|worker| worker.is_file())
-        .unwrap_or_else(|| PathBuf::from(NODE_WORKER)) // Node says that there is none
+    workers.find(|worker| worker.is_file())
 }
 
 /// `interpreter` when it is a Node, else `node`.
@@ -139,6 +156,7 @@ pub(crate) fn not_started(program: &OsStr, error: &io::Error) -> Failure {
 
 /// Starts the app's program with `SPIKARD_EMIT=spec` and reads what it prints. Its standard error is ours.
 pub(crate) fn spec(app: &App, interpreter: Option<Interpreter>) -> Result<AppSpec, Failure> {
+    installed(app)?;
     let mut command = command(app, interpreter);
     command
         .env("SPIKARD_EMIT", "spec")

@@ -217,6 +217,7 @@ fn perform(
                 true => app::find(app)?,
                 false => App::Program(program),
             };
+            launch::installed(&app)?;
             let settings = listen.secured(settings::gather(&app, &set, &[])?)?;
             let listen = listen.listen(&settings)?;
             match supervise.plan(&app, &settings)? {
@@ -235,6 +236,7 @@ fn perform(
         Verb::Dev { app, listen, set } => {
             leave_interpreter(host, &[], args.iter().skip(1));
             let app = app::find(app)?;
+            launch::installed(&app)?;
             let settings = listen.secured(settings::gather(&app, &set, &dev::BASE)?)?;
             settings.warn();
             dev::dev(&app, &listen.at_home(&settings)?, &settings, interpreter)

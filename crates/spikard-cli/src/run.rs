@@ -78,6 +78,29 @@ fn broken(error: io::Error) -> Failure {
     Failure::app(format!("cannot start: {error}"))
 }
 
+/// The longest path of a Unix socket, in bytes (unix(7): 108 with the one that ends it).
+const LONGEST: usize = 107;
+
+/// What to do where the system refused an address; empty where it says enough itself.
+fn refused(error: &io::Error, verb: &str, app: &App, listen: &Listen) -> String {
+    let name = app.name();
+    match (&listen.uds, error.kind()) {
+        (Some(path), _) if path.as_os_str().len() > LONGEST => {
+            format!(
+                "its path has at most {LONGEST} bytes; --uds takes one from the current folder too"
+            )
+        }
+        (Some(_), io::ErrorKind::NotFound) => "make its folder first".to_owned(),
+        (None, io::ErrorKind::PermissionDenied) => format!(
+            "low ports are for root, or for a program with CAP_NET_BIND_SERVICE: spikard {verb} {name} --port 8080"
+        ),
+        (None, io::ErrorKind::AddrNotAvailable) => format!(
+            "it is no address of this machine: spikard {verb} {name} --host 0.0.0.0 for every one that is"
+        ),
+        _ => String::new(),
+    }
+}
+
 /// Why there is no socket for `spikard verb app`.
 pub(crate) fn no_socket(error: &ListenError, verb: &str, app: &App, listen: &Listen) -> Failure {
     let failure = Failure::app(error.to_string());
@@ -85,16 +108,15 @@ pub(crate) fn no_socket(error: &ListenError, verb: &str, app: &App, listen: &Lis
         ListenError::Busy { .. } => {
             let (free, name) = (listen.port.checked_add(1).unwrap_or(0), app.name());
             failure.advice(match app {
-                App::Program(_) => {
-                    format!(
-                        "stop it, or choose another port: run(port={free}), or SPIKARD_PORT={free} {name} where run() names none"
-                    )
-                }
+                App::Program(_) => format!(
+                    "stop it, or choose another port: run(port={free}) in its code, else SPIKARD_PORT={free} or --port {free}"
+                ),
                 _ => {
                     format!("stop it, or choose another port: spikard {verb} {name} --port {free}")
                 }
             })
         }
+        ListenError::Refused { source, .. } => failure.advice(refused(source, verb, app, listen)),
         ListenError::Served(_) => {
             failure.advice("stop what serves there, or choose another path by --uds")
         }

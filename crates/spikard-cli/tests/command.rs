@@ -8,7 +8,9 @@ use rustix::process::{Signal, kill_process};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
-use std::process::{Child, ChildStderr};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, ChildStderr, Command};
 use tempfile::TempDir;
 
 /// Starts `run --port 0` and waits for its address.
@@ -150,6 +152,67 @@ fn a_busy_port_names_who_has_it_and_the_flag() {
         stderr.contains("choose another port: spikard run app.py --port "),
         "{stderr}"
     );
+}
+
+/// What another user's process is, `/proc` does not tell; whose it is, it does.
+#[test]
+fn a_port_that_another_user_has_names_the_user() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let folder = folder("exit 9");
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open).expect("a folder for all");
+    let mut command = spikard(&folder, &["run", "--port", &port, "--", "true"]);
+    let (code, _, stderr) = output(command.uid(65534).gid(65534));
+    assert_eq!(code, 1);
+    let whose = format!("error: 127.0.0.1:{port} is in use by a process of the user root\n");
+    assert!(stderr.starts_with(&whose), "{stderr}");
+    assert!(stderr.contains(" or --port "), "{stderr}");
+    let (_, _, stderr) = output(spikard(&folder, &["run", "--port", "1", "--", "true"]).uid(65534));
+    assert!(stderr.contains("low ports are for root"), "{stderr}");
+}
+
+#[test]
+fn an_address_that_cannot_be_had_is_explained() {
+    let folder = folder("exit 9");
+    let long = "x".repeat(108);
+    for (arguments, part) in [
+        (["--host", "192.0.2.1"], "no address of this machine"),
+        (["--uds", "no/folder/app.sock"], "make its folder first"),
+        (["--uds", &long], "at most 107 bytes"),
+    ] {
+        let (code, _, stderr) = output(spikard(&folder, &["run"]).args(arguments));
+        assert_eq!(code, 1, "{stderr}");
+        assert!(stderr.contains(part), "{stderr}");
+    }
+}
+
+#[test]
+fn a_package_that_is_not_installed_is_named() {
+    let folder = folder("exit 9");
+    std::fs::write(folder.path().join("app.mjs"), "").expect("an app");
+    std::fs::write(folder.path().join("app.rb"), "").expect("an app");
+    for verb in ["run", "dev", "routes"] {
+        let (code, _, stderr) = output(&mut spikard(&folder, &[verb, "app.mjs"]));
+        let expected = "error: the npm package spikard is not installed for app.mjs\n";
+        assert!(code == 1 && stderr.starts_with(expected), "{stderr}");
+    }
+    if Command::new("ruby").arg("--version").output().is_ok() {
+        let mut command = spikard(&folder, &["run", "app.rb", "--port", "0"]);
+        command
+            .env("GEM_HOME", folder.path())
+            .env("GEM_PATH", folder.path());
+        let (code, _, stderr) = output(command.env_remove("RUBYLIB").env_remove("RUBYOPT"));
+        assert_eq!(code, 1, "{stderr}");
+        let lines: Vec<&str> = stderr.lines().collect();
+        assert!(
+            lines.len() == 1 && lines[0].contains("install the gem"),
+            "{stderr}"
+        );
+    }
 }
 
 #[test]

@@ -111,6 +111,9 @@ fn a_shell_completes_verbs_and_flags() {
         for part in [part, "routes", "json", "openapi"] {
             assert!(stdout.contains(part), "{shell}: {part}");
         }
+        for hidden in ["--interpreter", "-l interpreter", "tables"] {
+            assert!(!stdout.contains(hidden), "{shell}: {hidden}");
+        }
     }
     let (_, script, _) = output(&mut spikard(&folder, &["completions", "bash"]));
     std::fs::write(folder.path().join("completions"), script).expect("a file");

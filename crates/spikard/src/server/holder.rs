@@ -3,37 +3,45 @@
 use std::fmt;
 use std::fs;
 
-/// A process that listens on a port.
+/// What listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// Process id.
-    pub pid: u32,
-    /// Its command line, cut at 80 characters.
-    pub command: String,
+pub enum Holder {
+    /// A process.
+    Process {
+        /// Process id.
+        pid: u32,
+        /// Its command line, cut at 80 characters.
+        command: String,
+    },
+    /// A process of a user whose processes we may not look into: the user's name, else its number.
+    User(String),
 }
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` (pid {})", self.command, self.pid)
+        match self {
+            Self::Process { pid, command } => write!(f, "`{command}` (pid {pid})"),
+            Self::User(user) => write!(f, "a process of the user {user}"),
+        }
     }
 }
 
-/// The process that listens on TCP port `port`; `None` when it belongs to another user or there is no `/proc`.
+/// Who listens on TCP port `port`; `None` where there is no `/proc`.
 pub fn holder_of(port: u16) -> Option<Holder> {
-    let link = format!("socket:[{}]", inode(port)?);
+    let (user, inode) = socket(port)?;
+    let link = format!("socket:[{inode}]");
     let pids = fs::read_dir("/proc")
         .ok()?
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let pid = pids.into_iter().find(|pid: &u32| holds(*pid, &link))?;
-    Some(Holder {
-        pid,
-        command: command(pid)?,
-    })
+    match pids.into_iter().find(|pid: &u32| holds(*pid, &link)) {
+        Some(pid) => command(pid).map(|command| Holder::Process { pid, command }),
+        None => Some(Holder::User(name(&user).unwrap_or(user))),
+    }
 }
 
-/// Inode of the socket that listens on `port` (columns of `/proc/net/tcp`: proc_pid_net(5)).
-fn inode(port: u16) -> Option<String> {
+/// User and inode of the socket that listens on `port` (columns of `/proc/net/tcp`: proc_pid_net(5)).
+fn socket(port: u16) -> Option<(String, String)> {
     const LISTEN: &str = "0A";
     let wanted = format!(":{port:04X}");
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"]
@@ -43,11 +51,22 @@ fn inode(port: u16) -> Option<String> {
         .flat_map(|table| table.lines())
         .find_map(|line| {
             let columns: Vec<&str> = line.split_whitespace().collect();
-            let &[_, local, _, state, _, _, _, _, _, inode, ..] = columns.as_slice() else {
+            let &[_, local, _, state, _, _, _, user, _, inode, ..] = columns.as_slice() else {
                 return None;
             };
-            (state == LISTEN && local.ends_with(&wanted)).then(|| inode.to_owned())
+            let found = state == LISTEN && local.ends_with(&wanted);
+            found.then(|| (user.to_owned(), inode.to_owned()))
         })
+}
+
+/// Of the user with this number (passwd(5)).
+fn name(number: &str) -> Option<String> {
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    })
 }
 
 fn holds(pid: u32, link: &str) -> bool {
@@ -65,4 +84,15 @@ fn command(pid: u32) -> Option<String> {
         .trim_end_matches('\0')
         .replace('\0', " ");
     Some(text.chars().take(80).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name;
+
+    #[test]
+    fn a_user_has_a_name() {
+        assert_eq!(name("0").as_deref(), Some("root"));
+        assert_eq!(name("no number"), None);
+    }
 }

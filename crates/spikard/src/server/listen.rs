@@ -295,12 +295,12 @@ mod tests {
         let error = on(port).open().expect_err("busy");
         let ListenError::Busy {
             address,
-            holder: Some(holder),
+            holder: Some(Holder::Process { pid, .. }),
         } = &error
         else {
             panic!("{error:?}")
         };
-        assert_eq!((address.port(), holder.pid), (port, std::process::id()));
+        assert_eq!((address.port(), *pid), (port, std::process::id()));
         assert!(
             error
                 .to_string()
