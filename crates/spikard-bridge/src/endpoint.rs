@@ -2,7 +2,7 @@
 
 use crate::{Call, Completion, Guest, Outcome, Token};
 use spikard::endpoint::cancel_reason;
-use spikard::{Endpoint, Flow, Problem, Reply, Request};
+use spikard::{Endpoint, Flow, Passage, Problem, Request, Verdict, Verdicting};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -39,22 +39,61 @@ impl<G: Guest> Endpoint for GuestEndpoint<G> {
         match self.guest.call(&self.callable, &call) {
             Outcome::Done(reply) => Flow::Done(reply),
             Outcome::Refused => Flow::Refused,
-            Outcome::Pending => self.wait(&call),
+            Outcome::Passed => Flow::Done(Err(passed())),
+            Outcome::Pending => match self.wait(&call) {
+                Ok(waiting) => Flow::Pending(Box::pin(async {
+                    waiting.await.unwrap_or_else(|| Err(passed()))
+                })),
+                Err(problem) => Flow::Done(Err(problem)),
+            },
         }
+    }
+
+    fn hook<'h>(&'h self, passage: &Rc<Passage>) -> Verdicting<'h> {
+        let passage = Rc::clone(passage);
+        Box::pin(async move {
+            let begun = passage.look(|head| {
+                let body = passage.body();
+                let request = Request {
+                    head,
+                    arguments: &[],
+                    body: &body,
+                    unvalidated: None,
+                    request_id: passage.request_id(),
+                    peer: passage.peer(),
+                    passage: Some(&passage),
+                };
+                let call = Call::new(request, &self.completion);
+                match self.guest.call(&self.callable, &call) {
+                    Outcome::Done(reply) => Err(Some(reply)),
+                    Outcome::Passed => Err(None),
+                    Outcome::Refused => Err(Some(Err(Problem::internal("").because("a hook refused a body")))),
+                    Outcome::Pending => self.wait(&call).map_err(|problem| Some(Err(problem))),
+                }
+            });
+            match begun {
+                Ok(waiting) => waiting.await,
+                Err(verdict) => verdict,
+            }
+        })
     }
 }
 
+fn passed() -> Problem {
+    Problem::internal("").because("the guest let a request pass where only a hook may")
+}
+
 impl<G: Guest> GuestEndpoint<G> {
-    fn wait(&self, call: &Call<'_>) -> Flow {
+    fn wait(&self, call: &Call<'_>) -> Result<Waiting<G>, Problem> {
         let Some(token) = call.keep() else {
             let cause = "the guest said Pending without taking a token from Call::suspend";
-            return Flow::Done(Err(Problem::internal("").because(cause)));
+            return Err(Problem::internal("").because(cause));
         };
-        Flow::Pending(Box::pin(Waiting {
+        Ok(Waiting {
             guest: Rc::clone(&self.guest),
             completion: self.completion.clone(),
             token: Some(token),
-        }))
+        })
     }
 }
 
@@ -67,9 +106,9 @@ struct Waiting<G: Guest> {
 }
 
 impl<G: Guest> Future for Waiting<G> {
-    type Output = Reply;
+    type Output = Verdict;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Reply> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
         let token = self
             .token
             .expect("invariant: a future is not polled after it was ready");

@@ -4,7 +4,7 @@ use crate::Returns;
 use crate::returns::is_json;
 use spikard::contract::{ParameterSpec, Place, Source};
 use spikard::response::ChunkSource;
-use spikard::spec::{AppSpec, GroupSpec, RouteSpec};
+use spikard::spec::{AppSpec, GroupSpec, HookSpec, RouteSpec};
 use spikard::{Body, Response};
 use std::borrow::Cow;
 
@@ -25,7 +25,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// The facts of each of `count` handlers; none for a handler that no route names.
+    /// The facts of each of `count` handlers and hooks; none for one that nothing names.
     ///
     /// ```
     /// let app = spikard_bridge::parse(r#"{
@@ -40,6 +40,7 @@ impl Facts {
     pub fn all(spec: &AppSpec, count: usize) -> Vec<Option<Self>> {
         let mut found = Vec::new();
         found.resize_with(count, || None);
+        of_hooks(&spec.hooks, &mut found);
         walk("", &spec.routes, &spec.groups, &mut found);
         found
     }
@@ -83,8 +84,13 @@ impl Facts {
 
     /// The facts of the producer of a stream that this handler gave: its chunks are text or bytes.
     pub fn of_stream(&self) -> Self {
+        Self::named(self.name.clone())
+    }
+
+    /// What declares nothing.
+    fn named(name: String) -> Self {
         Self {
-            name: self.name.clone(),
+            name,
             returns: Returns::default(),
             decoder_validates: false,
             parameters: Vec::new(),
@@ -142,13 +148,23 @@ pub enum Content {
 
 const BYTES: &str = "application/octet-stream";
 
+fn of_hooks(hooks: &[HookSpec], found: &mut [Option<Facts>]) {
+    for hook in hooks {
+        if let Some(facts) = found.get_mut(hook.handler) {
+            *facts = Some(Facts::named(format!("hook {}", hook.declared.name)));
+        }
+    }
+}
+
 fn walk(prefix: &str, routes: &[RouteSpec], groups: &[GroupSpec], found: &mut [Option<Facts>]) {
     for route in routes {
+        of_hooks(&route.hooks, found);
         if let Some(facts) = found.get_mut(route.handler) {
             *facts = Some(Facts::of(prefix, route));
         }
     }
     for group in groups {
+        of_hooks(&group.hooks, found);
         let prefix = format!("{prefix}{}", group.prefix);
         walk(&prefix, &group.routes, &group.groups, found);
     }

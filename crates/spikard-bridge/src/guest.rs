@@ -2,8 +2,9 @@
 
 use crate::{Completion, Token};
 use spikard::contract::{Argument, Schema};
-use spikard::{Cancel, Reply, Request};
+use spikard::{Cancel, Moment, Passage, Reply, Request};
 use std::cell::Cell;
+use std::rc::Rc;
 
 /// One host interpreter on this thread. Everything else about serving is written once, in this crate.
 pub trait Guest: 'static {
@@ -40,6 +41,8 @@ pub enum Outcome {
     /// The language's decoder refused the body of a route with `decoder_validates`: the core validates and answers, or
     /// finds nothing wrong and calls again with [`Call::unvalidated`] as `None`.
     Refused,
+    /// A hook has no answer: its request goes on.
+    Passed,
     /// Suspended under the token taken from [`Call::suspend`].
     Pending,
 }
@@ -59,6 +62,13 @@ impl<'r> Call<'r> {
             completion,
             reserved: Cell::new(None),
         }
+    }
+
+    /// The callable is called as a hook: at this moment of this passage. It has no arguments but these, and passes or
+    /// answers.
+    pub fn hook(&self) -> Option<(Moment, &'r Rc<Passage>)> {
+        let passage = self.request.passage?;
+        Some((passage.moment()?, passage))
     }
 
     /// Values of the route's parameters, in the order of its spec.

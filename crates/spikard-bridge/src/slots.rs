@@ -1,7 +1,7 @@
 //! Places for answers that come later: a slab of slots. A token is `(slot, generation)`, so a late or second answer finds
 //! another generation and is dropped. Knows nothing of how an answer is made.
 
-use spikard::Reply;
+use spikard::{Reply, Verdict};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -43,13 +43,23 @@ struct Slot {
 enum State {
     Free,
     Waiting(Option<Waker>),
-    Answered(Reply),
+    Answered(Verdict),
 }
 
 impl Completion {
     /// Gives the answer of a pending call and wakes its connection; `false` when nobody waits for it any more. Works
     /// inside and outside the runtime, and before the call has returned `Pending`.
     pub fn complete(&self, token: Token, reply: Reply) -> bool {
+        self.give(token, Some(reply))
+    }
+
+    /// The pending call of a hook has ended without an answer: its request goes on. `false` as for
+    /// [`Completion::complete`].
+    pub fn pass(&self, token: Token) -> bool {
+        self.give(token, None)
+    }
+
+    fn give(&self, token: Token, verdict: Verdict) -> bool {
         let waker = {
             let mut slab = self.0.borrow_mut();
             let Some(state) = slab.state(token) else {
@@ -59,7 +69,7 @@ impl Completion {
                 return false;
             };
             let waker = waker.take();
-            *state = State::Answered(reply);
+            *state = State::Answered(verdict);
             waker
         };
         // After the borrow: a waker may run a host's code, which may complete another call.
@@ -99,7 +109,7 @@ impl Completion {
     }
 
     /// The answer, once; afterwards the slot is free. Must not be polled after that.
-    pub(crate) fn poll(&self, token: Token, context: &mut Context<'_>) -> Poll<Reply> {
+    pub(crate) fn poll(&self, token: Token, context: &mut Context<'_>) -> Poll<Verdict> {
         let mut slab = self.0.borrow_mut();
         let state = slab
             .state(token)
@@ -108,10 +118,10 @@ impl Completion {
             State::Waiting(Some(waker)) => waker.clone_from(context.waker()),
             State::Waiting(waker) => *waker = Some(context.waker().clone()),
             State::Free | State::Answered(_) => {
-                let State::Answered(reply) = slab.release(token) else {
+                let State::Answered(verdict) = slab.release(token) else {
                     unreachable!("invariant: a free slot has no token")
                 };
-                return Poll::Ready(reply);
+                return Poll::Ready(verdict);
             }
         }
         Poll::Pending
@@ -155,7 +165,7 @@ mod tests {
 
     fn poll(completion: &Completion, token: Token) -> Option<u16> {
         match completion.poll(token, &mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(reply) => Some(reply.expect("a response").status),
+            Poll::Ready(verdict) => Some(verdict.expect("an answer").expect("a response").status),
             Poll::Pending => None,
         }
     }

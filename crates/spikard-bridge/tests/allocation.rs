@@ -48,6 +48,7 @@ fn allocations(does: Does) -> usize {
         unvalidated: None,
         request_id: "1",
         peer: None,
+        passage: None,
     };
     let before = COUNT.get();
     let flow = endpoint.call(request, &mut Context::from_waker(Waker::noop()));

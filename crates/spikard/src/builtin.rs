@@ -86,6 +86,7 @@ fn route(path: &str, handler: usize) -> RouteSpec {
         deprecated: false,
         hidden: true,
         policy: crate::spec::Policy::default(),
+        hooks: Vec::new(),
         decoder_validates: false,
         declared: Declared {
             name: "spikard".to_owned(),

@@ -1,10 +1,12 @@
 //! What serves a route: the seam between the pipeline and a handler, native or of another language.
 
-use crate::{Head, Problem, Response};
+use crate::hooks::Verdicting;
+use crate::{Head, Passage, Problem, Response};
 use spikard_contract::{Argument, Schema};
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::Context;
 
 /// A request as its handler sees it: everything borrowed, everything checked by the route's plan.
@@ -24,6 +26,8 @@ pub struct Request<'r> {
     pub request_id: &'r str,
     /// Address of the peer, `None` in process.
     pub peer: Option<std::net::SocketAddr>,
+    /// What the hooks before have seen and kept; `None` where none looked.
+    pub passage: Option<&'r Rc<Passage>>,
 }
 
 /// What a handler comes to: a response, or a problem that the pipeline renders (request id, `instance`, `debug`).
@@ -46,6 +50,13 @@ pub trait Endpoint: 'static {
     /// Runs the handler now, on this thread, inside the poll of its connection. Panics are answered with 500 by the
     /// pipeline. `context` is the connection's, so that a future may be polled once before it is called pending.
     fn call(&self, request: Request<'_>, context: &mut Context<'_>) -> Flow;
+
+    /// Runs the hook at [`Passage::moment`]; the future is polled at once. Panics are problems.
+    fn hook<'h>(&'h self, passage: &Rc<Passage>) -> Verdicting<'h> {
+        let _ = passage;
+        let problem = Problem::internal("").because("the endpoint is no hook");
+        Box::pin(std::future::ready(Some(Err(problem))))
+    }
 }
 
 /// Why a pending call is given up.
@@ -64,7 +75,7 @@ thread_local! {
 }
 
 /// Drops the future of a [`Flow::Pending`] for a reason other than the client's leaving, which a plain drop means.
-pub fn give_up(why: Cancel, pending: Pin<Box<dyn Future<Output = Reply>>>) {
+pub fn give_up<T: ?Sized>(why: Cancel, pending: Pin<Box<T>>) {
     let before = REASON.replace(why);
     drop(pending);
     REASON.set(before);

@@ -4,11 +4,12 @@
 use crate::canonical::{canonical, hoist};
 use crate::config::{AdditionalQuery, Egress};
 use crate::head::is_token;
+use crate::hooks::Hooks;
 use crate::media;
 use crate::mistake::{did_you_mean, source};
 use crate::plan::{Declared, Found, Media, ParameterPlan, Plan, RequestBody, StatusKey};
 use crate::router::Router;
-use crate::spec::{AppSpec, GroupSpec, Policy, RouteSpec};
+use crate::spec::{AppSpec, GroupSpec, HookSpec, Moment, Policy, RouteSpec};
 use crate::template::{Segment, Template};
 use crate::{Mistake, document};
 use serde_json::{Map, Value, json};
@@ -49,6 +50,12 @@ pub(crate) fn compile(
                 );
                 mistakes.push(at(route, message));
             }
+            for hook in route.hooks.iter().filter(|hook| hook.handler >= handlers) {
+                let mistake = no_hook(hook, handlers);
+                if !mistakes.contains(&mistake) {
+                    mistakes.push(mistake);
+                }
+            }
             let mut compiler = Compiler {
                 route,
                 root: &root,
@@ -82,35 +89,53 @@ pub(crate) fn operations(spec: &AppSpec) -> Vec<(String, String)> {
 /// Routes with the prefixes, tags and policies of their groups.
 fn flatten(spec: &AppSpec, mistakes: &mut Vec<Mistake>) -> Vec<RouteSpec> {
     let mut routes = spec.routes.clone();
+    for route in &mut routes {
+        route.hooks = [&spec.hooks[..], &route.hooks].concat();
+    }
+    let around = Around {
+        hooks: spec.hooks.clone(),
+        ..Around::default()
+    };
     for group in &spec.groups {
-        flatten_group(group, "", &[], &Policy::default(), &mut routes, mistakes);
+        flatten_group(group, &around, &mut routes, mistakes);
     }
     routes
 }
 
+/// What a group takes over from what is around it.
+#[derive(Default)]
+struct Around {
+    prefix: String,
+    tags: Vec<String>,
+    policy: Policy,
+    hooks: Vec<HookSpec>,
+}
+
 fn flatten_group(
     group: &GroupSpec,
-    prefix: &str,
-    tags: &[String],
-    policy: &Policy,
+    outer: &Around,
     routes: &mut Vec<RouteSpec>,
     mistakes: &mut Vec<Mistake>,
 ) {
     if let Some(message) = wrong_prefix(&group.prefix) {
         mistakes.push(Mistake::of_app(message));
     }
-    let prefix = format!("{prefix}{}", group.prefix);
-    let tags = joined(tags, &group.tags);
-    let policy = inherit(&group.policy, policy);
+    let around = Around {
+        prefix: format!("{}{}", outer.prefix, group.prefix),
+        tags: joined(&outer.tags, &group.tags),
+        policy: inherit(&group.policy, &outer.policy),
+        hooks: [&outer.hooks[..], &group.hooks].concat(),
+    };
     for route in &group.routes {
         let mut route = route.clone();
-        route.path = joined_path(&prefix, &route.path);
-        route.tags = joined(&tags, &route.tags);
-        route.policy = inherit(&route.policy, &policy);
+        route.path = joined_path(&around.prefix, &route.path);
+        route.tags = joined(&around.tags, &route.tags);
+        route.policy = inherit(&route.policy, &around.policy);
+        route.hooks = [&around.hooks[..], &route.hooks].concat();
         routes.push(route);
     }
     for inner in &group.groups {
-        flatten_group(inner, &prefix, &tags, &policy, routes, mistakes);
+        flatten_group(inner, &around, routes, mistakes);
     }
 }
 
@@ -153,6 +178,16 @@ fn inherit(own: &Policy, outer: &Policy) -> Policy {
         handler_timeout_ms: own.handler_timeout_ms.or(outer.handler_timeout_ms),
         egress: own.egress.or(outer.egress),
         additional_query: own.additional_query.or(outer.additional_query),
+    }
+}
+
+fn no_hook(hook: &HookSpec, handlers: usize) -> Mistake {
+    Mistake {
+        place: source(&hook.declared).trim_end_matches([':', ' ']).to_owned(),
+        message: format!(
+            "hook {} does not exist; {handlers} callables came with the app",
+            hook.handler
+        ),
     }
 }
 
@@ -383,6 +418,7 @@ impl Compiler<'_> {
         let rejects_query =
             policy.additional_query.unwrap_or(config.additional_query) == AdditionalQuery::Reject;
         let egress = policy.egress.unwrap_or(config.egress);
+        let hooks = Hooks::of(&route.hooks);
         let any = |found| {
             parameters
                 .iter()
@@ -396,7 +432,10 @@ impl Compiler<'_> {
             rejects_query,
             parameters,
             body: self.body(),
-            decoder_validates: route.decoder_validates,
+            // What a hook is to see as valid is validated before it.
+            decoder_validates: route.decoder_validates
+                && hooks.at(Moment::PreHandler).is_empty(),
+            hooks,
             responses: self.responses(),
             egress: if crate::defects::defect("egress-off") {
                 Egress::Off

@@ -4,8 +4,8 @@
 use crate::config::Egress;
 use crate::head::{is_same, is_token};
 use crate::media::{self, Kind};
-use crate::pipeline::Exchange;
 use crate::plan::Plan;
+use crate::request_id::RequestId;
 use crate::{Body, Config, Problem, Response};
 use crate::{body, log};
 use spikard_contract::{Source, Violations};
@@ -13,13 +13,10 @@ use spikard_contract::{Source, Violations};
 /// Whether what a handler returned may leave.
 pub(crate) fn check(
     plan: Option<&Plan>,
-    exchange: &Exchange,
+    id: &RequestId,
     response: &mut Response,
 ) -> Result<(), Problem> {
-    lift_content_type(response);
-    if let Some(wrong) = unsendable(response) {
-        return Err(Problem::internal("").because(wrong));
-    }
+    sendable(response)?;
     let Some(plan) = plan else {
         return Ok(());
     };
@@ -29,7 +26,7 @@ pub(crate) fn check(
     match egress(plan, response) {
         None => Ok(()),
         Some(wrong) if plan.egress == Egress::Warn => {
-            let id = exchange.request_id.as_str();
+            let id = id.as_str();
             log::failure(
                 "warning",
                 "response-invalid",
@@ -40,6 +37,15 @@ pub(crate) fn check(
             Ok(())
         }
         Some(wrong) => Err(Problem::response_invalid("").because(wrong)),
+    }
+}
+
+/// Whether a response can be written as a message.
+pub(crate) fn sendable(response: &mut Response) -> Result<(), Problem> {
+    lift_content_type(response);
+    match unsendable(response) {
+        None => Ok(()),
+        Some(wrong) => Err(Problem::internal("").because(wrong)),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod endpoint;
 mod freeze;
 pub mod head;
 mod held;
+mod hooks;
 mod hosts;
 mod leave;
 mod listing;
@@ -22,6 +23,7 @@ mod media;
 mod mistake;
 mod native;
 mod params;
+mod passage;
 mod pipeline;
 mod plan;
 pub mod problem;
@@ -41,16 +43,19 @@ pub use config::Config;
 pub use endpoint::{Cancel, Endpoint, Flow, Reply, Request};
 pub use head::{Head, Headers};
 pub use held::Held;
+pub use hooks::{Verdict, Verdicting};
 pub use listing::RouteLine;
 pub use mistake::{DefinitionError, Mistake, did_you_mean};
 pub use native::{
     App, Bytes, Cookies, Created, Describe, ETag, Extract, Fields, Group, Handler, HeaderParams,
-    Html, IntoReply, Json, OwnedRequest, Path, Query, RequestId, RunError, State, Status,
+    Html, IntoReply, IntoVerdict, Json, Kept, OwnedRequest, Path, Query, RequestId, RunError, State, Status,
     TestClient, TestRequest, Text,
 };
+pub use passage::Passage;
 pub use pipeline::Frozen;
 pub use problem::Problem;
 pub use response::{Body, Response};
+pub use spec::Moment;
 pub use server::Answer;
 pub use spikard_contract as contract;
 pub use timer::Timers;

@@ -4,6 +4,7 @@ use crate::compression::Compression;
 use crate::cors::Cors;
 use crate::defects::defect;
 use crate::freeze::{self, Compiled};
+use crate::hooks::{Hooks, Verdict};
 use crate::hosts::Hosts;
 use crate::listing::RouteLine;
 use crate::media::Kind;
@@ -15,13 +16,16 @@ use crate::spec::AppSpec;
 use crate::status::{self, Counted};
 use crate::stream::Told;
 use crate::{
-    Body, Config, DefinitionError, Endpoint, Flow, Head, Mistake, Problem, Reply, Request, Response,
+    Body, Config, DefinitionError, Endpoint, Flow, Head, Mistake, Passage, Problem, Reply, Request,
+    Response,
 };
 use crate::{body, builtin, document, leave, log, render, settings, stream};
 use spikard_contract::{Schema, Violations};
 use std::cell::Cell;
+use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Context;
 use std::time::Instant;
@@ -29,15 +33,19 @@ use std::time::Instant;
 /// An app after everything was checked: routes compiled to plans, documents made. Immutable; one per worker.
 pub struct Frozen {
     spec: AppSpec,
-    plans: Vec<Plan>,
+    pub(crate) plans: Vec<Plan>,
     router: Router,
-    endpoints: Vec<Box<dyn Endpoint>>,
+    pub(crate) endpoints: Vec<Box<dyn Endpoint>>,
     openapi: Vec<u8>,
     listing: Vec<RouteLine>,
     hosts: Option<Hosts>,
     cors: Option<Cors>,
     compression: Option<Compression>,
     ready: Rc<Cell<bool>>,
+    /// Of requests that no route takes.
+    pub(crate) app_hooks: Hooks,
+    /// There are hooks anywhere.
+    has_hooks: bool,
 }
 
 /// A request whose head was accepted: it waits for its body. Owns nothing borrowed.
@@ -55,6 +63,10 @@ pub(crate) struct Exchange {
     pub(crate) media: Option<usize>,
     /// Only for the access log.
     pub(crate) started: Option<Instant>,
+    /// What hooks see of it; `None` where no hook looks.
+    pub(crate) passage: Option<Rc<Passage>>,
+    /// Its reply has passed the hooks.
+    pub(crate) concluded: bool,
     /// Open as long as this exists.
     pub(crate) _counted: Counted,
 }
@@ -72,6 +84,8 @@ pub(crate) enum Opened {
     Refused(Exchange, Reply),
     /// Go on with the body.
     Accepted(Exchange),
+    /// Hooks decide: with their verdict, `Frozen::go_on` says one of the other two.
+    Held(Exchange, Pin<Box<dyn Future<Output = Verdict>>>),
 }
 
 impl Frozen {
@@ -118,6 +132,8 @@ impl Frozen {
             openapi,
         } = compiled;
         let compression = Compression::new(&spec.config);
+        let app_hooks = Hooks::of(&spec.hooks);
+        let has_hooks = !plans.iter().all(|plan| plan.hooks.is_empty()) || !app_hooks.is_empty();
         let ready = Rc::new(Cell::new(true));
         endpoints.extend(builtin::endpoints(&spec.config, &openapi, &ready));
         let listing = routes
@@ -136,6 +152,8 @@ impl Frozen {
             cors,
             compression,
             ready,
+            app_hooks,
+            has_hooks,
         })
     }
 
@@ -176,23 +194,40 @@ impl Frozen {
     }
 
     /// Head complete, before any byte of the body is looked at: request id, route, media type, limits.
-    pub(crate) fn open(&self, head: &Head<'_>, has_body: bool) -> Opened {
+    pub(crate) fn open(
+        self: &Rc<Self>,
+        head: &Head<'_>,
+        has_body: bool,
+        peer: Option<SocketAddr>,
+    ) -> Opened {
         let mut exchange = self.exchange(RequestId::of(head.headers.get("x-request-id")));
+        let found = self.find(&mut exchange, head);
+        if self.has_hooks {
+            return self.depart(exchange, found, head, has_body, peer);
+        }
+        match found {
+            Ok(()) => self.admit(exchange, head, has_body),
+            Err(reply) => Opened::Refused(exchange, reply),
+        }
+    }
+
+    /// Whether the request is for this app, and the route that it is for.
+    fn find(&self, exchange: &mut Exchange, head: &Head<'_>) -> Result<(), Reply> {
         if let Some(problem) = self.hosts.as_ref().and_then(|hosts| hosts.refuse(head)) {
-            return Opened::Refused(exchange, Err(problem));
+            return Err(Err(problem));
         }
         let matched = self.router.find(head.method, head.path());
         if let Some(cors) = &self.cors
             && let Some(reply) = cors.answer(head, || self.router.allowed(head.path()))
         {
-            return Opened::Refused(exchange, reply);
+            return Err(reply);
         }
         let plan = match matched {
             Matched::Route(route) => {
                 exchange.route = Some(route);
                 &self.plans[route]
             }
-            other => return Opened::Refused(exchange, unrouted(other, head)),
+            other => return Err(unrouted(other, head)),
         };
         exchange.timeout_ms = plan.timeout_ms;
         exchange.body.limit = if defect("limit-ignored") {
@@ -200,7 +235,18 @@ impl Frozen {
         } else {
             plan.body_limit
         };
-        if has_body && let Some(body) = &plan.body {
+        Ok(())
+    }
+
+    /// Whether the route takes a body of this media type.
+    pub(crate) fn admit(
+        &self,
+        mut exchange: Exchange,
+        head: &Head<'_>,
+        has_body: bool,
+    ) -> Opened {
+        let plan = exchange.route.and_then(|route| self.plans.get(route));
+        if has_body && let Some(body) = plan.and_then(|plan| plan.body.as_ref()) {
             match body::choose(body, head) {
                 Ok(media) => exchange.media = Some(media),
                 Err(problem) => return Opened::Refused(exchange, Err(problem)),
@@ -224,24 +270,32 @@ impl Frozen {
             route: None,
             media: None,
             started: self.spec.config.access_log.then(Instant::now),
+            passage: None,
+            concluded: false,
             _counted: Counted::open(),
         }
     }
 
-    /// Body complete: parameters, decode, validate, call. The flow's response is not yet passed through `finish`.
+    /// Body complete: parameters, decode, validate, call. The flow's response has not passed `conclude` and `finish`.
     pub(crate) fn call(
-        &self,
+        self: &Rc<Self>,
         exchange: &Exchange,
         head: &Head<'_>,
         content: &[u8],
         peer: Option<SocketAddr>,
         context: &mut Context<'_>,
     ) -> Flow {
-        let Some(plan) = exchange.route.and_then(|route| self.plans.get(route)) else {
+        let Some(route) = exchange.route else {
             return fail(Problem::not_found(""));
         };
+        if let Some(passage) = &exchange.passage {
+            passage.set_body(content.to_vec());
+            let (app, passage) = (Rc::clone(self), Rc::clone(passage));
+            return Flow::Pending(Box::pin(app.call_past_hooks(passage, route, exchange.media)));
+        }
+        let plan = &self.plans[route];
         let mut arguments = Arguments::new();
-        let unvalidated = match check(plan, exchange, head, content, &mut arguments) {
+        let unvalidated = match check(plan, exchange.media, head, content, &mut arguments) {
             Ok(unvalidated) => unvalidated,
             Err(problem) => return Flow::Done(Err(problem)),
         };
@@ -257,44 +311,36 @@ impl Frozen {
             request_id: exchange.request_id.as_str(),
             peer,
             unvalidated,
+            passage: None,
         };
-        let endpoint = &self.endpoints[plan.endpoint];
-        let first = shield(|| endpoint.call(request, context)).unwrap_or_else(failed);
-        if !matches!(first, Flow::Refused) {
-            return stream::begin(first);
-        }
-        // The language's decoder refused the body: the core says why, or finds nothing and asks again.
-        if let Some(answer) = refused(plan, exchange, content) {
-            return answer;
-        }
-        let validated = Request {
-            unvalidated: None,
-            ..request
-        };
-        match shield(|| endpoint.call(validated, context)).unwrap_or_else(failed) {
-            Flow::Refused => fail(invalid(Violations {
-                list: vec![body::refused()],
-                truncated: false,
-            })),
-            flow => stream::begin(flow),
-        }
+        let endpoint = &*self.endpoints[plan.endpoint];
+        perform(endpoint, plan, exchange.media, request, context)
     }
 
-    /// Handler done or exchange refused: egress check, problem rendered, header fields checked, logs. `head` is `None`
-    /// when it could not be read. What comes is complete but for the codec's own fields.
+    /// Handler done or exchange refused, hooks passed: egress check, problem rendered, header fields checked, logs. `head`
+    /// is `None` when it could not be read. What comes is complete but for the codec's own fields.
     pub(crate) fn finish(
         &self,
         exchange: &Exchange,
         head: Option<&Head<'_>>,
         reply: Reply,
     ) -> Response {
+        match &exchange.passage {
+            Some(passage) => passage.look(|head| self.complete(exchange, Some(head), reply)),
+            None => self.complete(exchange, head, reply),
+        }
+    }
+
+    fn complete(&self, exchange: &Exchange, head: Option<&Head<'_>>, reply: Reply) -> Response {
         let plan = exchange.route.and_then(|route| self.plans.get(route));
+        let id = &exchange.request_id;
         let mut response = match reply {
-            Ok(mut response) => match leave::check(plan, exchange, &mut response) {
+            Ok(response) if exchange.concluded => response,
+            Ok(mut response) => match leave::check(plan, id, &mut response) {
                 Ok(()) => response,
-                Err(problem) => self.render(plan, exchange, head, problem),
+                Err(problem) => self.render(plan, id, head, problem),
             },
-            Err(problem) => self.render(plan, exchange, head, problem),
+            Err(problem) => self.render(plan, id, head, problem),
         };
         if self.spec.config.security_headers {
             leave::secure(&self.spec.config, &mut response);
@@ -328,38 +374,43 @@ impl Frozen {
         response
     }
 
+    /// The response of a problem, whose cause is told.
     #[cold]
-    fn render(
+    pub(crate) fn render(
         &self,
         plan: Option<&Plan>,
-        exchange: &Exchange,
+        id: &RequestId,
         head: Option<&Head<'_>>,
         problem: Problem,
     ) -> Response {
-        let id = exchange.request_id.as_str();
+        self.tell(plan, id, &problem);
+        self.show(plan, id, head, problem)
+    }
+
+    /// Why it went wrong, for the log.
+    pub(crate) fn tell(&self, plan: Option<&Plan>, id: &RequestId, problem: &Problem) {
         if let Some(cause) = &problem.cause {
-            log::failure(
-                "error",
-                &problem.code,
-                plan.map(|plan| plan.operation.as_str()),
-                id,
-                cause,
-            );
+            let operation = plan.map(|plan| plan.operation.as_str());
+            log::failure("error", &problem.code, operation, id.as_str(), cause);
         }
-        let path = head.map_or("", Head::path);
-        let response = render::problem(problem, &self.spec.config, path, id);
+    }
+
+    /// The response of a problem whose cause was told.
+    pub(crate) fn show(
+        &self,
+        plan: Option<&Plan>,
+        id: &RequestId,
+        head: Option<&Head<'_>>,
+        problem: Problem,
+    ) -> Response {
+        let (config, path) = (&self.spec.config, head.map_or("", Head::path));
+        let response = render::problem(problem, config, path, id.as_str());
         match leave::unsendable(&response) {
             None => response,
             Some(wrong) => {
-                let problem = Problem::internal("").because(wrong.clone());
-                log::failure(
-                    "error",
-                    "internal",
-                    plan.map(|plan| plan.operation.as_str()),
-                    id,
-                    &wrong,
-                );
-                render::problem(problem, &self.spec.config, path, id)
+                let problem = Problem::internal("").because(wrong);
+                self.tell(plan, id, &problem);
+                render::problem(problem, config, path, id.as_str())
             }
         }
     }
@@ -425,11 +476,40 @@ fn unrouted(matched: Matched, head: &Head<'_>) -> Reply {
     })
 }
 
+/// Calls the endpoint; what its decoder refuses the core checks.
+pub(crate) fn perform(
+    endpoint: &dyn Endpoint,
+    plan: &Plan,
+    media: Option<usize>,
+    request: Request<'_>,
+    context: &mut Context<'_>,
+) -> Flow {
+    let first = shield(|| endpoint.call(request, context)).unwrap_or_else(failed);
+    if !matches!(first, Flow::Refused) {
+        return stream::begin(first);
+    }
+    // The language's decoder refused the body: the core says why, or finds nothing and asks again.
+    if let Some(answer) = refused(plan, media, request.body) {
+        return answer;
+    }
+    let validated = Request {
+        unvalidated: None,
+        ..request
+    };
+    match shield(|| endpoint.call(validated, context)).unwrap_or_else(failed) {
+        Flow::Refused => fail(invalid(Violations {
+            list: vec![body::refused()],
+            truncated: false,
+        })),
+        flow => stream::begin(flow),
+    }
+}
+
 /// Parameters and body together: all violations in one problem, before any user code runs. Gives the schema of a body that
 /// is left to the endpoint's decoder.
-fn check<'r>(
+pub(crate) fn check<'r>(
     plan: &'r Plan,
-    exchange: &Exchange,
+    media: Option<usize>,
     head: &'r Head<'r>,
     content: &[u8],
     arguments: &mut Arguments<'r>,
@@ -445,7 +525,7 @@ fn check<'r>(
             if body.required {
                 violations.push(body::missing());
             }
-        } else if let Some(media) = exchange.media.and_then(|media| body.content.get(media)) {
+        } else if let Some(media) = media.and_then(|media| body.content.get(media)) {
             let decoder =
                 plan.decoder_validates && media.kind == Kind::Json && !defect("validation-off");
             match &media.schema {
@@ -475,10 +555,10 @@ fn invalid(violations: Violations) -> Problem {
 
 /// The answer to a body that the core refuses as well.
 #[cold]
-fn refused(plan: &Plan, exchange: &Exchange, content: &[u8]) -> Option<Flow> {
+fn refused(plan: &Plan, media: Option<usize>, content: &[u8]) -> Option<Flow> {
     let mut violations = Violations::default();
     let body = plan.body.as_ref()?;
-    let media = body.content.get(exchange.media?)?;
+    let media = body.content.get(media?)?;
     match body::check(media, content, &mut violations) {
         Err(problem) => Some(Flow::Done(Err(problem))),
         Ok(()) if violations.is_empty() => None,

@@ -1,6 +1,7 @@
 //! What a route needs, compiled once at freeze: the hot path asks the plan, never the config. Holds no behaviour.
 
 use crate::config::Egress;
+use crate::hooks::Hooks;
 use crate::media::Kind;
 use spikard_contract::{Parameter, Schema};
 
@@ -31,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) body_limit: u64,
     /// Time for the handler.
     pub(crate) timeout_ms: Option<u64>,
+    /// Of app, groups and route.
+    pub(crate) hooks: Hooks,
 }
 
 /// A parameter and where its text is found.

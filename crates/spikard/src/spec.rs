@@ -25,6 +25,9 @@ pub struct AppSpec {
     /// Shared schemas: `#/components/schemas/<name>` everywhere in the app.
     #[serde(default)]
     pub schemas: Map<String, Value>,
+    /// Run around every request, those that no route takes included, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookSpec>,
     /// Routes at the top, in the order declared.
     #[serde(default)]
     pub routes: Vec<RouteSpec>,
@@ -36,12 +39,17 @@ pub struct AppSpec {
 impl AppSpec {
     /// How many callables its routes refer to: the highest index and one.
     pub fn handlers(&self) -> usize {
-        fn of(routes: &[RouteSpec], groups: &[GroupSpec]) -> usize {
+        fn of(hooks: &[HookSpec], routes: &[RouteSpec], groups: &[GroupSpec]) -> usize {
+            let hooks_of = |hooks: &[HookSpec]| hooks.iter().map(|hook| hook.handler + 1).max();
             let own = routes.iter().map(|route| route.handler + 1);
-            let inner = groups.iter().map(|group| of(&group.routes, &group.groups));
-            own.chain(inner).max().unwrap_or(0)
+            let theirs = routes.iter().filter_map(|route| hooks_of(&route.hooks));
+            let inner = groups
+                .iter()
+                .map(|group| of(&group.hooks, &group.routes, &group.groups));
+            let all = hooks_of(hooks).into_iter().chain(own).chain(theirs);
+            all.chain(inner).max().unwrap_or(0)
         }
-        of(&self.routes, &self.groups)
+        of(&self.hooks, &self.routes, &self.groups)
     }
 }
 
@@ -57,6 +65,9 @@ pub struct GroupSpec {
     /// Inherited by what is inside.
     #[serde(default)]
     pub policy: Policy,
+    /// Run around every request of the routes inside, after the hooks of what is around, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookSpec>,
     /// Routes inside, in the order declared.
     #[serde(default)]
     pub routes: Vec<RouteSpec>,
@@ -127,12 +138,43 @@ pub struct RouteSpec {
     /// Overrides the groups'.
     #[serde(default)]
     pub policy: Policy,
+    /// Run around its requests, after the hooks of app and groups, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookSpec>,
     /// A JSON body is left to the language's decoder, which checks it by the route's schema while it builds the value; what
     /// it refuses the core checks, and makes the answer.
     #[serde(default)]
     pub decoder_validates: bool,
     /// The handler's name and place, for messages and listings.
     pub declared: Declared,
+}
+
+/// A callable that runs at one moment of every request of an app, a group or a route. It may look, edit, or answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HookSpec {
+    /// When it runs.
+    pub at: Moment,
+    /// Index into the list of callables.
+    pub handler: usize,
+    /// The hook's name and place, for messages and listings.
+    pub declared: Declared,
+}
+
+/// When a hook runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    /// The head is here and the route is found; the body is not read yet.
+    OnRequest,
+    /// The body is here; nothing is validated yet.
+    PreValidation,
+    /// Everything is valid; the handler is next.
+    PreHandler,
+    /// There is a response, of a handler, a hook or a problem; it is not compressed yet.
+    OnResponse,
+    /// Something became a problem; it is not a response yet.
+    OnError,
 }
 
 /// The request body of a route.

@@ -51,6 +51,14 @@ impl Answer {
     }
 }
 
+/// A reply whose stream, if it is one, has begun.
+pub(crate) async fn started(reply: Reply) -> Reply {
+    match reply {
+        Ok(response) if matches!(response.body, Body::Stream(_)) => first(response).await,
+        reply => reply,
+    }
+}
+
 /// The response with the first chunk of its stream.
 async fn first(mut response: Response) -> Reply {
     if let Body::Stream(source) = response.body {

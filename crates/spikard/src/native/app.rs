@@ -2,18 +2,22 @@
 
 use super::describe::{Describe, States};
 use super::handler::Handler;
+use super::hook::{Hook, IntoVerdict};
 use super::operation::{Operation, OwnedRequest};
 use super::reply::IntoReply;
 use super::schemas::Schemas;
 use crate::config::{AdditionalQuery, Config, Egress, TrailingSlash};
-use crate::spec::{AppSpec, Declared, GroupSpec, Policy, ResponseSpec, RouteSpec};
-use crate::{DefinitionError, Endpoint, Frozen, Mistake};
+use crate::spec::{
+    AppSpec, Declared, GroupSpec, HookSpec, Moment, Policy, ResponseSpec, RouteSpec,
+};
+use crate::{DefinitionError, Endpoint, Frozen, Mistake, Passage};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 use std::any::{Any, TypeId};
 use std::future::Future;
 use std::panic::Location;
+use std::rc::Rc;
 
 /// An app: routes, groups, state, options. Built once, frozen, served.
 ///
@@ -51,6 +55,7 @@ struct Scope {
     prefix: String,
     tags: Vec<String>,
     policy: Policy,
+    hooks: Vec<HookOf>,
     routes: Vec<Route>,
     groups: Vec<Scope>,
     mistakes: Vec<Mistake>,
@@ -62,8 +67,12 @@ type SchemaOf = fn(&mut Schemas) -> Value;
 /// Gives what serves a route, and describes it meanwhile.
 type Build = Box<dyn FnOnce(&mut Describe<'_>) -> Box<dyn Endpoint>>;
 
+/// A hook and what is told of it.
+type HookOf = (Moment, Declared, Box<dyn Endpoint>);
+
 struct Route {
     spec: RouteSpec,
+    hooks: Vec<HookOf>,
     /// Response types that the user declares; described at freeze.
     responses: Vec<(u16, SchemaOf)>,
     build: Build,
@@ -77,6 +86,7 @@ impl Scope {
         }
         self.routes.push(Route {
             spec,
+            hooks: Vec::new(),
             responses: Vec::new(),
             build,
         });
@@ -145,6 +155,7 @@ fn blank(method: &str, path: &str, name: &str) -> RouteSpec {
         deprecated: false,
         hidden: false,
         policy: Policy::default(),
+        hooks: Vec::new(),
         decoder_validates: false,
         declared: Declared {
             name: name.to_owned(),
@@ -152,6 +163,21 @@ fn blank(method: &str, path: &str, name: &str) -> RouteSpec {
             line: 0,
         },
     }
+}
+
+fn hook<F, Fut, R>(at: Moment, function: F, place: &Location<'_>) -> HookOf
+where
+    F: Fn(Rc<Passage>) -> Fut + 'static,
+    Fut: Future<Output = R> + 'static,
+    R: IntoVerdict + 'static,
+{
+    let name = std::any::type_name::<F>();
+    let declared = Declared {
+        name: name.rsplit("::").next().unwrap_or_default().to_owned(),
+        file: place.file().to_owned(),
+        line: place.line(),
+    };
+    (at, declared, Box::new(Hook(function)))
 }
 
 /// The verbs and what describes a route: the same table for apps and groups.
@@ -240,6 +266,58 @@ macro_rules! routes {
             #[track_caller]
             pub fn hidden(mut self) -> Self {
                 self.scope.last("hidden", Location::caller(), |route| route.spec.hidden = true);
+                self
+            }
+
+            /// A function that runs at one moment of every request of the routes here, whatever its place among them: after the
+            /// hooks of what is around, in the order of their registration. An app's runs for requests that no route takes, too.
+            ///
+            /// ```
+            /// use spikard::{App, Moment, Passage, Problem, TestClient};
+            /// use std::rc::Rc;
+            ///
+            /// async fn guard(passage: Rc<Passage>) -> Result<(), Problem> {
+            ///     match passage.header("x-key").as_deref() {
+            ///         Some(b"secret") => Ok(()),
+            ///         _ => Err(Problem::unauthenticated("send x-key")),
+            ///     }
+            /// }
+            ///
+            /// async fn mark(passage: Rc<Passage>) {
+            ///     passage.response(|response| response.headers.push(("x-seen".into(), "yes".into())));
+            /// }
+            ///
+            /// let app = App::new("Vault", "1.0.0")
+            ///     .hook(Moment::OnRequest, guard)
+            ///     .hook(Moment::OnResponse, mark)
+            ///     .get("/", || async { "gold" });
+            /// let client = TestClient::new(app)?;
+            /// let refused = client.get("/").wait();
+            /// assert_eq!((refused.status, refused.header("x-seen")), (401, Some("yes")));
+            /// assert_eq!(client.get("/").header("x-key", "secret").wait().text(), "gold");
+            /// # Ok::<(), spikard::DefinitionError>(())
+            /// ```
+            #[track_caller]
+            pub fn hook<F, Fut, R>(mut self, at: Moment, function: F) -> Self
+            where
+                F: Fn(Rc<Passage>) -> Fut + 'static,
+                Fut: Future<Output = R> + 'static,
+                R: IntoVerdict + 'static,
+            {
+                self.scope.hooks.push(hook(at, function, Location::caller()));
+                self
+            }
+
+            /// The same for the route just added alone, after the hooks of what is around.
+            #[track_caller]
+            pub fn route_hook<F, Fut, R>(mut self, at: Moment, function: F) -> Self
+            where
+                F: Fn(Rc<Passage>) -> Fut + 'static,
+                Fut: Future<Output = R> + 'static,
+                R: IntoVerdict + 'static,
+            {
+                let hook = hook(at, function, Location::caller());
+                self.scope.last("route_hook", Location::caller(), |route| route.hooks.push(hook));
                 self
             }
 
@@ -393,6 +471,7 @@ impl App {
             description: self.description,
             config: self.config,
             schemas,
+            hooks: top.hooks,
             routes: top.routes,
             groups: top.groups,
         };
@@ -435,6 +514,7 @@ impl Parts {
     fn group(&mut self, scope: Scope, outer: &str) -> GroupSpec {
         let prefix = format!("{outer}{}", scope.prefix);
         self.mistakes.extend(scope.mistakes);
+        let hooks = self.hooks(scope.hooks);
         let routes = scope
             .routes
             .into_iter()
@@ -449,17 +529,33 @@ impl Parts {
             prefix: scope.prefix,
             tags: scope.tags,
             policy: scope.policy,
+            hooks,
             routes,
             groups,
         }
     }
 
+    fn hooks(&mut self, hooks: Vec<HookOf>) -> Vec<HookSpec> {
+        let mut specs = Vec::new();
+        for (at, declared, endpoint) in hooks {
+            specs.push(HookSpec {
+                at,
+                handler: self.endpoints.len(),
+                declared,
+            });
+            self.endpoints.push(endpoint);
+        }
+        specs
+    }
+
     fn route(&mut self, route: Route, prefix: &str) -> RouteSpec {
         let Route {
             mut spec,
+            hooks,
             responses,
             build,
         } = route;
+        spec.hooks = self.hooks(hooks);
         spec.handler = self.endpoints.len();
         let mut describe = Describe::new(&mut spec, prefix, &mut self.schemas, &self.states);
         self.endpoints.push(build(&mut describe));

@@ -13,7 +13,7 @@ use std::ops::Deref;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no argument of a handler",
     label = "not something that can be taken from a request",
-    note = "a handler takes `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `State<S>`, `RequestId`, `Fields`, `Text` or `Bytes`",
+    note = "a handler takes `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `State<S>`, `Kept<T>`, `RequestId`, `Fields`, `Text` or `Bytes`",
     note = "T needs `#[derive(serde::Deserialize, schemars::JsonSchema)]`; S needs `Clone`"
 )]
 pub trait Extract: Sized + 'static {
@@ -178,6 +178,32 @@ impl<S: Clone + 'static> Extract for State<S> {
         plan.clone()
             .map(State)
             .ok_or_else(|| Problem::internal("").because("the state is missing"))
+    }
+}
+
+/// A clone of what a hook kept with [`Passage::keep`](crate::Passage::keep); 500 where none did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept<T>(pub T);
+
+impl<T> Deref for Kept<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Clone + 'static> Extract for Kept<T> {
+    type Plan = ();
+
+    fn describe(_: &mut Describe<'_>) {}
+
+    fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
+        let kept = request.passage.and_then(|passage| passage.kept::<T>());
+        kept.map(|kept| Self((*kept).clone())).ok_or_else(|| {
+            let name = std::any::type_name::<T>();
+            Problem::internal("").because(format!("no hook before kept a {name}"))
+        })
     }
 }
 

@@ -7,6 +7,7 @@ mod client;
 mod describe;
 mod extract;
 mod handler;
+mod hook;
 mod operation;
 mod reply;
 mod run;
@@ -17,9 +18,10 @@ pub use app::{App, Group};
 pub use client::{TestClient, TestRequest};
 pub use describe::Describe;
 pub use extract::{
-    Bytes, Cookies, Extract, Fields, HeaderParams, Json, Path, Query, RequestId, State, Text,
+    Bytes, Cookies, Extract, Fields, HeaderParams, Json, Kept, Path, Query, RequestId, State, Text,
 };
 pub use handler::Handler;
+pub use hook::IntoVerdict;
 pub use operation::OwnedRequest;
 pub use reply::{Created, ETag, Html, IntoReply, Status};
 pub use run::RunError;

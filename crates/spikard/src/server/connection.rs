@@ -4,18 +4,21 @@
 use super::chunked::Decoded;
 use super::crew::keep_step;
 use super::encode::{self, COPY_LIMIT, Coding, Rest};
-use super::framing::{self, Framing, Reading};
+use super::framing::{self, Content, Framing, Parsed, Reading};
 use super::http2;
 use super::lines::Fields;
 use super::link::{Filled, Gone, Link, Remote};
 use super::service::Serve;
 use super::transport::Transport;
-use super::turn::{After, Answered, Awaited, Message, Replies, Turn, Waiting, Whole, call, open};
+use super::turn::{
+    After, Answered, Awaited, Held, Message, Replies, Turn, Waiting, Whole, call, excuse, open,
+    proceed,
+};
 use crate::endpoint::{Cancel, give_up};
 use crate::pipeline::Exchange;
 use crate::response::ChunkSource;
 use crate::stream::Answer;
-use crate::{Config, Head, Problem, Reply};
+use crate::{Config, Problem, Reply};
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -99,6 +102,7 @@ enum Phase {
 enum Step {
     Read,
     Wait(Box<Waiting>),
+    Hold(Box<Held>),
     Http2,
     Deliver(Rest),
 }
@@ -106,11 +110,12 @@ enum Step {
 impl<S: Serve, T: Transport> Connection<S, T> {
     async fn talk(&mut self) -> Result<End, Gone> {
         while !self.closing {
-            let rest = match poll_fn(|context| Poll::Ready(self.step(context))).await {
-                Step::Deliver(rest) => rest,
-                Step::Wait(waiting) => self.wait(waiting).await?,
-                Step::Http2 => return Ok(End::Http2),
-                Step::Read => match self.read().await? {
+            let mut step = poll_fn(|context| Poll::Ready(self.step(context))).await;
+            if let Step::Hold(held) = step {
+                step = self.hold(held).await?;
+            }
+            if let Step::Read = step {
+                step = match self.read().await? {
                     Filled::Data if self.link.is_in_step() => {
                         keep_step().await;
                         continue;
@@ -118,7 +123,14 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                     Filled::Data => continue,
                     Filled::Late if self.phase >= Phase::Head => self.time_out(),
                     Filled::End | Filled::Late | Filled::Draining => return Ok(End::Closed),
-                },
+                };
+            }
+            let rest = match step {
+                Step::Deliver(rest) => rest,
+                Step::Wait(waiting) => self.wait(waiting).await?,
+                Step::Http2 => return Ok(End::Http2),
+                // A held request was asked about; one that waits for bytes has read.
+                Step::Read | Step::Hold(_) => continue,
             };
             self.deliver(rest).await?;
         }
@@ -131,6 +143,10 @@ impl<S: Serve, T: Transport> Connection<S, T> {
             Some(message) => self.resume(message, context),
             None => self.begin(context),
         };
+        self.follow(turn)
+    }
+
+    fn follow(&mut self, turn: Turn) -> Step {
         match turn {
             Turn::Partial => Step::Read,
             Turn::Body(message) => {
@@ -139,6 +155,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                 Step::Read
             }
             Turn::Wait(waiting) => Step::Wait(waiting),
+            Turn::Hold(held) => Step::Hold(held),
             Turn::Http2 => Step::Http2,
             Turn::Answered(answered) => Step::Deliver(self.leave_behind(answered)),
         }
@@ -160,7 +177,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
             return Turn::Partial;
         }
         let tried = bytes.len();
-        let app = &*self.app;
+        let app = &self.app;
         let answered = self.answered;
         let replies = Replies {
             out: &mut self.link.out,
@@ -182,13 +199,19 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                 };
                 let (exchange, reply) = (app.unusable(), Err(problem));
                 let (head, after) = (head.as_ref(), After::Close);
-                Turn::Answered(replies.give(app, &exchange, head, reply, &framing, after))
+                replies.answer(app, exchange, head, reply, framing, after)
             }
         };
         self.tried = tried;
+        self.ask_for_body(turn, context)
+    }
+
+    /// A client that waits for it is told to send its body.
+    fn ask_for_body(&mut self, turn: Turn, context: &mut Context<'_>) -> Turn {
         match turn {
             Turn::Body(message) => {
-                if message.framing.expects_continue && tried == message.head {
+                let here = self.link.input.bytes().len();
+                if message.framing.expects_continue && here == message.head {
                     self.link
                         .out
                         .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -236,19 +259,19 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                 }
             }
         };
-        let app = &*self.app;
+        let app = &self.app;
         let bytes = self.link.input.bytes();
         let replies = Replies {
             out: &mut self.link.out,
             remote: &self.link.remote,
         };
-        with_head(bytes, app.config(), |head| {
+        with_head(bytes, app.config(), |parsed| {
             let body = &bytes[message.head..body];
             let Message {
                 exchange, framing, ..
             } = *message;
             let whole = Whole {
-                head,
+                head: &parsed.head,
                 body,
                 framing,
                 length,
@@ -258,20 +281,14 @@ impl<S: Serve, T: Transport> Connection<S, T> {
     }
 
     /// Answers the current message, whose head has been read.
-    fn reply(
-        &mut self,
-        exchange: &Exchange,
-        reply: Reply,
-        framing: &Framing,
-        after: After,
-    ) -> Answered {
-        let app = &*self.app;
+    fn reply(&mut self, exchange: Exchange, reply: Reply, framing: Framing, after: After) -> Turn {
+        let app = &self.app;
         let replies = Replies {
             out: &mut self.link.out,
             remote: &self.link.remote,
         };
-        with_head(self.link.input.bytes(), app.config(), |head| {
-            replies.give(app, exchange, Some(head), reply, framing, after)
+        with_head(self.link.input.bytes(), app.config(), |parsed| {
+            replies.answer(app, exchange, Some(&parsed.head), reply, framing, after)
         })
     }
 
@@ -279,16 +296,15 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         let Message {
             exchange, framing, ..
         } = message;
-        Turn::Answered(self.reply(&exchange, Err(problem), &framing, After::Close))
+        self.reply(exchange, Err(problem), framing, After::Close)
     }
 
     /// The client was too slow with a head or a body.
-    fn time_out(&mut self) -> Rest {
-        let after = After::Close;
-        let answered = match self.message.take() {
+    fn time_out(&mut self) -> Step {
+        let turn = match self.message.take() {
             Some(message) => {
                 let problem = Problem::request_timeout("the body stopped arriving");
-                self.reply(&message.exchange, Err(problem), &message.framing, after)
+                self.refuse(*message, problem)
             }
             None => {
                 let problem = Problem::request_timeout("the head did not arrive in time");
@@ -296,12 +312,12 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                     out: &mut self.link.out,
                     remote: &self.link.remote,
                 };
-                let app = &*self.app;
-                let exchange = app.unusable();
-                replies.give(app, &exchange, None, Err(problem), &Framing::UNKNOWN, after)
+                let exchange = self.app.unusable();
+                let (framing, after) = (Framing::UNKNOWN, After::Close);
+                replies.answer(&self.app, exchange, None, Err(problem), framing, after)
             }
         };
-        self.leave_behind(answered)
+        self.follow(turn)
     }
 
     /// Goes on after a reply.
@@ -358,19 +374,81 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         self.link.fill(wanted, false).await
     }
 
-    async fn wait(&mut self, waiting: Box<Waiting>) -> Result<Rest, Gone> {
-        let Waiting {
+    /// Waits until the hooks have spoken, then goes on.
+    async fn hold(&mut self, held: Box<Held>) -> Result<Step, Gone> {
+        let Held {
             exchange,
             framing,
-            answer,
-            length,
-        } = *waiting;
-        let mut answer = Answer::new(answer);
+            mut verdict,
+            head,
+        } = *held;
         self.link.arm(exchange.timeout_ms.unwrap_or(0));
+        let spoken = self.until(head, |context| verdict.as_mut().poll(context));
+        let verdict = match spoken.await {
+            Ok(spoken) => spoken,
+            Err(why) => {
+                give_up(why, verdict);
+                Some(Err(excuse(why)?))
+            }
+        };
+        let opened = self.app.go_on(exchange, verdict, framing.content != Content::None);
+        let mut opened = Some(opened);
+        let turn = poll_fn(|context| {
+            let opened = opened.take().expect("invariant: it is ready at once");
+            let app = &self.app;
+            let bytes = self.link.input.bytes();
+            let replies = Replies {
+                out: &mut self.link.out,
+                remote: &self.link.remote,
+            };
+            let turn = with_head(bytes, app.config(), |parsed| {
+                proceed(app, opened, parsed, bytes, replies, context)
+            });
+            Poll::Ready(self.ask_for_body(turn, context))
+        });
+        let turn = turn.await;
+        Ok(self.follow(turn))
+    }
+
+    async fn wait(&mut self, waiting: Box<Waiting>) -> Result<Rest, Gone> {
+        let mut waiting = waiting;
+        loop {
+            let Waiting {
+                exchange,
+                mut framing,
+                answer,
+                after,
+            } = *waiting;
+            let mut answer = Answer::new(answer);
+            self.link.arm(exchange.timeout_ms.unwrap_or(0));
+            let answered = self.until(after.length(), |context| answer.poll(context));
+            let reply = match answered.await {
+                Ok(reply) => reply,
+                Err(why) => {
+                    give_up(why, answer.pending);
+                    framing.keep_alive = false;
+                    Err(excuse(why)?)
+                }
+            };
+            match self.reply(exchange, reply, framing, after) {
+                Turn::Wait(hooks) => waiting = hooks,
+                Turn::Answered(answered) => return Ok(self.leave_behind(answered)),
+                _ => unreachable!("invariant: a reply is given or waited for"),
+            }
+        }
+    }
+
+    /// Polls until it is ready, unless the client leaves, the time is over or the worker ends. `length` bytes of the buffer
+    /// are the message's.
+    async fn until<V>(
+        &mut self,
+        length: usize,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<V>,
+    ) -> Result<V, Cancel> {
         let link = &mut self.link;
-        let ended = poll_fn(|context| {
-            if let Poll::Ready(reply) = answer.poll(context) {
-                return Poll::Ready(Ok(reply));
+        poll_fn(|context| {
+            if let Poll::Ready(value) = poll(context) {
+                return Poll::Ready(Ok(value));
             }
             link.register(context);
             if let Poll::Ready(Err(Gone)) = link.poll_flush(context) {
@@ -384,24 +462,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                     .map(|Gone| Err(Cancel::ClientGone)),
             }
         })
-        .await;
-        let (reply, framing) = match ended {
-            Ok(reply) => (reply, framing),
-            Err(why) => {
-                give_up(why, answer.pending);
-                if why != Cancel::Deadline {
-                    return Err(Gone);
-                }
-                let problem = Problem::handler_timeout("the handler did not answer in time");
-                let framing = Framing {
-                    keep_alive: false,
-                    ..framing
-                };
-                (Err(problem), framing)
-            }
-        };
-        let answered = self.reply(&exchange, reply, &framing, After::Next(length));
-        Ok(self.leave_behind(answered))
+        .await
     }
 
     async fn deliver(&mut self, rest: Rest) -> Result<(), Gone> {
@@ -502,10 +563,10 @@ impl<S: Serve, T: Transport> Connection<S, T> {
 }
 
 /// Reads the head of the current message again: it was read before, and has not changed.
-fn with_head<R>(bytes: &[u8], config: &Config, run: impl FnOnce(&Head<'_>) -> R) -> R {
+fn with_head<R>(bytes: &[u8], config: &Config, run: impl FnOnce(&Parsed<'_>) -> R) -> R {
     let mut fields = Fields::new();
     let Reading::Complete(parsed) = framing::read(bytes, &mut fields, config) else {
         unreachable!("invariant: a head that was complete stays complete")
     };
-    run(&parsed.head)
+    run(&parsed)
 }

@@ -4,12 +4,15 @@
 use super::chunked::{self, Chunked};
 use super::encode::{self, Rest};
 use super::framing::{Content, Framing, Parsed};
-use super::link::Remote;
+use super::link::{Gone, Remote};
 use super::service::Serve;
+use crate::endpoint::Cancel;
+use crate::hooks::{Concluded, Verdict};
 use crate::pipeline::{Exchange, Opened};
 use crate::{Flow, Head, Problem, Reply};
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::Context;
 
 /// An unread body up to this size is read past; for a larger one the connection closes.
@@ -34,8 +37,16 @@ pub(super) struct Waiting {
     pub(super) exchange: Exchange,
     pub(super) framing: Framing,
     pub(super) answer: Pin<Box<dyn Future<Output = Reply>>>,
-    /// Bytes of the message, its body included.
-    pub(super) length: usize,
+    pub(super) after: After,
+}
+
+/// A request that hooks look at before its body is read.
+pub(super) struct Held {
+    pub(super) exchange: Exchange,
+    pub(super) framing: Framing,
+    pub(super) verdict: Pin<Box<dyn Future<Output = Verdict>>>,
+    /// Bytes of the head.
+    pub(super) head: usize,
 }
 
 /// How far the bytes that are here have brought a request. Borrows nothing from the buffer.
@@ -43,6 +54,7 @@ pub(super) enum Turn {
     Partial,
     Body(Box<Message>),
     Wait(Box<Waiting>),
+    Hold(Box<Held>),
     /// The client speaks HTTP/2 (RFC 9113 section 3.4).
     Http2,
     Answered(Answered),
@@ -54,6 +66,16 @@ pub(super) struct Answered {
     pub(super) after: After,
     /// It is the connection's last one.
     pub(super) close: bool,
+}
+
+impl After {
+    /// Bytes of the message that are in the buffer.
+    pub(super) fn length(self) -> usize {
+        match self {
+            Self::Next(length) | Self::Skip(length, _) => length,
+            Self::Close => 0,
+        }
+    }
 }
 
 /// What follows a reply.
@@ -74,8 +96,34 @@ pub(super) struct Replies<'l> {
 }
 
 impl Replies<'_> {
+    /// Gives a reply, unless hooks look at it first.
+    pub(super) fn answer<S: Serve>(
+        self,
+        app: &Rc<S>,
+        mut exchange: Exchange,
+        head: Option<&Head<'_>>,
+        reply: Reply,
+        framing: Framing,
+        after: After,
+    ) -> Turn {
+        if exchange.passage.is_none() || exchange.concluded {
+            return Turn::Answered(self.give(&**app, &exchange, head, reply, &framing, after));
+        }
+        match app.conclude(&mut exchange, reply) {
+            Concluded::Now(reply) => {
+                Turn::Answered(self.give(&**app, &exchange, head, reply, &framing, after))
+            }
+            Concluded::Later(answer) => Turn::Wait(Box::new(Waiting {
+                exchange,
+                framing,
+                answer,
+                after,
+            })),
+        }
+    }
+
     /// Finishes an exchange and appends its reply.
-    pub(super) fn give<S: Serve>(
+    fn give<S: Serve>(
         self,
         app: &S,
         exchange: &Exchange,
@@ -104,7 +152,21 @@ pub(super) struct Whole<'b> {
 }
 
 pub(super) fn open<S: Serve>(
-    app: &S,
+    app: &Rc<S>,
+    parsed: &Parsed<'_>,
+    bytes: &[u8],
+    replies: Replies<'_>,
+    context: &mut Context<'_>,
+) -> Turn {
+    let has_body = parsed.framing.content != Content::None;
+    let opened = app.open(&parsed.head, has_body, replies.remote.peer);
+    proceed(app, opened, parsed, bytes, replies, context)
+}
+
+/// Goes on with what was opened.
+pub(super) fn proceed<S: Serve>(
+    app: &Rc<S>,
+    opened: Opened,
     parsed: &Parsed<'_>,
     bytes: &[u8],
     replies: Replies<'_>,
@@ -117,21 +179,26 @@ pub(super) fn open<S: Serve>(
     } = parsed;
     let (length, framing) = (*length, *framing);
     let here = bytes.len() - length;
-    let exchange = match app.open(head, framing.content != Content::None) {
+    let exchange = match opened {
         Opened::Accepted(exchange) => exchange,
         Opened::Refused(exchange, reply) => {
             let after = leave(length, here, &framing);
-            let answered = replies.give(app, &exchange, Some(head), reply, &framing, after);
-            return Turn::Answered(answered);
+            return replies.answer(app, exchange, Some(head), reply, framing, after);
+        }
+        Opened::Held(exchange, verdict) => {
+            return Turn::Hold(Box::new(Held {
+                exchange,
+                framing,
+                verdict,
+                head: length,
+            }));
         }
     };
     let limit = exchange.body.limit;
     let body = match framing.content {
         Content::Length(count) if count > limit => {
             let reply = Err(chunked::too_large(limit));
-            let after = After::Close;
-            let answered = replies.give(app, &exchange, Some(head), reply, &framing, after);
-            return Turn::Answered(answered);
+            return replies.answer(app, exchange, Some(head), reply, framing, After::Close);
         }
         Content::None => Awaited::Length(0),
         // The limit fits: what it lets through does as well.
@@ -158,7 +225,7 @@ pub(super) fn open<S: Serve>(
 }
 
 pub(super) fn call<S: Serve>(
-    app: &S,
+    app: &Rc<S>,
     exchange: Exchange,
     whole: Whole<'_>,
     replies: Replies<'_>,
@@ -171,6 +238,7 @@ pub(super) fn call<S: Serve>(
         length,
     } = whole;
     let peer = replies.remote.peer;
+    let after = After::Next(length);
     let reply = match app.call(&exchange, head, body, peer, context) {
         Flow::Done(reply) => reply,
         Flow::Pending(answer) => {
@@ -178,7 +246,7 @@ pub(super) fn call<S: Serve>(
                 exchange,
                 framing,
                 answer,
-                length,
+                after,
             }));
         }
         // The pipeline answers refusals of an endpoint itself.
@@ -187,8 +255,15 @@ pub(super) fn call<S: Serve>(
             Err(Problem::internal("").because(cause))
         }
     };
-    let after = After::Next(length);
-    Turn::Answered(replies.give(app, &exchange, Some(head), reply, &framing, after))
+    replies.answer(app, exchange, Some(head), reply, framing, after)
+}
+
+/// What the client is told about an answer that was given up; nothing where nobody would hear it.
+pub(super) fn excuse(why: Cancel) -> Result<Problem, Gone> {
+    match why {
+        Cancel::Deadline => Ok(Problem::handler_timeout("the handler did not answer in time")),
+        Cancel::ClientGone | Cancel::Shutdown => Err(Gone),
+    }
 }
 
 /// What follows a reply that was given without reading the body, of which `here` bytes or more have arrived.

@@ -4,12 +4,14 @@
 use super::fields::Incoming;
 use super::reply;
 use crate::endpoint::{Cancel, give_up};
+use crate::hooks::{Concluded, Verdict};
 use crate::pipeline::{Exchange, Opened};
 use crate::response::ChunkSource;
 use crate::server::chunked::too_large;
 use crate::server::life::Watch;
 use crate::server::link::Gone;
 use crate::server::service::Serve;
+use crate::server::turn::excuse;
 use crate::stream::Answer;
 use crate::{Body, Flow, Problem, Reply, Response};
 use bytes::Bytes;
@@ -71,25 +73,34 @@ impl<S: Serve> Stream<S> {
     async fn answer(&mut self) -> Result<(Exchange, Response), Gone> {
         let app = Rc::clone(&self.app);
         if let Err(problem) = self.incoming.check(app.config()) {
-            return Ok(self.finish(app.unusable(), Err(problem)));
+            return self.finish(app.unusable(), Err(problem)).await;
         }
         let length = self.incoming.length();
         let has_body = length.map_or(!self.body.is_end_stream(), |length| length > 0);
-        let opened = self.incoming.with_head(|head| app.open(head, has_body));
+        let peer = self.peer;
+        let opened = self.incoming.with_head(|head| app.open(head, has_body, peer));
+        let opened = match opened {
+            Opened::Held(exchange, verdict) => {
+                let verdict = self.hear(verdict, &exchange).await?;
+                app.go_on(exchange, verdict, has_body)
+            }
+            opened => opened,
+        };
         let exchange = match opened {
             Opened::Accepted(exchange) => exchange,
-            Opened::Refused(exchange, reply) => return Ok(self.finish(exchange, reply)),
+            Opened::Refused(exchange, reply) => return self.finish(exchange, reply).await,
+            Opened::Held(..) => unreachable!("invariant: hooks hold a request once"),
         };
         let content = match self.read(exchange.body.limit, length).await {
             Ok(content) => content,
-            Err(Unread::Refused(problem)) => return Ok(self.finish(exchange, Err(problem))),
+            Err(Unread::Refused(problem)) => return self.finish(exchange, Err(problem)).await,
             Err(Unread::Gone) => return Err(Gone),
         };
         let reply = match self.call(&exchange, &content).await {
             Flow::Done(reply) => reply,
             Flow::Pending(answer) => {
                 drop(content);
-                self.wait(answer, exchange.timeout_ms.unwrap_or(0)).await?
+                self.wait(answer, &exchange).await?
             }
             // The pipeline answers refusals of an endpoint itself.
             Flow::Refused => {
@@ -97,14 +108,22 @@ impl<S: Serve> Stream<S> {
                 Err(Problem::internal("").because(cause))
             }
         };
-        Ok(self.finish(exchange, reply))
+        self.finish(exchange, reply).await
     }
 
-    fn finish(&self, exchange: Exchange, reply: Reply) -> (Exchange, Response) {
+    async fn finish(
+        &mut self,
+        mut exchange: Exchange,
+        reply: Reply,
+    ) -> Result<(Exchange, Response), Gone> {
+        let reply = match self.app.conclude(&mut exchange, reply) {
+            Concluded::Now(reply) => reply,
+            Concluded::Later(answer) => self.wait(answer, &exchange).await?,
+        };
         let response = self
             .incoming
             .with_head(|head| self.app.finish(&exchange, Some(head), reply));
-        (exchange, response)
+        Ok((exchange, response))
     }
 
     /// The whole body, and nothing of what follows it: trailers are dropped.
@@ -169,13 +188,46 @@ impl<S: Serve> Stream<S> {
     async fn wait(
         &mut self,
         answer: Pin<Box<dyn Future<Output = Reply>>>,
-        limit: u64,
+        exchange: &Exchange,
     ) -> Result<Reply, Gone> {
         let mut answer = Answer::new(answer);
+        let limit = exchange.timeout_ms.unwrap_or(0);
+        match self.until(limit, |context| answer.poll(context)).await {
+            Ok(reply) => Ok(reply),
+            Err(why) => {
+                give_up(why, answer.pending);
+                excuse(why).map(Err)
+            }
+        }
+    }
+
+    /// Waits until the hooks have spoken.
+    async fn hear(
+        &mut self,
+        mut verdict: Pin<Box<dyn Future<Output = Verdict>>>,
+        exchange: &Exchange,
+    ) -> Result<Verdict, Gone> {
+        let limit = exchange.timeout_ms.unwrap_or(0);
+        let spoken = self.until(limit, |context| verdict.as_mut().poll(context));
+        match spoken.await {
+            Ok(spoken) => Ok(spoken),
+            Err(why) => {
+                give_up(why, verdict);
+                excuse(why).map(|problem| Some(Err(problem)))
+            }
+        }
+    }
+
+    /// Polls until it is ready, unless the client leaves, the time is over or the worker ends.
+    async fn until<T>(
+        &mut self,
+        limit: u64,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Result<T, Cancel> {
         self.watch.arm(limit);
-        let ended = poll_fn(|context| {
-            if let Poll::Ready(reply) = answer.poll(context) {
-                return Poll::Ready(Ok(reply));
+        poll_fn(|context| {
+            if let Poll::Ready(value) = poll(context) {
+                return Poll::Ready(Ok(value));
             }
             self.watch.register(context);
             match () {
@@ -187,20 +239,7 @@ impl<S: Serve> Stream<S> {
                 }
             }
         })
-        .await;
-        match ended {
-            Ok(reply) => Ok(reply),
-            Err(why) => {
-                give_up(why, answer.pending);
-                match why {
-                    Cancel::Deadline => {
-                        let detail = "the handler did not answer in time";
-                        Ok(Err(Problem::handler_timeout(detail)))
-                    }
-                    _ => Err(Gone),
-                }
-            }
-        }
+        .await
     }
 
     async fn deliver(&mut self, exchange: &Exchange, response: Response) -> Result<(), Gone> {

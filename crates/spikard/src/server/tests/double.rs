@@ -1,6 +1,7 @@
 //! A stand-in for an app: a few paths that make the codec do each thing it can do. Checks nothing.
 
 use crate::endpoint::{Cancel, cancel_reason};
+use crate::hooks::{Concluded, Verdict};
 use crate::pipeline::{BodyPlan, Exchange, Opened};
 use crate::request_id::RequestId;
 use crate::response::ChunkSource;
@@ -39,7 +40,7 @@ impl Serve for Double {
         self.ready.set(ready);
     }
 
-    fn open(&self, head: &Head<'_>, _has_body: bool) -> Opened {
+    fn open(self: &Rc<Self>, head: &Head<'_>, _: bool, _: Option<SocketAddr>) -> Opened {
         let exchange = Exchange {
             body: BodyPlan {
                 limit: self.config.body_limit,
@@ -53,6 +54,14 @@ impl Serve for Double {
         }
     }
 
+    fn go_on(&self, exchange: Exchange, _: Verdict, _: bool) -> Opened {
+        Opened::Accepted(exchange)
+    }
+
+    fn conclude(self: &Rc<Self>, _: &mut Exchange, reply: Reply) -> Concluded {
+        Concluded::Now(reply)
+    }
+
     fn unusable(&self) -> Exchange {
         Exchange {
             body: BodyPlan { limit: 0 },
@@ -61,12 +70,14 @@ impl Serve for Double {
             route: None,
             media: None,
             started: None,
+            passage: None,
+            concluded: false,
             _counted: Counted::open(),
         }
     }
 
     fn call(
-        &self,
+        self: &Rc<Self>,
         _exchange: &Exchange,
         head: &Head<'_>,
         body: &[u8],

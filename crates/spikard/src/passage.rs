@@ -1,0 +1,297 @@
+//! A request on its way past the hooks of an app: what they see of it and what they may edit. Runs nothing.
+
+use crate::head::{Field, is_token};
+use crate::request_id::RequestId;
+use crate::spec::Moment;
+use crate::{Head, Headers, Problem, Response};
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+/// One request and its response as hooks see them. What a hook edits is seen by all that follows: later hooks, validation,
+/// the handler, the pipeline.
+///
+/// Nothing of it stays borrowed: a hook may wait and look again.
+#[derive(Debug)]
+pub struct Passage {
+    moment: Cell<Option<Moment>>,
+    lines: RefCell<Rc<Lines>>,
+    body: RefCell<Rc<Vec<u8>>>,
+    request_id: RequestId,
+    peer: Option<SocketAddr>,
+    response: RefCell<Option<Response>>,
+    problem: RefCell<Option<Problem>>,
+    kept: RefCell<Vec<Rc<dyn Any>>>,
+}
+
+/// The head of a request, owned.
+#[derive(Debug, Clone)]
+pub(crate) struct Lines {
+    method: String,
+    target: String,
+    /// The names are tokens.
+    fields: Vec<(Box<[u8]>, Box<[u8]>)>,
+}
+
+impl Lines {
+    /// The fields as [`Lines::head`] borrows them.
+    pub(crate) fn fields(&self) -> Vec<Field<'_>> {
+        self.fields
+            .iter()
+            .map(|(name, value)| Field { name, value })
+            .collect()
+    }
+
+    pub(crate) fn head<'l>(&'l self, fields: &'l [Field<'l>]) -> Head<'l> {
+        Head {
+            method: &self.method,
+            target: &self.target,
+            headers: Headers(fields),
+        }
+    }
+}
+
+impl Passage {
+    pub(crate) fn of(head: &Head<'_>, request_id: RequestId, peer: Option<SocketAddr>) -> Self {
+        let fields = head.headers.0.iter();
+        Self {
+            moment: Cell::new(None),
+            lines: RefCell::new(Rc::new(Lines {
+                method: head.method.to_owned(),
+                target: head.target.to_owned(),
+                fields: fields
+                    .map(|field| (field.name.into(), field.value.into()))
+                    .collect(),
+            })),
+            body: RefCell::default(),
+            request_id,
+            peer,
+            response: RefCell::default(),
+            problem: RefCell::default(),
+            kept: RefCell::default(),
+        }
+    }
+
+    /// Where it is; `None` while no hook runs.
+    pub fn moment(&self) -> Option<Moment> {
+        self.moment.get()
+    }
+
+    /// As sent.
+    pub fn method(&self) -> String {
+        self.lines.borrow().method.clone()
+    }
+
+    /// Path and query.
+    pub fn target(&self) -> String {
+        self.lines.borrow().target.clone()
+    }
+
+    /// Identity of the exchange.
+    pub fn request_id(&self) -> &str {
+        self.request_id.as_str()
+    }
+
+    /// Address of the peer, `None` in process.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// The first value of the header field `name`; names compare without case.
+    pub fn header(&self, name: &str) -> Option<Vec<u8>> {
+        self.look(|head| head.headers.get(name).map(<[u8]>::to_vec))
+    }
+
+    /// Looks at the head as it is now.
+    pub fn look<R>(&self, look: impl FnOnce(&Head<'_>) -> R) -> R {
+        let lines = self.lines();
+        look(&lines.head(&lines.fields()))
+    }
+
+    /// Replaces every value of the header field `name` by one.
+    ///
+    /// # Errors
+    /// What is wrong with the name or the value (RFC 9110 section 5).
+    pub fn set_header(&self, name: &str, value: &[u8]) -> Result<(), String> {
+        check(name, value)?;
+        self.remove_header(name);
+        self.edit(|lines| lines.fields.push((name.as_bytes().into(), value.into())));
+        Ok(())
+    }
+
+    /// Adds a value of the header field `name` to those that are there.
+    ///
+    /// # Errors
+    /// As [`Passage::set_header`].
+    pub fn add_header(&self, name: &str, value: &[u8]) -> Result<(), String> {
+        check(name, value)?;
+        self.edit(|lines| lines.fields.push((name.as_bytes().into(), value.into())));
+        Ok(())
+    }
+
+    /// Removes every value of the header field `name`.
+    pub fn remove_header(&self, name: &str) {
+        let other = |field: &(Box<[u8]>, Box<[u8]>)| !field.0.eq_ignore_ascii_case(name.as_bytes());
+        self.edit(|lines| lines.fields.retain(other));
+    }
+
+    /// Replaces the query string, without `?`; empty for none. The path stays: the route is chosen already.
+    ///
+    /// # Errors
+    /// When it holds what no target may: a space, `#`, a control character, a letter beyond ASCII (RFC 3986 section 3.4).
+    pub fn set_query(&self, query: &str) -> Result<(), String> {
+        if let Some(wrong) = query.chars().find(|c| !c.is_ascii_graphic() || *c == '#') {
+            return Err(format!("{wrong:?} cannot stand in a query string; percent-encode it"));
+        }
+        self.edit(|lines| {
+            let path = lines.target.find('?').unwrap_or(lines.target.len());
+            lines.target.truncate(path);
+            if !query.is_empty() {
+                lines.target.push('?');
+                lines.target.push_str(query);
+            }
+        });
+        Ok(())
+    }
+
+    /// The whole body; empty before [`Moment::PreValidation`].
+    pub fn body(&self) -> Rc<Vec<u8>> {
+        Rc::clone(&self.body.borrow())
+    }
+
+    /// Replaces the body. What is set before it was read is replaced by it.
+    pub fn set_body(&self, body: Vec<u8>) {
+        self.body.replace(Rc::new(body));
+    }
+
+    /// The response at [`Moment::OnResponse`], to be looked at and edited; `None` before. A status or a field that cannot be
+    /// sent becomes a 500 later.
+    pub fn response<R>(&self, edit: impl FnOnce(&mut Response) -> R) -> Option<R> {
+        self.response.borrow_mut().as_mut().map(edit)
+    }
+
+    /// The problem at [`Moment::OnError`]; `None` before.
+    pub fn problem<R>(&self, look: impl FnOnce(&Problem) -> R) -> Option<R> {
+        self.problem.borrow().as_ref().map(look)
+    }
+
+    /// What [`Passage::keep`] was given last of this type.
+    pub fn kept<T: 'static>(&self) -> Option<Rc<T>> {
+        let kept = self.kept.borrow();
+        kept.iter().find_map(|value| Rc::clone(value).downcast().ok())
+    }
+
+    /// Keeps a value, one of each type, for those who come later.
+    pub fn keep<T: 'static>(&self, value: T) {
+        let value: Rc<dyn Any> = Rc::new(value);
+        let same = |other: &Rc<dyn Any>| other.is::<T>();
+        let mut kept = self.kept.borrow_mut();
+        let before = match kept.iter().position(same) {
+            Some(at) => Some(std::mem::replace(&mut kept[at], value)),
+            None => {
+                kept.push(value);
+                None
+            }
+        };
+        drop(kept);
+        // After the borrow: dropping may run a host's code.
+        drop(before);
+    }
+
+    pub(crate) fn lines(&self) -> Rc<Lines> {
+        Rc::clone(&self.lines.borrow())
+    }
+
+    pub(crate) fn id(&self) -> &RequestId {
+        &self.request_id
+    }
+
+    pub(crate) fn come_to(&self, moment: Option<Moment>) {
+        self.moment.set(moment);
+    }
+
+    pub(crate) fn put_response(&self, response: Option<Response>) -> Option<Response> {
+        self.response.replace(response)
+    }
+
+    pub(crate) fn put_problem(&self, problem: Option<Problem>) -> Option<Problem> {
+        self.problem.replace(problem)
+    }
+
+    fn edit(&self, edit: impl FnOnce(&mut Lines)) {
+        edit(Rc::make_mut(&mut self.lines.borrow_mut()));
+    }
+}
+
+fn check(name: &str, value: &[u8]) -> Result<(), String> {
+    if !is_token(name) {
+        return Err(format!("header name {name:?} is not a token (RFC 9110 section 5.1)"));
+    }
+    match value.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+        true => Err(format!("header {name} holds a control character")),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passage() -> Passage {
+        let fields = [
+            Field { name: b"Accept", value: b"a/b" },
+            Field { name: b"X-Tag", value: b"1" },
+            Field { name: b"x-tag", value: b"2" },
+        ];
+        let head = Head { method: "GET", target: "/items?a=1", headers: Headers(&fields) };
+        Passage::of(&head, RequestId::generate(), None)
+    }
+
+    #[test]
+    fn fields_are_replaced_and_removed_whatever_their_case() {
+        let passage = passage();
+        passage.set_header("x-TAG", b"3").expect("a field");
+        assert_eq!(passage.look(|head| head.headers.all("x-tag").count()), 1);
+        assert_eq!(passage.header("X-Tag"), Some(b"3".to_vec()));
+        passage.add_header("x-tag", b"4").expect("a field");
+        assert_eq!(passage.look(|head| head.headers.all("x-tag").count()), 2);
+        passage.remove_header("ACCEPT");
+        assert_eq!(passage.header("accept"), None);
+        assert!(passage.set_header("x y", b"").is_err());
+        assert!(passage.set_header("x", b"1\r\n").is_err());
+    }
+
+    #[test]
+    fn the_query_is_replaced_and_the_path_stays() {
+        let passage = passage();
+        for (query, target) in [("b=2&c", "/items?b=2&c"), ("", "/items"), ("?", "/items??")] {
+            passage.set_query(query).expect("a query");
+            assert_eq!(passage.target(), target);
+        }
+        for wrong in ["a b", "a#b", "a\nb", "é"] {
+            assert!(passage.set_query(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_looked_at_is_not_changed_by_an_edit_meanwhile() {
+        let passage = passage();
+        passage.look(|head| {
+            passage.set_header("accept", b"c/d").expect("a field");
+            assert_eq!(head.headers.get("accept"), Some(&b"a/b"[..]));
+        });
+        assert_eq!(passage.header("accept"), Some(b"c/d".to_vec()));
+    }
+
+    #[test]
+    fn one_value_of_each_type_is_kept() {
+        let passage = passage();
+        assert!(passage.kept::<u8>().is_none());
+        passage.keep(1_u8);
+        passage.keep("text");
+        passage.keep(2_u8);
+        assert_eq!(passage.kept::<u8>().as_deref(), Some(&2));
+        assert_eq!(passage.kept::<&str>().as_deref(), Some(&"text"));
+    }
+}
