@@ -67,7 +67,9 @@ impl<G: Guest> Endpoint for GuestEndpoint<G> {
                 match self.guest.call(&self.callable, &call) {
                     Outcome::Done(reply) => Err(Some(reply)),
                     Outcome::Passed => Err(None),
-                    Outcome::Refused => Err(Some(Err(Problem::internal("").because("a hook refused a body")))),
+                    Outcome::Refused => Err(Some(Err(
+                        Problem::internal("").because("a hook refused a body")
+                    ))),
                     Outcome::Pending => self.wait(&call).map_err(|problem| Some(Err(problem))),
                 }
             });

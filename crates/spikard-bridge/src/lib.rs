@@ -24,7 +24,7 @@ pub use refusal::refused;
 pub use returns::Returns;
 pub use slots::{Completion, Token};
 pub use spec::{build, parse, schema};
-pub use spikard::{Cancel, Moment, Passage};
 pub use spikard::server::{Life, Listen, ListenError, Listener, announce_ready, exchange, serve};
+pub use spikard::{Cancel, Moment, Passage};
 pub use stream::GuestStream;
 pub use tables::tables;

@@ -28,6 +28,8 @@ create_exception!(
 pub(crate) struct Types {
     pub(crate) response: Py<PyType>,
     pub(crate) problem: Py<PyType>,
+    /// Makes a problem of `(code, status, title, detail, headers, extensions as JSON)`.
+    pub(crate) problem_of: Obj,
     /// Makes a producer of an iterator.
     pub(crate) stream: Obj,
     pub(crate) encoder: Encoder,
@@ -53,13 +55,15 @@ fn definition_error(error: impl std::fmt::Display) -> PyErr {
 #[pymethods]
 impl App {
     #[new]
-    #[pyo3(signature = (spec, handlers, *, response, problem, stream, encode_into))]
+    #[allow(clippy::too_many_arguments, reason = "named in Python")]
+    #[pyo3(signature = (spec, handlers, *, response, problem, problem_of, stream, encode_into))]
     fn new(
         py: Python<'_>,
         spec: &str,
         handlers: Vec<Bound<'_, Handler>>,
         response: Py<PyType>,
         problem: Py<PyType>,
+        problem_of: Obj,
         stream: Obj,
         encode_into: Obj,
     ) -> PyResult<Self> {
@@ -85,6 +89,7 @@ impl App {
             Types {
                 response,
                 problem,
+                problem_of,
                 stream,
                 encoder: Encoder::new(encode_into),
                 decode_error,

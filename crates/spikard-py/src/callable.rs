@@ -15,6 +15,9 @@ pub(crate) enum Origin {
     Parameter(usize),
     Body,
     Request,
+    /// For hooks.
+    Response,
+    Problem,
 }
 
 /// See `_native.pyi`.
@@ -53,10 +56,10 @@ impl Argument {
             "parameter" => Origin::Parameter(index),
             "body" => Origin::Body,
             "request" => Origin::Request,
+            "response" => Origin::Response,
+            "problem" => Origin::Problem,
             other => {
-                let message = format!(
-                    "an argument's source is \"parameter\", \"body\" or \"request\", not {other:?}"
-                );
+                let message = format!("{other:?} is no source of an argument");
                 return Err(PyValueError::new_err(message));
             }
         };

@@ -3,17 +3,19 @@
 use crate::app::Types;
 use crate::callable::{Callable, Kind, Origin};
 use crate::error::{Failure, is_refusal, problem};
+use crate::hook::{self, Raised};
 use crate::interpreter::{Arguments, Gil, Obj, attached, call1, in_context};
 use crate::reactor::{Core, is_fatal};
 use crate::request::{Link, Request};
 use crate::task::{Host, Started, Starter};
 use crate::value;
+use pyo3::exceptions::PyTypeError;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use pyo3::{IntoPyObjectExt as _, intern};
 use spikard::contract::Source;
-use spikard::{Cancel, Held, Problem, Reply, Response};
+use spikard::{Cancel, Held, Passage, Problem, Response, Verdict};
 use spikard_bridge::{Call, Completion, Facts, Guest, GuestStream, Outcome, Token, refused};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -124,8 +126,26 @@ impl PythonGuest {
             }
         };
         let (facts, kind) = (&callable.facts, callable.kind);
-        let response = self.response(py, facts, kind, result.bind(py))?;
-        Ok(Outcome::Done(Ok(response)))
+        let passage = call.request().passage;
+        let verdict = self.verdict(py, facts, kind, passage, result.bind(py))?;
+        Ok(verdict.map_or(Outcome::Passed, Outcome::Done))
+    }
+
+    /// What a callable says by what it returned: a handler always answers, a hook may pass.
+    fn verdict(
+        &self,
+        py: Python<'_>,
+        facts: &Facts,
+        kind: Kind,
+        passage: Option<&Rc<Passage>>,
+        value: &Bound<'_, PyAny>,
+    ) -> Result<Verdict, Failure> {
+        match passage.filter(|passage| passage.moment().is_some()) {
+            None => Ok(Some(Ok(self.response(py, facts, kind, value)?))),
+            Some(passage) => hook::verdict(py, &self.types, facts, passage, value, &|source| {
+                self.stream(py, facts, kind, source)
+            }),
+        }
     }
 
     fn response(
@@ -135,15 +155,25 @@ impl PythonGuest {
         kind: Kind,
         value: &Bound<'_, PyAny>,
     ) -> Result<Response, Failure> {
-        let stream = |source: &Bound<'_, PyAny>| {
-            let stream = self.types.stream.bind(py);
-            let stream = stream.call1((source, kind == Kind::Blocking))?;
-            let guest = self.me.upgrade();
-            let guest = guest.expect("invariant: a method of it runs");
-            let producer = Callable::of_stream(&stream, facts)?;
-            Ok(GuestStream::new(guest, producer, self.completion.clone()))
-        };
-        value::response(py, &self.types, facts, value, &stream)
+        value::response(py, &self.types, facts, value, &|source| {
+            self.stream(py, facts, kind, source)
+        })
+    }
+
+    /// An iterator as a body.
+    fn stream(
+        &self,
+        py: Python<'_>,
+        facts: &Facts,
+        kind: Kind,
+        source: &Bound<'_, PyAny>,
+    ) -> PyResult<GuestStream<Self>> {
+        let stream = self.types.stream.bind(py);
+        let stream = stream.call1((source, kind == Kind::Blocking))?;
+        let guest = self.me.upgrade();
+        let guest = guest.expect("invariant: a method of it runs");
+        let producer = Callable::of_stream(&stream, facts)?;
+        Ok(GuestStream::new(guest, producer, self.completion.clone()))
     }
 
     fn arguments(
@@ -168,13 +198,22 @@ impl PythonGuest {
                     Some(found) => value::of_argument(py, found)?.map(Bound::unbind),
                     None => None,
                 },
+                Origin::Response | Origin::Problem => {
+                    let passage = call.request().passage;
+                    let passage =
+                        passage.ok_or_else(|| PyTypeError::new_err("only hooks get this"))?;
+                    Some(match argument.origin {
+                        Origin::Response => hook::response(py, &self.types, passage)?,
+                        _ => hook::problem(py, &self.types, passage)?,
+                    })
+                }
                 Origin::Body if call.request().body.is_empty() => None,
                 Origin::Body | Origin::Request => {
                     let bytes =
                         body.get_or_insert_with(|| PyBytes::new(py, call.request().body).unbind());
                     match argument.origin {
                         Origin::Request => {
-                            let link = link.get_or_insert_default();
+                            let link = link.get_or_insert_with(|| Link::of(call.request()));
                             Some(
                                 Request::new(py, call.request(), bytes.clone_ref(py), link)?
                                     .into_any(),
@@ -208,7 +247,7 @@ impl PythonGuest {
             return Failure::Raised(error);
         }
         match origin {
-            Origin::Request => Failure::Raised(error),
+            Origin::Request | Origin::Response | Origin::Problem => Failure::Raised(error),
             Origin::Body => said(py, &error, Source::Body, &[]),
             Origin::Parameter(index) => match callable.facts.parameters.get(index) {
                 Some((source, name)) => said(py, &error, *source, &[name]),
@@ -231,6 +270,7 @@ impl PythonGuest {
             facts: Rc::clone(&callable.facts),
             kind: callable.kind,
             token,
+            passage: call.request().passage.map(Rc::clone),
         };
         let answer = Py::new(py, PendingAnswer(Gil::new(answer)))?;
         future.call_method1(py, intern!(py, "add_done_callback"), (answer,))?;
@@ -282,19 +322,27 @@ impl PythonGuest {
     }
 
     /// What the client is told; an error that must leave the loop does so.
-    fn failed(&self, py: Python<'_>, failure: Failure) -> Outcome {
+    fn failed(&self, py: Python<'_>, call: &Call<'_>, failure: Failure) -> Outcome {
         if let Failure::Raised(error) = &failure
             && is_fatal(py, error)
         {
             leave(error.clone_ref(py));
         }
-        Outcome::Done(Err(self.told(py, failure)))
+        let passage = call.request().passage;
+        Outcome::Done(Err(self.told(py, passage, failure)))
     }
 
-    fn told(&self, py: Python<'_>, failure: Failure) -> Problem {
+    /// What was raised is kept for the hooks for errors.
+    fn told(&self, py: Python<'_>, passage: Option<&Rc<Passage>>, failure: Failure) -> Problem {
         match failure {
             Failure::Problem(problem) => problem,
-            Failure::Raised(error) => problem(py, &self.types, &error),
+            Failure::Raised(error) => {
+                let told = problem(py, &self.types, &error);
+                if let Some(passage) = passage {
+                    passage.keep(Raised(error));
+                }
+                told
+            }
         }
     }
 
@@ -307,13 +355,16 @@ impl PythonGuest {
         if !self.completion.waits(token) {
             return abandoned(py, facts, result);
         }
-        let response = match result {
-            Ok(value) => self.response(py, facts, answer.kind, &value),
+        let passage = answer.passage.as_ref();
+        let verdict = match result {
+            Ok(value) => self.verdict(py, facts, answer.kind, passage, &value),
             // One that must leave the loop has done so already, when the Task's step raised it.
             Err(error) => Err(error.into()),
         };
-        let reply: Reply = response.map_err(|failure| self.told(py, failure));
-        self.completion.complete(token, reply);
+        match verdict.unwrap_or_else(|failure| Some(Err(self.told(py, passage, failure)))) {
+            Some(reply) => self.completion.complete(token, reply),
+            None => self.completion.pass(token),
+        };
         Ok(())
     }
 }
@@ -372,7 +423,7 @@ impl Guest for PythonGuest {
     fn call(&self, callable: &Callable, call: &Call<'_>) -> Outcome {
         let py = attached();
         self.try_call(py, callable, call)
-            .unwrap_or_else(|failure| self.failed(py, failure))
+            .unwrap_or_else(|failure| self.failed(py, call, failure))
     }
 
     fn cancel(&self, token: Token, why: Cancel) {
@@ -422,6 +473,7 @@ struct Answer {
     facts: Rc<Facts>,
     kind: Kind,
     token: Token,
+    passage: Option<Rc<Passage>>,
 }
 
 /// The done callback of a call that suspended.

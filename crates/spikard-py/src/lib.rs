@@ -8,6 +8,7 @@ mod error;
 mod exchange;
 mod guest;
 mod handle;
+mod hook;
 mod interpreter;
 mod reactor;
 mod request;
@@ -24,6 +25,8 @@ mod _native {
     use crate::app::{App, DefinitionError};
     #[pymodule_export]
     use crate::callable::{Argument, Handler};
+    #[pymodule_export]
+    use crate::hook::StreamedContent;
     #[pymodule_export]
     use crate::reactor::Reactor;
     #[pymodule_export]

@@ -2,9 +2,11 @@
 
 use crate::interpreter::{Gil, Obj};
 use crate::value;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
+use spikard::Passage;
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -14,9 +16,22 @@ use std::rc::Rc;
 pub(crate) struct Link {
     gone: Cell<bool>,
     waiting: RefCell<Vec<Obj>>,
+    /// What hooks and handler leave for each other.
+    state: RefCell<Option<Obj>>,
 }
 
 impl Link {
+    /// The one of its exchange where hooks look at it, else a new one.
+    pub(crate) fn of(request: &spikard::Request<'_>) -> Rc<Self> {
+        let Some(passage) = request.passage else {
+            return Rc::default();
+        };
+        if passage.kept::<Self>().is_none() {
+            passage.keep(Self::default());
+        }
+        passage.kept().unwrap_or_default()
+    }
+
     /// The client left: whoever waits for that is told.
     pub(crate) fn disconnect(&self, py: Python<'_>) -> PyResult<()> {
         self.gone.set(true);
@@ -30,6 +45,15 @@ impl Link {
         }
         Ok(())
     }
+}
+
+/// Text as the bytes of a field value; what is read as Latin-1 is written so.
+fn latin(value: &str) -> Result<Vec<u8>, String> {
+    let byte = |letter: char| {
+        let wrong = || format!("{letter:?} cannot stand in a header value; encode it");
+        u8::try_from(letter).map_err(|_| wrong())
+    };
+    value.chars().map(byte).collect()
 }
 
 /// See `_native.pyi`.
@@ -46,6 +70,8 @@ pub(crate) struct Request {
     parameters: Py<PyList>,
     peer: Option<SocketAddr>,
     link: Gil<Rc<Link>>,
+    /// `None` where no hook looks: nothing follows that could see an edit.
+    passage: Option<Gil<Rc<Passage>>>,
 }
 
 impl Request {
@@ -55,6 +81,15 @@ impl Request {
         body: Py<PyBytes>,
         link: &Rc<Link>,
     ) -> PyResult<Py<Self>> {
+        Py::new(py, Self::copy(py, request, body, link)?)
+    }
+
+    fn copy(
+        py: Python<'_>,
+        request: &spikard::Request<'_>,
+        body: Py<PyBytes>,
+        link: &Rc<Link>,
+    ) -> PyResult<Self> {
         let (method, target) = (request.head.method, request.head.target);
         let mut fields = Vec::new();
         let mut ends = Vec::new();
@@ -68,20 +103,47 @@ impl Request {
         for argument in request.arguments {
             parameters.append(value::of_argument(py, argument)?)?;
         }
-        Py::new(
-            py,
-            Self {
-                text: [method, target, request.request_id].concat(),
-                method_end: method.len(),
-                target_end: method.len() + target.len(),
-                fields,
-                ends,
-                body,
-                parameters: parameters.unbind(),
-                peer: request.peer,
-                link: Gil::new(Rc::clone(link)),
-            },
-        )
+        Ok(Self {
+            text: [method, target, request.request_id].concat(),
+            method_end: method.len(),
+            target_end: method.len() + target.len(),
+            fields,
+            ends,
+            body,
+            parameters: parameters.unbind(),
+            peer: request.peer,
+            link: Gil::new(Rc::clone(link)),
+            passage: request.passage.map(|passage| Gil::new(Rc::clone(passage))),
+        })
+    }
+
+    /// This request again, after an edit.
+    fn after(
+        &self,
+        py: Python<'_>,
+        edit: impl FnOnce(&Passage) -> Result<(), String>,
+    ) -> PyResult<Py<Self>> {
+        let Some(passage) = &self.passage else {
+            let message = "the app has no hooks, so nothing that follows would see the edit";
+            return Err(PyRuntimeError::new_err(message));
+        };
+        edit(passage).map_err(PyValueError::new_err)?;
+        let body = PyBytes::new(py, &passage.body()).unbind();
+        let edited = passage.look(|head| {
+            let request = spikard::Request {
+                head,
+                arguments: &[],
+                body: &[],
+                unvalidated: None,
+                request_id: passage.request_id(),
+                peer: passage.peer(),
+                passage: Some(passage),
+            };
+            let mut edited = Self::copy(py, &request, body, &self.link)?;
+            edited.parameters = self.parameters.clone_ref(py);
+            Ok::<_, PyErr>(edited)
+        })?;
+        Py::new(py, edited)
     }
 }
 
@@ -152,6 +214,48 @@ impl Request {
     #[getter]
     fn parameters(&self, py: Python<'_>) -> Py<PyList> {
         self.parameters.clone_ref(py)
+    }
+
+    /// Made by `make` when it is first asked for.
+    fn state(&self, py: Python<'_>, make: &Bound<'_, PyAny>) -> PyResult<Obj> {
+        let before = self
+            .link
+            .state
+            .borrow()
+            .as_ref()
+            .map(|state| state.clone_ref(py));
+        if let Some(state) = before {
+            return Ok(state);
+        }
+        let state = make.call0()?.unbind();
+        self.link.state.replace(Some(state.clone_ref(py)));
+        Ok(state)
+    }
+
+    fn set_header(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<Py<Self>> {
+        self.after(py, |passage| passage.set_header(name, &latin(value)?))
+    }
+
+    fn add_header(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<Py<Self>> {
+        self.after(py, |passage| passage.add_header(name, &latin(value)?))
+    }
+
+    fn remove_header(&self, py: Python<'_>, name: &str) -> PyResult<Py<Self>> {
+        self.after(py, |passage| {
+            passage.remove_header(name);
+            Ok(())
+        })
+    }
+
+    fn set_query_string(&self, py: Python<'_>, query: &str) -> PyResult<Py<Self>> {
+        self.after(py, |passage| passage.set_query(query))
+    }
+
+    fn set_body(&self, py: Python<'_>, body: Vec<u8>) -> PyResult<Py<Self>> {
+        self.after(py, |passage| {
+            passage.set_body(body);
+            Ok(())
+        })
     }
 
     #[getter]

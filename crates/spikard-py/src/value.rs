@@ -77,14 +77,7 @@ fn explicit(
     value: &Bound<'_, PyAny>,
     stream: Streamed<'_>,
 ) -> Result<Response, Failure> {
-    let status: u16 = value.getattr(intern!(py, "status"))?.extract()?;
-    let headers = headers(&value.getattr(intern!(py, "headers"))?)?;
-    let content_type = value.getattr(intern!(py, "content_type"))?;
-    let own: Option<String> = if content_type.is_none() {
-        None
-    } else {
-        Some(content_type.extract()?)
-    };
+    let (status, headers, own) = parts(value)?;
     let content = value.getattr(intern!(py, "content"))?;
     let content = if content.is_none() {
         Content::Nothing
@@ -100,10 +93,20 @@ fn explicit(
     Ok(facts.respond(status, headers, own, content))
 }
 
+/// Name and value of each field of a response, in order.
+pub(crate) type Fields = Vec<(Cow<'static, str>, Cow<'static, str>)>;
+
+/// Status, fields and media type of a response object.
+pub(crate) fn parts(value: &Bound<'_, PyAny>) -> PyResult<(u16, Fields, Option<String>)> {
+    let py = value.py();
+    let status = value.getattr(intern!(py, "status"))?.extract()?;
+    let headers = headers(&value.getattr(intern!(py, "headers"))?)?;
+    let content_type = value.getattr(intern!(py, "content_type"))?.extract()?;
+    Ok((status, headers, content_type))
+}
+
 /// Name and value of header fields; any iterable of pairs of str.
-pub(crate) fn headers(
-    list: &Bound<'_, PyAny>,
-) -> PyResult<Vec<(Cow<'static, str>, Cow<'static, str>)>> {
+pub(crate) fn headers(list: &Bound<'_, PyAny>) -> PyResult<Fields> {
     let mut found = Vec::new();
     for pair in list.try_iter()? {
         let (name, value): (String, String) = pair?.extract()?;

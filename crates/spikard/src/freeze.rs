@@ -183,7 +183,9 @@ fn inherit(own: &Policy, outer: &Policy) -> Policy {
 
 fn no_hook(hook: &HookSpec, handlers: usize) -> Mistake {
     Mistake {
-        place: source(&hook.declared).trim_end_matches([':', ' ']).to_owned(),
+        place: source(&hook.declared)
+            .trim_end_matches([':', ' '])
+            .to_owned(),
         message: format!(
             "hook {} does not exist; {handlers} callables came with the app",
             hook.handler
@@ -433,8 +435,7 @@ impl Compiler<'_> {
             parameters,
             body: self.body(),
             // What a hook is to see as valid is validated before it.
-            decoder_validates: route.decoder_validates
-                && hooks.at(Moment::PreHandler).is_empty(),
+            decoder_validates: route.decoder_validates && hooks.at(Moment::PreHandler).is_empty(),
             hooks,
             responses: self.responses(),
             egress: if crate::defects::defect("egress-off") {

@@ -157,16 +157,17 @@ impl Frozen {
         };
         exchange.concluded = true;
         let (app, route) = (Rc::clone(self), exchange.route);
-        Concluded::Later(Box::pin(async move { Ok(app.see_off(route, &passage, reply).await) }))
+        Concluded::Later(Box::pin(async move {
+            Ok(app.see_off(route, &passage, reply).await)
+        }))
     }
 
     async fn see_off(&self, route: Option<usize>, passage: &Rc<Passage>, reply: Reply) -> Response {
         let plan = route.and_then(|route| self.plans.get(route));
         let hooks = self.hooks_of(route);
         let id = passage.id();
-        let checked = reply.and_then(|mut response| {
-            leave::check(plan, id, &mut response).map(|()| response)
-        });
+        let checked =
+            reply.and_then(|mut response| leave::check(plan, id, &mut response).map(|()| response));
         let mut response = match checked {
             Ok(response) => response,
             Err(problem) => match self.mend(hooks, plan, passage, problem).await {
@@ -239,7 +240,9 @@ impl Frozen {
     async fn run(&self, hook: usize, moment: Moment, passage: &Rc<Passage>) -> Verdict {
         passage.come_to(Some(moment));
         let verdict = match shield(|| self.endpoints[hook].hook(passage)) {
-            Ok(verdict) => shielded(verdict).await.unwrap_or_else(|problem| Some(Err(problem))),
+            Ok(verdict) => shielded(verdict)
+                .await
+                .unwrap_or_else(|problem| Some(Err(problem))),
             Err(problem) => Some(Err(problem)),
         };
         passage.come_to(None);

@@ -48,15 +48,15 @@ pub use listing::RouteLine;
 pub use mistake::{DefinitionError, Mistake, did_you_mean};
 pub use native::{
     App, Bytes, Cookies, Created, Describe, ETag, Extract, Fields, Group, Handler, HeaderParams,
-    Html, IntoReply, IntoVerdict, Json, Kept, OwnedRequest, Path, Query, RequestId, RunError, State, Status,
-    TestClient, TestRequest, Text,
+    Html, IntoReply, IntoVerdict, Json, Kept, OwnedRequest, Path, Query, RequestId, RunError,
+    State, Status, TestClient, TestRequest, Text,
 };
 pub use passage::Passage;
 pub use pipeline::Frozen;
 pub use problem::Problem;
 pub use response::{Body, Response};
-pub use spec::Moment;
 pub use server::Answer;
+pub use spec::Moment;
 pub use spikard_contract as contract;
 pub use timer::Timers;
 

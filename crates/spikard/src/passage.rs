@@ -31,8 +31,11 @@ pub(crate) struct Lines {
     method: String,
     target: String,
     /// The names are tokens.
-    fields: Vec<(Box<[u8]>, Box<[u8]>)>,
+    fields: Vec<OwnedField>,
 }
+
+/// Name and value.
+type OwnedField = (Box<[u8]>, Box<[u8]>);
 
 impl Lines {
     /// The fields as [`Lines::head`] borrows them.
@@ -132,7 +135,7 @@ impl Passage {
 
     /// Removes every value of the header field `name`.
     pub fn remove_header(&self, name: &str) {
-        let other = |field: &(Box<[u8]>, Box<[u8]>)| !field.0.eq_ignore_ascii_case(name.as_bytes());
+        let other = |field: &OwnedField| !field.0.eq_ignore_ascii_case(name.as_bytes());
         self.edit(|lines| lines.fields.retain(other));
     }
 
@@ -142,7 +145,9 @@ impl Passage {
     /// When it holds what no target may: a space, `#`, a control character, a letter beyond ASCII (RFC 3986 section 3.4).
     pub fn set_query(&self, query: &str) -> Result<(), String> {
         if let Some(wrong) = query.chars().find(|c| !c.is_ascii_graphic() || *c == '#') {
-            return Err(format!("{wrong:?} cannot stand in a query string; percent-encode it"));
+            return Err(format!(
+                "{wrong:?} cannot stand in a query string; percent-encode it"
+            ));
         }
         self.edit(|lines| {
             let path = lines.target.find('?').unwrap_or(lines.target.len());
@@ -179,7 +184,8 @@ impl Passage {
     /// What [`Passage::keep`] was given last of this type.
     pub fn kept<T: 'static>(&self) -> Option<Rc<T>> {
         let kept = self.kept.borrow();
-        kept.iter().find_map(|value| Rc::clone(value).downcast().ok())
+        kept.iter()
+            .find_map(|value| Rc::clone(value).downcast().ok())
     }
 
     /// Keeps a value, one of each type, for those who come later.
@@ -226,9 +232,14 @@ impl Passage {
 
 fn check(name: &str, value: &[u8]) -> Result<(), String> {
     if !is_token(name) {
-        return Err(format!("header name {name:?} is not a token (RFC 9110 section 5.1)"));
+        return Err(format!(
+            "header name {name:?} is not a token (RFC 9110 section 5.1)"
+        ));
     }
-    match value.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+    match value
+        .iter()
+        .any(|byte| byte.is_ascii_control() && *byte != b'\t')
+    {
         true => Err(format!("header {name} holds a control character")),
         false => Ok(()),
     }
@@ -240,11 +251,24 @@ mod tests {
 
     fn passage() -> Passage {
         let fields = [
-            Field { name: b"Accept", value: b"a/b" },
-            Field { name: b"X-Tag", value: b"1" },
-            Field { name: b"x-tag", value: b"2" },
+            Field {
+                name: b"Accept",
+                value: b"a/b",
+            },
+            Field {
+                name: b"X-Tag",
+                value: b"1",
+            },
+            Field {
+                name: b"x-tag",
+                value: b"2",
+            },
         ];
-        let head = Head { method: "GET", target: "/items?a=1", headers: Headers(&fields) };
+        let head = Head {
+            method: "GET",
+            target: "/items?a=1",
+            headers: Headers(&fields),
+        };
         Passage::of(&head, RequestId::generate(), None)
     }
 

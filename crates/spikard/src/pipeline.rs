@@ -239,12 +239,7 @@ impl Frozen {
     }
 
     /// Whether the route takes a body of this media type.
-    pub(crate) fn admit(
-        &self,
-        mut exchange: Exchange,
-        head: &Head<'_>,
-        has_body: bool,
-    ) -> Opened {
+    pub(crate) fn admit(&self, mut exchange: Exchange, head: &Head<'_>, has_body: bool) -> Opened {
         let plan = exchange.route.and_then(|route| self.plans.get(route));
         if has_body && let Some(body) = plan.and_then(|plan| plan.body.as_ref()) {
             match body::choose(body, head) {
@@ -291,7 +286,11 @@ impl Frozen {
         if let Some(passage) = &exchange.passage {
             passage.set_body(content.to_vec());
             let (app, passage) = (Rc::clone(self), Rc::clone(passage));
-            return Flow::Pending(Box::pin(app.call_past_hooks(passage, route, exchange.media)));
+            return Flow::Pending(Box::pin(app.call_past_hooks(
+                passage,
+                route,
+                exchange.media,
+            )));
         }
         let plan = &self.plans[route];
         let mut arguments = Arguments::new();

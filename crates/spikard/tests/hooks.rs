@@ -27,7 +27,10 @@ async fn note(passage: Rc<Passage>, who: &'static str) {
     tokio::task::yield_now().await;
     let at = passage.moment().expect("a hook runs");
     let name = MOMENTS.iter().find(|(moment, _)| *moment == at);
-    let mut ran = passage.kept::<Ran>().map(|ran| (*ran).clone()).unwrap_or_default();
+    let mut ran = passage
+        .kept::<Ran>()
+        .map(|ran| (*ran).clone())
+        .unwrap_or_default();
     ran.0.push(format!("{who}.{}", name.expect("a moment").1));
     let text = ran.0.join(" ");
     passage.keep(ran);
@@ -78,7 +81,11 @@ fn noted() -> TestClient {
 }
 
 fn ran(answer: &Answer) -> Vec<&str> {
-    answer.header("x-ran").unwrap_or_default().split(' ').collect()
+    answer
+        .header("x-ran")
+        .unwrap_or_default()
+        .split(' ')
+        .collect()
 }
 
 fn of(who: &[&str], moments: &[&str]) -> Vec<String> {
@@ -100,7 +107,10 @@ fn hooks_run_in_the_order_of_their_registration_the_outer_first() {
 #[test]
 fn what_is_not_valid_comes_to_no_pre_handler_and_passes_on_error() {
     let client = noted();
-    let answer = client.post("/shop/items").json(&json!({"count": -1})).wait();
+    let answer = client
+        .post("/shop/items")
+        .json(&json!({"count": -1}))
+        .wait();
     assert_eq!(answer.status, 422);
     let moments = ["on_request", "pre_validation", "on_error", "on_response"];
     assert_eq!(ran(&answer), of(&["app", "shop", "items"], &moments));
@@ -110,12 +120,25 @@ fn what_is_not_valid_comes_to_no_pre_handler_and_passes_on_error() {
 fn a_body_that_is_refused_unread_passes_the_hooks_before_and_behind() {
     let client = noted();
     for (answer, status) in [
-        (client.post("/shop/items").body("text/plain", "x").wait(), 415),
-        (client.post("/shop/items").body("application/json", vec![b' '; 11 << 20]).wait(), 413),
+        (
+            client.post("/shop/items").body("text/plain", "x").wait(),
+            415,
+        ),
+        (
+            client
+                .post("/shop/items")
+                .body("application/json", vec![b' '; 11 << 20])
+                .wait(),
+            413,
+        ),
     ] {
         assert_eq!(answer.status, status);
         let moments = ["on_request", "on_error", "on_response"];
-        assert_eq!(ran(&answer), of(&["app", "shop", "items"], &moments), "{status}");
+        assert_eq!(
+            ran(&answer),
+            of(&["app", "shop", "items"], &moments),
+            "{status}"
+        );
     }
 }
 
@@ -125,10 +148,17 @@ fn what_no_route_takes_passes_the_hooks_of_the_app() {
     for (method, path, status) in [("GET", "/", 404), ("PUT", "/shop/items", 405)] {
         let answer = client.request(method, path).wait();
         assert_eq!(answer.status, status);
-        assert_eq!(ran(&answer), of(&["app"], &["on_error", "on_response"]), "{path}");
+        assert_eq!(
+            ran(&answer),
+            of(&["app"], &["on_error", "on_response"]),
+            "{path}"
+        );
     }
     let options = client.request("OPTIONS", "/shop/items").wait();
-    assert_eq!((options.status, options.header("allow")), (204, Some("POST, OPTIONS")));
+    assert_eq!(
+        (options.status, options.header("allow")),
+        (204, Some("POST, OPTIONS"))
+    );
     assert_eq!(ran(&options), ["app.on_response"]);
     let live = client.get("/health/live").wait();
     assert_eq!(ran(&live).len(), 4, "{:?}", live.headers);
@@ -163,10 +193,18 @@ fn an_edit_is_seen_by_all_that_follows() {
         Kept(target): Kept<String>,
     ) -> Json<serde_json::Value> {
         let marked = fields.iter().filter(|(name, _)| name == "x-mark").count();
-        Json(json!([item.count, wanted.limit, marks.x_mark, marked, target]))
+        Json(json!([
+            item.count,
+            wanted.limit,
+            marks.x_mark,
+            marked,
+            target
+        ]))
     }
     let app = App::new("Edited", "1.0.0")
-        .hook(Moment::OnRequest, |passage| async { edit(passage).await.map_err(|_| Wrong) })
+        .hook(Moment::OnRequest, |passage| async {
+            edit(passage).await.map_err(|_| Wrong)
+        })
         .hook(Moment::PreValidation, double)
         .hook(Moment::PreHandler, keep)
         .post("/items", all);
@@ -183,10 +221,22 @@ fn an_answer_ends_the_way_in() {
         let moment = *moment;
         let app = App::new("Answered", "1.0.0")
             .hook(moment, |_| async { Response::text(203, "hook") })
-            .hook(moment, |_| async { if true { panic!("the first has answered") } })
+            .hook(moment, |_| async {
+                if true {
+                    panic!("the first has answered")
+                }
+            })
             .hook(Moment::OnResponse, |passage| note(passage, "app"))
-            .post("/", |Bytes(_): Bytes| async { if true { panic!("a hook has answered") } });
-        let app = app.hook(Moment::OnError, |_| async { if true { panic!("there is no error") } });
+            .post("/", |Bytes(_): Bytes| async {
+                if true {
+                    panic!("a hook has answered")
+                }
+            });
+        let app = app.hook(Moment::OnError, |_| async {
+            if true {
+                panic!("there is no error")
+            }
+        });
         let client = TestClient::new(app).expect("an app");
         let answer = client.post("/").body("text/plain", "x").wait();
         assert_eq!((answer.status, answer.text()), (203, "hook"), "{moment:?}");
@@ -206,7 +256,11 @@ fn a_hook_may_turn_the_request_away() {
     let client = TestClient::new(app).expect("an app");
     let answer = client.get("/").wait();
     assert_eq!(answer.status, 403);
-    assert!(answer.text().contains("\"code\":\"forbidden\""), "{}", answer.text());
+    assert!(
+        answer.text().contains("\"code\":\"forbidden\""),
+        "{}",
+        answer.text()
+    );
     assert_eq!(client.get("/open").wait().text(), "in");
 }
 
@@ -229,8 +283,12 @@ fn the_problem_of_an_error_can_be_replaced_by_another_or_by_a_response() {
         .hook(Moment::OnError, hide)
         .hook(Moment::OnError, page)
         .get("/fails", fails)
-        .get("/panics", || async { if true { panic!("a secret") } else { "" } })
-        .get("/conflict", || async { Err::<String, _>(Problem::conflict("taken")) });
+        .get("/panics", || async {
+            if true { panic!("a secret") } else { "" }
+        })
+        .get("/conflict", || async {
+            Err::<String, _>(Problem::conflict("taken"))
+        });
     let client = TestClient::new(app).expect("an app");
     for path in ["/fails", "/panics"] {
         let answer = client.get(path).wait();
@@ -262,7 +320,9 @@ fn the_response_can_be_edited_and_replaced() {
         .hook(Moment::OnResponse, replace)
         .get("/", || async { "text".to_owned() })
         .get("/other", || async { "text" })
-        .get("/stream", || async { Response::stream(200, "text/plain", Chunks(["a", "b"].into_iter())) });
+        .get("/stream", || async {
+            Response::stream(200, "text/plain", Chunks(["a", "b"].into_iter()))
+        });
     let client = TestClient::new(app).expect("an app");
     let answer = client.get("/").wait();
     assert_eq!((answer.status, answer.text()), (201, "TEXT"));
@@ -271,17 +331,28 @@ fn the_response_can_be_edited_and_replaced() {
     let stream = client.get("/stream").wait();
     assert_eq!((stream.status, stream.text()), (201, "ab"));
     let head = client.request("HEAD", "/").wait();
-    assert_eq!((head.status, head.header("content-length")), (201, Some("4")));
+    assert_eq!(
+        (head.status, head.header("content-length")),
+        (201, Some("4"))
+    );
 }
 
 #[test]
 fn a_hook_that_fails_is_a_problem_and_the_next_request_is_answered() {
     for (moment, _) in MOMENTS {
         let app = App::new("Broken", "1.0.0")
-            .get("/", || async { Err::<String, _>(Problem::conflict("taken")) })
+            .get("/", || async {
+                Err::<String, _>(Problem::conflict("taken"))
+            })
             .get("/fine", || async { "fine" })
-            .get("/hooked", || async { Err::<String, _>(Problem::conflict("taken")) })
-            .route_hook(moment, |_| async { if true { panic!("a secret") } });
+            .get("/hooked", || async {
+                Err::<String, _>(Problem::conflict("taken"))
+            })
+            .route_hook(moment, |_| async {
+                if true {
+                    panic!("a secret")
+                }
+            });
         let client = TestClient::new(app).expect("an app");
         let answer = client.get("/hooked").wait();
         assert_eq!(answer.status, 500, "{moment:?}");
@@ -293,9 +364,12 @@ fn a_hook_that_fails_is_a_problem_and_the_next_request_is_answered() {
 
 #[test]
 fn a_field_that_cannot_be_sent_is_a_problem() {
-    let app = App::new("Odd", "1.0.0").get("/", || async { "" }).hook(Moment::OnResponse, |passage| async move {
-        passage.response(|response| response.headers.push(("x".into(), "1\r\n2".into())));
-    });
+    let app = App::new("Odd", "1.0.0").get("/", || async { "" }).hook(
+        Moment::OnResponse,
+        |passage| async move {
+            passage.response(|response| response.headers.push(("x".into(), "1\r\n2".into())));
+        },
+    );
     let answer = TestClient::new(app).expect("an app").get("/").wait();
     assert_eq!((answer.status, answer.header("x")), (500, None));
 }
@@ -308,16 +382,25 @@ fn a_response_of_a_hook_is_what_the_route_declares() {
     async fn item(Path(_): Path<u32>) -> Json<Item> {
         Json(Item { count: 1 })
     }
-    let app = App::new("Strict", "1.0.0").get("/{id}", item).route_hook(Moment::PreHandler, wrong);
+    let app = App::new("Strict", "1.0.0")
+        .get("/{id}", item)
+        .route_hook(Moment::PreHandler, wrong);
     let answer = TestClient::new(app).expect("an app").get("/1").wait();
     assert_eq!(answer.status, 500);
-    assert!(answer.text().contains("response-invalid"), "{}", answer.text());
+    assert!(
+        answer.text().contains("response-invalid"),
+        "{}",
+        answer.text()
+    );
 }
 
 #[test]
 fn what_no_hook_kept_is_a_problem() {
     let app = App::new("Lost", "1.0.0").get("/", |Kept(n): Kept<u8>| async move { n.to_string() });
-    assert_eq!(TestClient::new(app).expect("an app").get("/").wait().status, 500);
+    assert_eq!(
+        TestClient::new(app).expect("an app").get("/").wait().status,
+        500
+    );
 }
 
 #[test]
@@ -329,16 +412,24 @@ fn pipelined_requests_keep_their_order_past_hooks_that_wait() {
             }
         }
     });
-    let app = app.post("/{id}", |Path(id): Path<u32>, Bytes(body): Bytes| async move {
-        format!("{id}{}.", String::from_utf8_lossy(&body))
-    });
+    let app = app.post(
+        "/{id}",
+        |Path(id): Path<u32>, Bytes(body): Bytes| async move {
+            format!("{id}{}.", String::from_utf8_lossy(&body))
+        },
+    );
     let frozen = Rc::new(app.freeze().expect("an app"));
     let one = "POST /1 HTTP/1.1\r\nhost: a\r\ncontent-type: a/b\r\ncontent-length: 1\r\n\r\nx";
     let two = "POST /2 HTTP/1.1\r\nhost: a\r\ncontent-type: a/b\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n1\r\ny\r\n0\r\n\r\n";
     let run = spikard::server::exchange(frozen, [one, two].concat().into_bytes());
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
     let bytes = runtime.block_on(run);
     let text = String::from_utf8_lossy(&bytes);
-    let (first, second) = (text.find("1x.").expect("the first"), text.find("2y.").expect("the second"));
+    let (first, second) = (
+        text.find("1x.").expect("the first"),
+        text.find("2y.").expect("the second"),
+    );
     assert!(first < second, "{text}");
 }

@@ -37,6 +37,7 @@ def freeze(
     calls: Sequence[Call],
     response: type,
     problem: type,
+    problem_of: Callable[[str, int, str, str, list[tuple[str, str]], bytes], object],
     stream: type,
     encode_into: Callable[[Any, bytearray], None],
 ) -> App:
@@ -53,7 +54,13 @@ def freeze(
     ]
     try:
         return _native.App(
-            spec.decode(), handlers, response=response, problem=problem, stream=stream, encode_into=encode_into
+            spec.decode(),
+            handlers,
+            response=response,
+            problem=problem,
+            problem_of=problem_of,
+            stream=stream,
+            encode_into=encode_into,
         )
     except _native.DefinitionError as error:
         raise DefinitionError(str(error.args[0]).splitlines()) from None

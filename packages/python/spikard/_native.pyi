@@ -4,7 +4,18 @@ from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, final
 
-__all__ = ["App", "Argument", "DefinitionError", "Handler", "Reactor", "Request", "command", "start", "tables"]
+__all__ = [
+    "App",
+    "Argument",
+    "DefinitionError",
+    "Handler",
+    "Reactor",
+    "Request",
+    "StreamedContent",
+    "command",
+    "start",
+    "tables",
+]
 
 class DefinitionError(ValueError):
     """A wrong app definition. `args[0]` lists every mistake, one per line:
@@ -15,7 +26,8 @@ class DefinitionError(ValueError):
 class Argument:
     """One argument of a handler's call.
 
-    `source`: "parameter" (`index` into the route's parameters), "body" or "request".
+    `source`: "parameter" (`index` into the route's parameters), "body" or "request"; for hooks "request", and
+        "response" or "problem" at their moment.
     `convert`: called with the plain value (str, int, float, bool, list; for "body" the raw bytes) unless it is None;
     raising ValueError, TypeError or msgspec.ValidationError from a "body" converter means that it refused the body.
     `default`: used when the parameter was not sent (or the optional body was empty).
@@ -28,7 +40,7 @@ class Argument:
     """
     def __new__(
         cls,
-        source: Literal["parameter", "body", "request"],
+        source: Literal["parameter", "body", "request", "response", "problem"],
         index: int = 0,
         convert: Callable[[Any], Any] | None = None,
         default: Any = None,
@@ -69,18 +81,31 @@ class Request:
     def body(self) -> bytes: ...
     @property
     def parameters(self) -> list[Any]: ...
+    def state(self, make: Callable[[], object]) -> Any:
+        """One for all that see this request; made when it is first asked for."""
+    def set_header(self, name: str, value: str) -> Request:
+        """The request after the edit, as the others. Raises ValueError, or RuntimeError where the app has no hooks."""
+    def add_header(self, name: str, value: str) -> Request: ...
+    def remove_header(self, name: str) -> Request: ...
+    def set_query_string(self, query: str) -> Request: ...
+    def set_body(self, body: bytes) -> Request: ...
     @property
     def disconnected(self) -> bool: ...
     def wait_disconnected(self) -> Future[None]:
         """Done when the client leaves before it was answered."""
 
 @final
+class StreamedContent:
+    """Stands for the content of a response that is a stream: it can be replaced, not read."""
+
+@final
 class App:
-    """A frozen app. `spec` is the AppSpec as JSON text; handlers are referred to by index.
+    """A frozen app. `spec` is the AppSpec as JSON text; handlers and hooks are referred to by index.
 
     `response` and `problem` are the classes whose instances are responses and raised problems: a response has
     `status: int`, `headers: list[tuple[str, str]]`, `content_type: str | None`, `content` (any value); a problem has
-    `code`, `status`, `title`, `detail`, `headers`, `extensions`. `stream` makes of an iterator and whether it blocks
+    `code`, `status`, `title`, `detail`, `headers`, `extensions`; `problem_of` makes one of the first five and the
+    extensions as JSON. `stream` makes of an iterator and whether it blocks
     what is pulled: `kind`, `pull()`, `close()`. `encode_into` writes a value as JSON to a bytearray.
     Raises DefinitionError with all mistakes at once.
     """
@@ -91,6 +116,7 @@ class App:
         *,
         response: type,
         problem: type,
+        problem_of: Callable[[str, int, str, str, list[tuple[str, str]], bytes], object],
         stream: type,
         encode_into: Callable[[Any, bytearray], None],
     ) -> App: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Unpack
 
@@ -12,9 +12,10 @@ import msgspec
 
 from spikard import _bridge
 from spikard.config import Options
-from spikard.errors import DefinitionError, Problem
+from spikard.errors import DefinitionError, Problem, problem_of
+from spikard.hooks import Hook, of_options
 from spikard.response import Response
-from spikard.route import Call, build, policy
+from spikard.route import Call, Mistake, build, policy
 from spikard.routing import Router, Routes, check_names
 from spikard.schema import Schemas, encode_hook
 from spikard.stream import Stream
@@ -115,7 +116,7 @@ class Spikard(Routes):
             spec["description"] = self.description
         text = msgspec.json.encode(spec | {"config": self._config, "schemas": assembly.schemas.components} | inside)
         try:
-            frozen = _bridge.freeze(text, assembly.calls, Response, Problem, Stream, encode_into)
+            frozen = _bridge.freeze(text, assembly.calls, Response, Problem, problem_of, Stream, encode_into)
         except DefinitionError as error:
             raise DefinitionError([*assembly.mistakes, *error.mistakes]) from None
         if assembly.mistakes:
@@ -134,14 +135,28 @@ class Assembly:
     def routes(self, of: Routes, prefix: str) -> dict[str, Any]:
         """`routes` and `groups` of an app or a router; routes with mistakes are left out."""
         routes = []
+        hooks = self.hooks(of._hooks)
         for declared in of._routes:
             built = build(declared, prefix, self.schemas)
             self.mistakes += built.mistakes
             if built.call is not None:
+                built.spec["hooks"] = self.hooks(of_options(declared.options))
                 built.spec["handler"] = len(self.calls)
                 self.calls.append(built.call)
                 routes.append(built.spec)
-        return {"routes": routes, "groups": [self.group(router, prefix) for router in of._routers]}
+        return {"hooks": hooks, "routes": routes, "groups": [self.group(router, prefix) for router in of._routers]}
+
+    def hooks(self, hooks: Iterable[Hook]) -> list[dict[str, Any]]:
+        specs = []
+        for hook in hooks:
+            try:
+                call = hook.call()
+            except Mistake as mistake:
+                self.mistakes.append(str(mistake))
+                continue
+            specs.append(hook.spec(len(self.calls)))
+            self.calls.append(call)
+        return specs
 
     def group(self, router: Router, prefix: str) -> dict[str, Any]:
         group = {"prefix": router.prefix, "tags": router.tags, "policy": policy(router._options)}

@@ -32,6 +32,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 
 class SpikardError(Exception):
     """Root of everything that Spikard raises."""
@@ -284,3 +286,12 @@ TABLE: tuple[type[Problem], ...] = (
     HandlerTimeout,
 )
 # --- end of generated part
+
+
+def problem_of(
+    code: str, status: int, title: str, detail: str, headers: list[tuple[str, str]], extensions: bytes
+) -> Problem:
+    """The problem as its own class, where the table has it. `extensions`: a JSON object."""
+    kind = next((kind for kind in TABLE if kind.code == code), Problem)
+    members: dict[str, Any] = msgspec.json.decode(extensions)
+    return kind(detail, headers=headers, extensions=members, code=code, status=status, title=title)

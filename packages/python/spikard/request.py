@@ -44,6 +44,16 @@ class Headers(Mapping[str, str]):
         return f"Headers({self.raw!r})"
 
 
+class RequestState:
+    """A place for what belongs to one request: `request.state.user = user`."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"request.state.{name} is not set; set it in a hook that runs before")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+
 class Request:
     """One request. Take it as an argument: `def show(request: Request)`; it stays valid for as long as it is kept."""
 
@@ -80,6 +90,37 @@ class Request:
     def client(self) -> tuple[str, int] | None:
         """Address and port of the peer; None under the test client."""
         return self._native.client
+
+    @property
+    def state(self) -> RequestState:
+        """What hooks and handler leave for each other: `request.state.user = user`. One for each request."""
+        state: RequestState = self._native.state(RequestState)
+        return state
+
+    def set_header(self, name: str, value: str) -> None:
+        """In a hook: gives the field this one value, for all that follows. Raises ValueError (RFC 9110 section 5)."""
+        self._edited(self._native.set_header(name, value))
+
+    def add_header(self, name: str, value: str) -> None:
+        """In a hook: adds a value to those of the field. Raises ValueError."""
+        self._edited(self._native.add_header(name, value))
+
+    def remove_header(self, name: str) -> None:
+        """In a hook: removes the field."""
+        self._edited(self._native.remove_header(name))
+
+    def set_query_string(self, query: str) -> None:
+        """In a hook: replaces the query, without `?`. The path stays, as the route is found. Raises ValueError."""
+        self._edited(self._native.set_query_string(query))
+
+    def set_body(self, body: bytes) -> None:
+        """In a hook before validation: replaces the body."""
+        self._edited(self._native.set_body(body))
+
+    def _edited(self, native: NativeRequest) -> None:
+        self._native = native
+        for name in ("headers", "cookies", "query"):
+            self.__dict__.pop(name, None)
 
     @property
     def disconnected(self) -> bool:

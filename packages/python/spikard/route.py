@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import difflib
 import inspect
+import os
 import re
 import types
 import typing
@@ -26,7 +27,7 @@ from spikard.schema import JsonSchema, SchemaError, Schemas, plain
 EMPTY = inspect.Parameter.empty
 
 Kind = Literal["sync", "async", "blocking"]
-Source = Literal["parameter", "body", "request"]
+Source = Literal["parameter", "body", "request", "response", "problem"]
 
 
 class Mistake(Exception):
@@ -390,6 +391,16 @@ def underlying(handler: Any) -> Any:
     if inspect.isroutine(handler):
         return handler
     return underlying(handler.func) if hasattr(handler, "func") else type(handler).__call__
+
+
+def place(handler: Any) -> tuple[str, int]:
+    """File (relative to the current directory where it is below it) and line of a handler."""
+    code = getattr(inspect.unwrap(underlying(handler)), "__code__", None)
+    if code is None:
+        return "", 0
+    file = code.co_filename
+    here = os.getcwd() + os.sep
+    return file.removeprefix(here), code.co_firstlineno
 
 
 def policy(options: Mapping[str, Any]) -> JsonSchema:

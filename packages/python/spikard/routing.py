@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import inspect
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, NoReturn, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, NoReturn, TypeVar, Unpack
 
-from spikard.route import Declared, underlying
+from spikard.hooks import Hook, HookFunction, HookOptions, Moment
+from spikard.route import Declared, place
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+AnyHook = TypeVar("AnyHook", bound=HookFunction)
 
 
-class RouteOptions(TypedDict, total=False):
+class RouteOptions(HookOptions, total=False):
     """Keywords of every route."""
 
     status: int
@@ -55,6 +55,7 @@ class Routes:
     def __init__(self) -> None:
         self._routes: list[Declared] = []
         self._routers: list[Router] = []
+        self._hooks: list[Hook] = []
 
     def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
         """Serves GET, and HEAD with it: `@app.get("/items/{id}")`."""
@@ -107,6 +108,47 @@ class Routes:
         )
         self._add(method, path, handler, options, contract)
 
+    def on_request(self, hook: AnyHook) -> AnyHook:
+        """A hook `(request)` once the head is here: the route is found, the body not read yet.
+
+        Hooks, `def` or `async def`, run around every request of the routes here and in what is included, wherever they
+        stand: the app's first, then the routers', then the route's, each in the order of their registration. The app's
+        run for requests that no route takes, too. A hook that returns a Response or raises a Problem answers; nothing
+        lets the request go on.
+        """
+        return self._hook("on_request", hook)
+
+    def pre_validation(self, hook: AnyHook) -> AnyHook:
+        """A hook `(request)` once the body is here: nothing is validated yet, so edits are what is validated."""
+        return self._hook("pre_validation", hook)
+
+    def pre_handler(self, hook: AnyHook) -> AnyHook:
+        """A hook `(request)` once everything is valid: the handler is next."""
+        return self._hook("pre_handler", hook)
+
+    def on_response(self, hook: AnyHook) -> AnyHook:
+        """A hook `(request, response)` once there is a response, of a handler, a hook or a problem.
+
+        `response.status`, `.headers`, `.content_type` and `.content` (bytes, or something that stands for a stream) can
+        be set; a Response that is returned takes its place.
+        """
+        return self._hook("on_response", hook)
+
+    def on_error(self, hook: AnyHook) -> AnyHook:
+        """A hook `(request, problem)` once something went wrong, before it is a response.
+
+        `problem.__cause__` is the exception, where there was one. A Response that is returned takes its place, a
+        Problem that is raised is what the next hook sees.
+        """
+        return self._hook("on_error", hook)
+
+    def _hook(self, at: Moment, hook: AnyHook) -> AnyHook:
+        self._open()
+        if not callable(hook):
+            raise TypeError(f"{hook!r} cannot be called; write `@app.{at}` above a function")
+        self._hooks.append(Hook(at, hook))
+        return hook
+
     def include(self, router: Router) -> None:
         """Adds a router's routes, at this place in the order. A router may be filled after it was included."""
         if not isinstance(router, Router):
@@ -138,7 +180,7 @@ class Routes:
             raise TypeError(f"{handler!r} cannot be called; a handler is a function")
         check_names(options, RouteOptions, RENAMED, f"{method} {path}")
         check_tags(options.get("tags", ()))
-        file, line = _place(handler)
+        file, line = place(handler)
         scope = sys._getframe(2).f_locals if "<locals>" in getattr(handler, "__qualname__", "") else {}
         self._routes.append(Declared(method.upper(), path, handler, dict(options), file, line, dict(scope), contract))
 
@@ -201,10 +243,13 @@ GUESSES = {
     "serve": "run(host=..., port=...)",
     "websocket": "WebSockets are not there yet",
     "sse": "event streams are not there yet",
-    "middleware": "middleware is not there yet: decorate the handlers",
-    "add_middleware": "middleware is not there yet: decorate the handlers",
-    "exception_handler": "raise a subclass of Problem in the handler",
-    "errorhandler": "raise a subclass of Problem in the handler",
+    "middleware": "hooks: on_request, pre_handler, on_response",
+    "add_middleware": "hooks: on_request, pre_handler, on_response",
+    "before_request": "on_request",
+    "after_request": "on_response",
+    "before_handler": "pre_handler",
+    "exception_handler": "on_error",
+    "errorhandler": "on_error",
     "head": "GET routes answer HEAD",
     "options": "OPTIONS is answered by itself; for an answer of your own use route('OPTIONS', path)",
 }
@@ -215,7 +260,7 @@ RENAMED = {
     "methods": "a decorator per method, or @app.route(method, path)",
     "timeout": "timeout_ms",
     "hidden": "include_in_schema=False",
-    "dependencies": "arguments of the handler",
+    "dependencies": "pre_handler, or arguments of the handler",
 }
 
 
@@ -238,13 +283,3 @@ def check_names(given: Mapping[str, Any], options: Any, renamed: Mapping[str, st
             close = difflib.get_close_matches(name, options.__annotations__, 1)
             right = renamed.get(name) or (close[0] if close else f"one of {', '.join(options.__annotations__)}")
             raise TypeError(f"{where} has no option {name!r}; use {right}")
-
-
-def _place(handler: Any) -> tuple[str, int]:
-    """File (relative to the current directory where it is below it) and line of a handler."""
-    code = getattr(inspect.unwrap(underlying(handler)), "__code__", None)
-    if code is None:
-        return "", 0
-    file = code.co_filename
-    here = os.getcwd() + os.sep
-    return file.removeprefix(here), code.co_firstlineno

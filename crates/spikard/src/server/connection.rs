@@ -391,7 +391,9 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                 Some(Err(excuse(why)?))
             }
         };
-        let opened = self.app.go_on(exchange, verdict, framing.content != Content::None);
+        let opened = self
+            .app
+            .go_on(exchange, verdict, framing.content != Content::None);
         let mut opened = Some(opened);
         let turn = poll_fn(|context| {
             let opened = opened.take().expect("invariant: it is ready at once");

@@ -12,12 +12,7 @@ use std::task::Context;
 pub(crate) trait Serve: 'static {
     fn config(&self) -> &Config;
     fn set_ready(&self, ready: bool);
-    fn open(
-        self: &Rc<Self>,
-        head: &Head<'_>,
-        has_body: bool,
-        peer: Option<SocketAddr>,
-    ) -> Opened;
+    fn open(self: &Rc<Self>, head: &Head<'_>, has_body: bool, peer: Option<SocketAddr>) -> Opened;
     fn go_on(&self, exchange: Exchange, verdict: Verdict, has_body: bool) -> Opened;
     fn unusable(&self) -> Exchange;
     fn call(
@@ -41,12 +36,7 @@ impl Serve for Frozen {
         self.set_ready(ready);
     }
 
-    fn open(
-        self: &Rc<Self>,
-        head: &Head<'_>,
-        has_body: bool,
-        peer: Option<SocketAddr>,
-    ) -> Opened {
+    fn open(self: &Rc<Self>, head: &Head<'_>, has_body: bool, peer: Option<SocketAddr>) -> Opened {
         self.open(head, has_body, peer)
     }
 

@@ -261,7 +261,9 @@ pub(super) fn call<S: Serve>(
 /// What the client is told about an answer that was given up; nothing where nobody would hear it.
 pub(super) fn excuse(why: Cancel) -> Result<Problem, Gone> {
     match why {
-        Cancel::Deadline => Ok(Problem::handler_timeout("the handler did not answer in time")),
+        Cancel::Deadline => Ok(Problem::handler_timeout(
+            "the handler did not answer in time",
+        )),
         Cancel::ClientGone | Cancel::Shutdown => Err(Gone),
     }
 }

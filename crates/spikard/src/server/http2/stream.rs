@@ -78,7 +78,9 @@ impl<S: Serve> Stream<S> {
         let length = self.incoming.length();
         let has_body = length.map_or(!self.body.is_end_stream(), |length| length > 0);
         let peer = self.peer;
-        let opened = self.incoming.with_head(|head| app.open(head, has_body, peer));
+        let opened = self
+            .incoming
+            .with_head(|head| app.open(head, has_body, peer));
         let opened = match opened {
             Opened::Held(exchange, verdict) => {
                 let verdict = self.hear(verdict, &exchange).await?;
