@@ -2,16 +2,15 @@
 
 import { AsyncResource } from "node:async_hooks";
 import { answer, failed, refused, response, type Answer } from "./answer.js";
-import { LIST, type Callable } from "./bridge.js";
+import type { Callable } from "./bridge.js";
 import { isJson } from "./content.js";
 import { Context, type Calls } from "./context.js";
+import { gatherer } from "./gather.js";
 import { parseJson } from "./json.js";
-import { PLACES, type Group } from "./place.js";
 import { isPromise, refined, refinements, Refused } from "./refinement.js";
 import { Reply } from "./response.js";
 import type { BodySpec, Declared, ParameterSpec } from "./route.js";
 
-type Values = Record<string, unknown>;
 type Body = string | Uint8Array | undefined;
 /** Reads a body that the core has checked; throws a Refused. */
 type ReadBody = (raw: Body, context: Context) => unknown;
@@ -19,21 +18,11 @@ type ReadBody = (raw: Body, context: Context) => unknown;
 /** The function that the core calls for a route. */
 export function callableOf(route: Declared, parameters: readonly ParameterSpec[], body: BodySpec | undefined, calls: Calls): Callable {
   const handler = route.handler as (context: Context) => unknown;
-  const groups = groupsOf(parameters);
+  const gather = gatherer(parameters);
   const refine = refinements(route.options);
   const read = body === undefined ? undefined : reader(body);
-  const call = (number: number, raw: Body, values: unknown[]): Answer | undefined => {
+  const run = (context: Context, number: number, raw: Body): Answer | undefined => {
     try {
-      const context = new Context(calls, number);
-      gather(values, parameters.length);
-      for (const { group, slots } of groups) {
-        const sent: Values = {};
-        for (const { name, at } of slots) {
-          const value = values[at];
-          if (value !== undefined) sent[name] = value;
-        }
-        context[group] = sent;
-      }
       if (read !== undefined && raw !== undefined) context.body = read(raw, context);
       const result = refine.length === 0 ? handler(context) : refined(refine, context, handler);
       const said = isPromise(result) ? later(calls, number, result) : finished(calls, number, result);
@@ -45,32 +34,12 @@ export function callableOf(route: Declared, parameters: readonly ParameterSpec[]
     }
   };
   // A context of its own: what a handler sets by `enterWith` must not reach the next request of the same turn.
-  const inContext: Callable["function"] = (number, raw, ...values) =>
-    new AsyncResource("spikard").runInAsyncScope(call, undefined, number, raw, values);
+  const inContext: Callable["function"] = (number, raw, ...values) => {
+    const context = new Context(calls, number);
+    if (values.length > 0) gather(context, values);
+    return new AsyncResource("spikard").runInAsyncScope(run, undefined, context, number, raw);
+  };
   return { function: inContext, content: body === undefined ? "nothing" : isJsonOnly(body) ? "text" : "bytes" };
-}
-
-/** Makes the lists among the `count` values of a call of what follows those (see `Callable`). */
-function gather(values: unknown[], count: number): void {
-  for (let at = 0, tail = count; tail < values.length; at++) {
-    if (values[at] !== LIST) continue;
-    const end = tail + 1 + (values[tail] as number);
-    values[at] = values.slice(tail + 1, end);
-    tail = end;
-  }
-}
-
-interface ParameterGroup {
-  readonly group: Group;
-  /** Name of a parameter and the place of its value among those of a call. */
-  readonly slots: readonly { readonly name: string; readonly at: number }[];
-}
-
-function groupsOf(parameters: readonly ParameterSpec[]): ParameterGroup[] {
-  const groups = PLACES.map(([group, place]) => ({
-    group, slots: parameters.flatMap((parameter, at) => (parameter.in === place ? [{ name: parameter.name, at }] : [])),
-  }));
-  return groups.filter(({ slots }) => slots.length > 0);
 }
 
 function finished(calls: Calls, number: number, result: unknown): Answer | undefined {

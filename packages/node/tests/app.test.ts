@@ -1,9 +1,11 @@
 /** Routes, answers and mistakes of an app, through the test client. */
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { App, Conflict, DefinitionError, NotFound, parseJson, Problem, reply, TestClient } from "spikard";
 import { z } from "zod";
+import { program } from "./started.js";
 
 test("plain values, text, bytes and nothing are answers", async () => {
   const app = new App();
@@ -60,6 +62,13 @@ test("lists of every length come in their places", async () => {
     const answer = await client.get("/", { query: { a: list(a), word: "w", b: list(b) }, headers: { h: "7, 8" } });
     assert.deepEqual(answer.json(), [a === 0 ? null : list(a), "w", b === 0 ? null : list(b), [7, 8]], `${a} and ${b}`);
   }
+});
+
+test("parameters come where Node forbids to make code from text", () => {
+  const words = ["--disallow-code-generation-from-strings", program("parameters.js")];
+  const { stdout, stderr } = spawnSync(process.execPath, words, { encoding: "utf8", timeout: 30_000 });
+  assert.deepEqual([stdout, stderr], ['{"params":{"id":1},"query":{"b":["x","y"],"it\'s \\"d\\"":""}}\n', ""]);
+  assert.equal(spawnSync(process.execPath, words.slice(1), { encoding: "utf8", timeout: 30_000 }).stdout, stdout);
 });
 
 test("a body is checked, completed and stripped before the handler, and the answer before the client", async () => {
