@@ -34,6 +34,10 @@ class Workers:
             }
             self._stack = stack.pop_all()
 
+    def lack(self, case: Case) -> bool:
+        """A language among them cannot take part, as its own run of the fixtures says."""
+        return any({*case.requires} & {*recorder.lacks} for recorder in self.recorders.values())
+
     def send(self, case: Case, language: str) -> wire.Exchange:
         """What a client sees when this language has the connection; raises WireError where the case fails."""
         recorder = self.recorders[language]
@@ -45,7 +49,7 @@ class Workers:
         self.port.only(languages.index(language))
         if case.draining:
             self.port.close()  # An inherited socket refuses nobody while somebody holds it.
-        recorder.prepare(case.id, case.reply)
+        recorder.prepare(case.id, case.reply, case.hooks)
         with over_socket(case, self.port.number, self._stop) as exchange:
             if wrong := check(case, exchange, recorder.observed()):
                 raise wire.WireError("; ".join(wrong))
@@ -79,6 +83,8 @@ def _group(cases: list[Case], commands: Mapping[str, str]) -> dict[str, list[str
         for language in commands:
             try:
                 workers = workers or Workers(commands, case)
+                if workers.lack(case):
+                    break
                 seen[language] = Sight.of(workers.send(case, language))
             except (RecorderError, wire.WireError, OSError) as error:
                 failures.append(f"{language}: {error}")

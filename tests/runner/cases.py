@@ -60,6 +60,8 @@ class Case:
     split: int
     """Written in pieces of this many bytes; 0 for all at once."""
     reply: dict[str, Any]
+    hooks: dict[str, Any]
+    """What hooks do, by the name that the contract gives them and their moment."""
     observe: dict[str, Any]
     expects: list[dict[str, Any]]
     """One per response, in order."""
@@ -114,7 +116,7 @@ def expand(source: dict[str, Any]) -> Iterator[dict[str, Any]]:
         label = ",".join(f"{name}={_label(value)}" for name, value in values.items())
         filled = {
             key: _substitute(value, fill | values)
-            if key in {"request", "observe", "reply", "expect", "config"}
+            if key in {"request", "observe", "reply", "hooks", "expect", "config"}
             else value
             for key, value in source.items()
         }
@@ -168,6 +170,7 @@ def build(source: dict[str, Any], document: dict[str, Any]) -> Case:
         sends=sends,
         split=request.get("split", 0),
         reply=source.get("reply", DEFAULT_REPLY),
+        hooks=source.get("hooks", {}),
         observe=source["observe"],
         expects=[expect, *expect.get("then", [])],
     )

@@ -19,6 +19,7 @@ DEFECTS = {
     "head-with-body": "routing",
     "allow-missing": "routing",
     "cors-missing": "cors",
+    "pre-validation-late": "hooks",
 }
 
 

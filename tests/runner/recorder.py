@@ -65,9 +65,9 @@ class Recorder:
             self.close()
             raise
 
-    def prepare(self, case: str, reply: Mapping[str, Any]) -> None:
-        """Forgets what was seen, and says what the handler answers from now on."""
-        self._ask({"case": case, "reply": reply}, ANSWER_LIMIT)
+    def prepare(self, case: str, reply: Mapping[str, Any], hooks: Mapping[str, Any]) -> None:
+        """Forgets what was seen, and says what the handler answers and what hooks do from now on."""
+        self._ask({"case": case, "reply": reply, "hooks": hooks}, ANSWER_LIMIT)
 
     def observed(self) -> dict[str, Any]:
         """What the handler saw since `prepare`."""

@@ -107,7 +107,7 @@ def _group(
 
 
 def _case(case: Case, recorder: Recorder) -> list[str]:
-    recorder.prepare(case.id, case.reply)
+    recorder.prepare(case.id, case.reply, case.hooks)
     if recorder.in_process:
         answer = recorder.exchange(b"".join(case.sends))
         return check(case, wire.in_process(answer, _methods(case)), recorder.observed())
@@ -138,7 +138,7 @@ def over_socket(case: Case, port: int, stop_serving: Callable[[], None]) -> Iter
 
 
 def _case_http2(case: Case, recorder: Recorder) -> list[str]:
-    recorder.prepare(case.id, case.reply)
+    recorder.prepare(case.id, case.reply, case.hooks)
     try:
         exchange = http2.over_socket(recorder.port, case)
     except wire.WireError as error:

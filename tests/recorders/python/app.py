@@ -14,11 +14,12 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import spikard
 from spikard import Problem, Request, Response, Router, Spikard
+from spikard.hooks import MOMENTS
 
 PROBLEMS: dict[str, type[Problem]] = {
     value.code: value
@@ -33,11 +34,19 @@ class Recording:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.reply: dict[str, Any] = {}
+        self.hooks: dict[str, dict[str, Any]] = {}
+        self.ran: list[str] = []
         self.seen: dict[str, Any] = {"called": 0}
 
-    def prepare(self, reply: dict[str, Any]) -> None:
+    def prepare(self, reply: dict[str, Any], hooks: dict[str, Any]) -> None:
         with self.lock:
-            self.reply, self.seen = reply, {"called": 0}
+            self.reply, self.hooks, self.ran, self.seen = reply, hooks, [], {"called": 0}
+
+    def run(self, hook: str) -> dict[str, Any]:
+        """Notes that a hook ran; what it is to do."""
+        with self.lock:
+            self.ran.append(hook)
+            return self.hooks.get(hook, {})
 
     def record(self, seen: dict[str, Any]) -> dict[str, Any]:
         with self.lock:
@@ -46,7 +55,7 @@ class Recording:
 
     def observed(self) -> dict[str, Any]:
         with self.lock:
-            return self.seen
+            return self.seen | {"hooks": self.ran}
 
 
 def tag(value: Any) -> dict[str, Any]:
@@ -90,6 +99,8 @@ def handler(operation: str, recording: Recording, kind: str) -> Callable[[Reques
         }
         if request.body:
             seen["body"] = content(request)
+        if hasattr(request.state, "kept"):
+            seen["kept"] = request.state.kept
         return recording.record(seen)
 
     async def waits(request: Request) -> Any:
@@ -132,6 +143,48 @@ def answer(reply: dict[str, Any]) -> Any:
     return Response(body, status=reply["status"], headers=headers, content_type=content_type)
 
 
+def hook(name: str, recording: Recording, kind: str) -> Callable[..., Any]:
+    def run(request: Request, *more: Any) -> Any:
+        if request.path == "/health/live":
+            return None
+        do = recording.run(name)
+        if "keep" in do:
+            request.state.kept = do["keep"]
+        if "remove_header" in do:
+            request.remove_header(do["remove_header"])
+        if "set_header" in do:
+            request.set_header(*do["set_header"])
+        if "add_header" in do:
+            request.add_header(*do["add_header"])
+        if "set_query" in do:
+            request.set_query_string(do["set_query"])
+        if "set_body" in do:
+            request.set_body(do["set_body"].encode())
+        if "response" in do:
+            edit(more[0], do["response"])
+        return answer(do["reply"]) if "reply" in do else None
+
+    async def waits(request: Request, *more: Any) -> Any:
+        await asyncio.sleep(0)
+        return run(request, *more)
+
+    return waits if kind == "async" else run
+
+
+def edit(response: Response[Any], wanted: dict[str, Any]) -> None:
+    response.status = wanted.get("status", response.status)
+    if "header" in wanted:
+        response.headers.append(tuple(wanted["header"]))
+    if "text" in wanted:
+        response.content = wanted["text"]
+
+
+def register_hooks(routes: Spikard | Router, names: Iterable[str], recording: Recording, kind: str) -> None:
+    for name in names:
+        for moment in MOMENTS:
+            getattr(routes, moment)(hook(f"{name}.{moment}", recording, kind))
+
+
 def contents(of: Mapping[str, Any]) -> dict[str, Any]:
     return {media: described.get("schema", True) for media, described in of.get("content", {}).items()}
 
@@ -146,6 +199,9 @@ def register(routes: Spikard | Router, of: Mapping[str, Any], recording: Recordi
             options = policy(operation.get("x-spikard-policy", {}))
             if "x-spikard-status" in operation:
                 options["status"] = operation["x-spikard-status"]
+            for moment in MOMENTS:
+                names = operation.get("x-spikard-hooks", [])
+                options[moment] = [hook(f"{name}.{moment}", recording, kind) for name in names]
             body = operation.get("requestBody")
             routes.add_route(
                 method.upper(),
@@ -164,6 +220,7 @@ def register(routes: Spikard | Router, of: Mapping[str, Any], recording: Recordi
     for group in of.get("x-spikard-groups", []):
         router = Router(group["prefix"], tags=group.get("tags", []), **policy(group.get("policy", {})))
         inner = {"paths": group.get("paths", {}), "x-spikard-groups": group.get("groups", [])}
+        register_hooks(router, group.get("hooks", []), recording, kind)
         register(router, inner, recording, kind)
         routes.include(router)
 
@@ -171,6 +228,7 @@ def register(routes: Spikard | Router, of: Mapping[str, Any], recording: Recordi
 def build(contract: Mapping[str, Any], config: Mapping[str, Any], recording: Recording, kind: str = "async") -> Spikard:
     info, schemas = contract["info"], contract.get("components", {}).get("schemas", {})
     app = Spikard(title=info["title"], version=info["version"], schemas=schemas, **config)
+    register_hooks(app, contract.get("x-spikard-hooks", []), recording, kind)
     register(app, contract, recording, kind)
     return app
 
@@ -187,7 +245,7 @@ def listen(recording: Recording) -> None:
         if "stop" in told:
             break
         if "case" in told:
-            recording.prepare(told["reply"])
+            recording.prepare(told["reply"], told["hooks"])
         say({"ok": True} if "case" in told else recording.observed())
     os._exit(0)
 

@@ -1,4 +1,4 @@
-//! An OpenAPI contract of the fixtures to an AppSpec whose handlers are numbered in the order of the document.
+//! An OpenAPI contract of the fixtures to an AppSpec whose handlers and hooks are numbered in the order of the document.
 
 use serde_json::{Map, Value, json};
 
@@ -10,15 +10,42 @@ pub(crate) fn app_spec(contract: &Value, config: &Value) -> Value {
         "version": contract["info"]["version"],
         "config": config,
         "schemas": object(&contract["components"]["schemas"]),
+        "hooks": hooks(&contract["x-spikard-hooks"], &mut handler),
         "routes": routes(&contract["paths"], &mut handler),
         "groups": groups(&contract["x-spikard-groups"], &mut handler),
     })
+}
+
+/// A hook of each moment for each name, in order.
+fn hooks(names: &Value, handler: &mut usize) -> Vec<Value> {
+    const MOMENTS: [&str; 5] = [
+        "on_request",
+        "pre_validation",
+        "pre_handler",
+        "on_response",
+        "on_error",
+    ];
+    let mut specs = Vec::new();
+    for name in names
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
+        for moment in MOMENTS {
+            let declared = json!({"name": format!("{name}.{moment}")});
+            specs.push(json!({"at": moment, "handler": *handler, "declared": declared}));
+            *handler += 1;
+        }
+    }
+    specs
 }
 
 fn groups(list: &Value, handler: &mut usize) -> Vec<Value> {
     let group = |group: &Value| {
         let mut spec = json!({
             "prefix": group["prefix"],
+            "hooks": hooks(&group["hooks"], handler),
             "routes": routes(&group["paths"], handler),
             "groups": groups(&group["groups"], handler),
         });
@@ -32,7 +59,10 @@ fn routes(paths: &Value, handler: &mut usize) -> Vec<Value> {
     let mut routes = Vec::new();
     for (path, operations) in object(paths) {
         for (method, operation) in object(&operations) {
-            routes.push(route(&path, &method, &operation, *handler));
+            let own = hooks(&operation["x-spikard-hooks"], handler);
+            let mut route = route(&path, &method, &operation, *handler);
+            route["hooks"] = own.into();
+            routes.push(route);
             *handler += 1;
         }
     }

@@ -7,6 +7,8 @@
 #![allow(clippy::panic, reason = "a fixture may ask for a panic")]
 
 mod contract;
+#[path = "../../../../tests/recorders/rust/src/edits.rs"]
+mod edits;
 mod observe;
 mod reply;
 
@@ -23,6 +25,9 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Case {
     /// What the next calls do.
     pub(crate) reply: Value,
+    /// What hooks do, by name, and those that ran.
+    pub(crate) hooks: Value,
+    pub(crate) ran: Vec<String>,
     /// Calls since the case began.
     pub(crate) called: u64,
     /// What the last of them saw.
@@ -53,9 +58,10 @@ fn control(case: &Mutex<Case>) {
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let message: Value = serde_json::from_str(&line).unwrap_or_default();
         if message.get("case").is_some() {
-            let reply = message["reply"].clone();
+            let (reply, hooks) = (message["reply"].clone(), message["hooks"].clone());
             *case.lock().expect("invariant: no holder panics") = Case {
                 reply,
+                hooks,
                 ..Case::default()
             };
             println!("{}", json!({"ok": true}));
@@ -63,6 +69,7 @@ fn control(case: &Mutex<Case>) {
             let case = case.lock().expect("invariant: no holder panics");
             let mut seen = case.seen.clone();
             seen.insert("called".to_owned(), case.called.into());
+            seen.insert("hooks".to_owned(), json!(case.ran));
             println!("{}", Value::Object(seen));
         } else {
             break;

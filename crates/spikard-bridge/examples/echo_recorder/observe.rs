@@ -1,15 +1,16 @@
 //! What a handler sees, with type tags: `{"int": "3"}`, `{"str": "3"}`. Judges nothing.
 
+use crate::edits::Kept;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use spikard::contract::{Argument, Place};
-use spikard::spec::{AppSpec, GroupSpec, RouteSpec};
+use spikard::spec::{AppSpec, GroupSpec, HookSpec, RouteSpec};
 use spikard_bridge::{Call, Returns};
 
 /// One operation: what the guest remembers about its handler.
 pub(crate) struct Operation {
-    id: String,
+    pub(crate) id: String,
     /// Place and name of each argument.
     arguments: Vec<(Place, String)>,
     /// How its plain values become responses.
@@ -17,11 +18,20 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    /// Every operation, in the order of their handlers.
+    /// Every operation and hook, in the order of their handlers.
     pub(crate) fn all(app: &AppSpec) -> Vec<Self> {
         let mut operations = Vec::new();
+        operations.extend(app.hooks.iter().map(Self::of_hook));
         collect("", &app.routes, &app.groups, &mut operations);
         operations
+    }
+
+    fn of_hook(hook: &HookSpec) -> Self {
+        Self {
+            id: hook.declared.name.clone(),
+            arguments: Vec::new(),
+            returns: Returns::default(),
+        }
     }
 
     fn of(prefix: &str, route: &RouteSpec) -> Self {
@@ -70,6 +80,10 @@ impl Operation {
         if let Some(body) = body(call) {
             seen.insert("body".to_owned(), body);
         }
+        let passage = call.request().passage;
+        if let Some(kept) = passage.and_then(|passage| passage.kept::<Kept>()) {
+            seen.insert("kept".to_owned(), kept.0.clone().into());
+        }
         seen
     }
 }
@@ -80,8 +94,12 @@ fn collect(
     groups: &[GroupSpec],
     operations: &mut Vec<Operation>,
 ) {
-    operations.extend(routes.iter().map(|route| Operation::of(prefix, route)));
+    for route in routes {
+        operations.extend(route.hooks.iter().map(Operation::of_hook));
+        operations.push(Operation::of(prefix, route));
+    }
     for group in groups {
+        operations.extend(group.hooks.iter().map(Operation::of_hook));
         collect(
             &format!("{prefix}{}", group.prefix),
             &group.routes,

@@ -2,11 +2,12 @@
 
 use super::handler::Room;
 use super::reply::IntoReply;
-use crate::{Endpoint, Flow, Request};
+use crate::{Endpoint, Flow, Passage, Request};
 use spikard_contract::{Argument, ParameterSpec, Place};
 use std::borrow::Cow;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::task::Context;
 
 /// A whole request, kept: what [`App::operation`](super::App::operation) gives to its function.
@@ -26,6 +27,8 @@ pub struct OwnedRequest {
     pub request_id: String,
     /// Address of the peer, `None` in process.
     pub peer: Option<SocketAddr>,
+    /// What the hooks before have seen and kept; `None` where none looked.
+    pub passage: Option<Rc<Passage>>,
 }
 
 impl OwnedRequest {
@@ -84,6 +87,7 @@ where
             body: request.body.to_vec(),
             request_id: request.request_id.to_owned(),
             peer: request.peer,
+            passage: request.passage.map(Rc::clone),
         };
         Room::default().start((self.function)(owned), self.status, context)
     }

@@ -3,8 +3,9 @@
 use crate::Answer;
 use serde_json::{Map, Value, json};
 use spikard::spec::{Policy, RouteSpec};
-use spikard::{App, Group, OwnedRequest, Problem};
+use spikard::{App, Group, Moment, OwnedRequest, Passage, Problem, Response};
 use std::error::Error;
+use std::rc::Rc;
 
 /// A function that the native API takes for an operation.
 pub(crate) trait Handle: Fn(OwnedRequest) -> Self::Future + 'static {
@@ -19,11 +20,28 @@ where
     type Future = Fut;
 }
 
+/// A function that the native API takes for a hook.
+pub(crate) trait Hook: Fn(Rc<Passage>) -> Self::Future + 'static {
+    type Future: Future<Output = Verdict> + 'static;
+}
+
+impl<F, Fut> Hook for F
+where
+    F: Fn(Rc<Passage>) -> Fut + 'static,
+    Fut: Future<Output = Verdict> + 'static,
+{
+    type Future = Fut;
+}
+
+/// What a hook of ours says.
+pub(crate) type Verdict = Result<Option<Response>, Problem>;
+
 /// The app; mistakes of its routes are found when it is frozen.
-pub(crate) fn app<H: Handle>(
+pub(crate) fn app<H: Handle, K: Hook>(
     contract: &Value,
     config: &Value,
     handler: &impl Fn(&RouteSpec) -> H,
+    hook: &impl Fn(String) -> K,
 ) -> Result<App, Box<dyn Error>> {
     let word = |name: &str| {
         contract["info"][name]
@@ -34,22 +52,46 @@ pub(crate) fn app<H: Handle>(
     let mut app = App::new(&word("title"), &word("version"))
         .config(serde_json::from_value(config.clone())?)
         .schemas(object(&contract["components"]["schemas"]));
-    for route in routes(&contract["paths"])? {
+    for (moment, name) in hooks(&contract["x-spikard-hooks"]) {
+        app = app.hook(moment, hook(name));
+    }
+    for (route, own) in routes(&contract["paths"])? {
         let function = handler(&route);
         app = app.operation(route, function);
+        for (moment, name) in own {
+            app = app.route_hook(moment, hook(name));
+        }
     }
     for group in list(&contract["x-spikard-groups"]) {
         let (prefix, parts) = parts(group)?;
-        app = app.group(&prefix, |inside| fill(inside, parts, handler));
+        app = app.group(&prefix, |inside| fill(inside, parts, handler, hook));
     }
     Ok(app)
 }
+
+/// A hook of each moment for each name, in order.
+fn hooks(names: &Value) -> Vec<Named> {
+    const MOMENTS: [(Moment, &str); 5] = [
+        (Moment::OnRequest, "on_request"),
+        (Moment::PreValidation, "pre_validation"),
+        (Moment::PreHandler, "pre_handler"),
+        (Moment::OnResponse, "on_response"),
+        (Moment::OnError, "on_error"),
+    ];
+    let names = list(names).iter().filter_map(Value::as_str);
+    let each = |name| MOMENTS.map(|(moment, text)| (moment, format!("{name}.{text}")));
+    names.flat_map(each).collect()
+}
+
+/// A hook's moment and its name in the fixtures.
+type Named = (Moment, String);
 
 /// What is inside a group, read before it is built.
 struct Parts {
     tags: Vec<String>,
     policy: Policy,
-    routes: Vec<RouteSpec>,
+    hooks: Vec<Named>,
+    routes: Vec<(RouteSpec, Vec<Named>)>,
     groups: Vec<(String, Parts)>,
 }
 
@@ -58,6 +100,7 @@ fn parts(group: &Value) -> Result<(String, Parts), Box<dyn Error>> {
     let parts = Parts {
         tags: tags.map(str::to_owned).collect(),
         policy: serde_json::from_value(Value::Object(object(&group["policy"])))?,
+        hooks: hooks(&group["hooks"]),
         routes: routes(&group["paths"])?,
         groups: list(&group["groups"])
             .iter()
@@ -70,26 +113,38 @@ fn parts(group: &Value) -> Result<(String, Parts), Box<dyn Error>> {
     ))
 }
 
-fn fill<H: Handle>(mut group: Group, parts: Parts, handler: &impl Fn(&RouteSpec) -> H) -> Group {
+fn fill<H: Handle, K: Hook>(
+    mut group: Group,
+    parts: Parts,
+    handler: &impl Fn(&RouteSpec) -> H,
+    hook: &impl Fn(String) -> K,
+) -> Group {
     group = group.policy(parts.policy);
+    for (moment, name) in parts.hooks {
+        group = group.hook(moment, hook(name));
+    }
     for tag in &parts.tags {
         group = group.tag(tag);
     }
-    for route in parts.routes {
+    for (route, own) in parts.routes {
         let function = handler(&route);
         group = group.operation(route, function);
+        for (moment, name) in own {
+            group = group.route_hook(moment, hook(name));
+        }
     }
     for (prefix, inner) in parts.groups {
-        group = group.group(&prefix, |inside| fill(inside, inner, handler));
+        group = group.group(&prefix, |inside| fill(inside, inner, handler, hook));
     }
     group
 }
 
-fn routes(paths: &Value) -> Result<Vec<RouteSpec>, Box<dyn Error>> {
+fn routes(paths: &Value) -> Result<Vec<(RouteSpec, Vec<Named>)>, Box<dyn Error>> {
     let mut routes = Vec::new();
     for (path, operations) in object(paths) {
         for (method, operation) in object(&operations) {
-            routes.push(route(&path, &method, &operation)?);
+            let own = hooks(&operation["x-spikard-hooks"]);
+            routes.push((route(&path, &method, &operation)?, own));
         }
     }
     Ok(routes)

@@ -7,6 +7,8 @@
 #![allow(clippy::panic, reason = "a fixture may ask for a panic")]
 
 mod contract;
+mod edits;
+mod hooks;
 mod tags;
 
 use base64::Engine as _;
@@ -23,25 +25,29 @@ use std::time::Duration;
 
 /// What to answer and what was seen; shared by the control thread and the handlers.
 #[derive(Default)]
-struct Recording {
+pub(crate) struct Recording {
     reply: Value,
+    /// What hooks do, by name, and those that ran.
+    hooks: Value,
+    ran: Vec<String>,
     called: u64,
     seen: Map<String, Value>,
 }
 
-type Shared = Arc<Mutex<Recording>>;
+pub(crate) type Shared = Arc<Mutex<Recording>>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
     let start: Value = serde_json::from_str(&line)?;
     let shared = Shared::default();
-    let for_handlers = Arc::clone(&shared);
-    let handler = move |route: &RouteSpec| handler(route, Arc::clone(&for_handlers));
+    let handler = |route: &RouteSpec| handler(route, Arc::clone(&shared));
+    let hook = |name: String| hooks::hook(name, Arc::clone(&shared));
     let app = contract::app(
         &start["start"]["contract"],
         &start["start"]["config"],
         &handler,
+        &hook,
     )?;
     println!("{}", json!({"ready": true}));
     std::thread::spawn(move || control(&shared));
@@ -56,12 +62,14 @@ fn control(shared: &Shared) {
         if told.get("case").is_some() {
             *recording = Recording {
                 reply: told["reply"].clone(),
+                hooks: told["hooks"].clone(),
                 ..Recording::default()
             };
             println!("{}", json!({"ok": true}));
         } else if told.get("observed").is_some() {
             let mut seen = recording.seen.clone();
             seen.insert("called".to_owned(), recording.called.into());
+            seen.insert("hooks".to_owned(), json!(recording.ran));
             println!("{}", Value::Object(seen));
         } else {
             break;
@@ -117,7 +125,7 @@ impl IntoReply for Answer {
     }
 }
 
-fn answer(reply: &Value, declared: Option<String>) -> Result<Answer, Problem> {
+pub(crate) fn answer(reply: &Value, declared: Option<String>) -> Result<Answer, Problem> {
     if let Some(wanted) = reply.get("problem") {
         return Err(problem(wanted));
     }

@@ -1,5 +1,6 @@
 //! What a handler saw, with type tags: `{"int": "3"}`, `{"str": "3"}`. Judges nothing.
 
+use crate::edits::Kept;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
@@ -29,6 +30,10 @@ pub(crate) fn seen(operation: &str, request: &OwnedRequest) -> Map<String, Value
     }
     if !request.body.is_empty() {
         seen.insert("body".to_owned(), body(request));
+    }
+    let passage = request.passage.as_ref();
+    if let Some(kept) = passage.and_then(|passage| passage.kept::<Kept>()) {
+        seen.insert("kept".to_owned(), kept.0.clone().into());
     }
     seen
 }
