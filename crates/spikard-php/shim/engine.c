@@ -132,6 +132,10 @@ static void coroutine(zend_fiber_transfer *transfer) {
         EG(active_fiber) = NULL;
         EG(jit_trace_num) = 0;
         EG(error_reporting) = error_reporting;
+#ifdef ZEND_CHECK_STACK_LIMIT                             /* PHP 8.3 */
+        EG(stack_base) = zend_fiber_stack_base(job->context.stack);
+        EG(stack_limit) = zend_fiber_stack_limit(job->context.stack);
+#endif
         while (!job->ending) {
             invoke(job);
             job->resume = &job->context;
@@ -160,7 +164,8 @@ int sp_job_step(sp_job *job) {
         } else {
             job->back = EG(current_fiber_context);
             if (!job->started) {
-                job->started = zend_fiber_init_context(&job->context, &kind, coroutine, EG(fiber_stack_size));
+                zend_fiber_init_context(&job->context, &kind, coroutine, EG(fiber_stack_size));
+                job->started = !EG(exception);            /* what it gives is of another type in each PHP */
                 job->resume = &job->context;
             }
             if (job->started) switch_to(job->resume); else classify(job);
