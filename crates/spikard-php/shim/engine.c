@@ -16,6 +16,7 @@
 struct sp_job {
     int status, wait_kind, wait_fd, waited;
     uint64_t wait_microseconds;
+    int64_t ticket;                                       /* by which its waits are ended from elsewhere; 0 for none */
     bool in_fiber, started, ending, given_up;
     sp_handler *handler;
     sp_call call;
@@ -181,20 +182,23 @@ int sp_job_step(sp_job *job) {
     return job->status;
 }
 
-/* Lets go of what a call has left: a destructor may run, so this is a step too. */
-int sp_job_done(sp_job *job) {
+/* Lets go of what a call has left, and of a function that is not called again: a destructor may run, so this is a step too. */
+int sp_job_done(sp_job *job, sp_handler *spent) {
     int status = SP_OK;
     if (lost) return SP_BAILOUT;
     zend_execute_data *frame_before = EG(current_execute_data);
     zend_try {
         zval_ptr_dtor(&job->result);
         ZVAL_UNDEF(&job->result);
+        if (spent) sp_handler_free(spent);
         if (EG(exception)) zend_clear_exception();
     } zend_catch {
         EG(current_execute_data) = frame_before;
         lost = true;
         status = SP_BAILOUT;
     } zend_end_try();
+    if (job->ticket) sp_rust_ticket_end(job->ticket);
+    job->ticket = 0;
     zend_stack_destroy(&job->output.handlers);
     smart_str_free(&job->printed);
     smart_str_free(&job->error);
@@ -262,15 +266,24 @@ int sp_shows_where(void) {
 
 /* ---- waits ------------------------------------------------------------------------------------------------------- */
 
-/* Waits without holding the thread where a call may; else it holds it, so that the meaning stays. */
-void sp_wait(int kind_of_wait, int fd, uint64_t microseconds, bool *ready) {
+/* A call runs, on a stack of its own. */
+bool sp_may_wait(void) { return current && current->in_fiber && !zend_fiber_switch_blocked(); }
+
+/* By which this call's waits are ended from elsewhere. */
+int64_t sp_ticket(void) {
+    if (!current->ticket) current->ticket = sp_rust_ticket();
+    return current->ticket;
+}
+
+/* Waits without holding the thread where a call may; else it holds it, so that the meaning stays. `true` when what it waits for
+ * is there, or when a sleep was ended from elsewhere. */
+bool sp_wait(int kind_of_wait, int fd, uint64_t microseconds) {
     sp_job *job = current;
-    if (!job || !job->in_fiber || zend_fiber_switch_blocked()) {
-        if (kind_of_wait == SP_SLEEP) { usleep(microseconds); return; }
+    if (!sp_may_wait()) {
+        if (kind_of_wait == SP_SLEEP) { usleep(microseconds); return false; }
         struct pollfd poll_fd = { fd, kind_of_wait == SP_READABLE ? POLLIN : POLLOUT, 0 };
         int milliseconds = microseconds == UINT64_MAX ? -1 : (int) MIN(microseconds / 1000, INT_MAX);
-        *ready = poll(&poll_fd, 1, milliseconds) > 0;
-        return;
+        return poll(&poll_fd, 1, milliseconds) > 0;
     }
     job->wait_kind = kind_of_wait;
     job->wait_fd = fd;
@@ -278,15 +291,16 @@ void sp_wait(int kind_of_wait, int fd, uint64_t microseconds, bool *ready) {
     job->status = SP_SUSPENDED;
     job->resume = EG(current_fiber_context);
     switch_to(job->back);
-    *ready = job->waited == SP_READY;
     if (job->waited == SP_GIVEN_UP && !EG(exception)) {
         job->given_up = true;
         zend_throw_graceful_exit();                       /* runs `finally`, where the call may wait again */
     }
+    return job->waited == SP_READY;
 }
 
-int sp_job_wait(const sp_job *job, int *fd, uint64_t *microseconds) {
+int sp_job_wait(const sp_job *job, int *fd, uint64_t *microseconds, int64_t *ticket) {
     *fd = job->wait_fd;
+    *ticket = job->ticket;
     *microseconds = job->wait_microseconds;
     return job->wait_kind;
 }

@@ -215,10 +215,8 @@ ZEND_METHOD(Spikard_Native_App, spawn) {
     zval *function;
     ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_ZVAL(function) ZEND_PARSE_PARAMETERS_END();
     THIS_APP
-    sp_handler *task = sp_handler_kept(function, NULL);
+    sp_handler *task = sp_handler_kept(function, NULL);   /* until it has run */
     if (!task) { zend_argument_type_error(1, "must be callable"); RETURN_THROWS(); }
-    app->handlers = erealloc(app->handlers, (app->count + 1) * sizeof *app->handlers);
-    app->handlers[app->count++] = task;
     sp_rust_app_spawn(app->rust, task);
 }
 
@@ -228,15 +226,14 @@ static uint64_t microseconds_of(double seconds) { return seconds > 0 ? (uint64_t
 
 ZEND_FUNCTION(Spikard_sleep) {
     double seconds;
-    bool ready;
     ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_DOUBLE(seconds) ZEND_PARSE_PARAMETERS_END();
-    sp_wait(SP_SLEEP, -1, microseconds_of(seconds), &ready);
+    sp_wait(SP_SLEEP, -1, microseconds_of(seconds));
 }
 
 static void await_stream(INTERNAL_FUNCTION_PARAMETERS, int kind) {
     zval *resource;
     double timeout = 0;
-    bool forever = 1, ready = false;
+    bool forever = 1;
     php_stream *stream;
     php_socket_t fd;
     ZEND_PARSE_PARAMETERS_START(1, 2)
@@ -250,12 +247,40 @@ static void await_stream(INTERNAL_FUNCTION_PARAMETERS, int kind) {
         zend_argument_value_error(1, "must be a stream that has a descriptor");
         RETURN_THROWS();
     }
-    sp_wait(kind, fd, forever ? UINT64_MAX : microseconds_of(timeout), &ready);
-    RETURN_BOOL(ready);
+    RETURN_BOOL(sp_wait(kind, fd, forever ? UINT64_MAX : microseconds_of(timeout)));
 }
 
 ZEND_FUNCTION(Spikard_await_readable) { await_stream(INTERNAL_FUNCTION_PARAM_PASSTHRU, SP_READABLE); }
 ZEND_FUNCTION(Spikard_await_writable) { await_stream(INTERNAL_FUNCTION_PARAM_PASSTHRU, SP_WRITABLE); }
+
+static bool may_wait(void) {
+    if (sp_may_wait()) return true;
+    zend_throw_error(NULL, "only a handler or a task can wait for the event loop; this code runs in neither, or its route is `sync`");
+    return false;
+}
+
+ZEND_FUNCTION(Spikard_Native_ticket) {
+    ZEND_PARSE_PARAMETERS_NONE();
+    if (!may_wait()) RETURN_THROWS();
+    RETURN_LONG(sp_ticket());
+}
+
+ZEND_FUNCTION(Spikard_Native_park) {
+    double timeout = 0;
+    bool forever = 1;
+    ZEND_PARSE_PARAMETERS_START(0, 1)
+        Z_PARAM_OPTIONAL
+        Z_PARAM_DOUBLE_OR_NULL(timeout, forever)
+    ZEND_PARSE_PARAMETERS_END();
+    if (!may_wait()) RETURN_THROWS();
+    RETURN_BOOL(sp_wait(SP_SLEEP, -1, forever ? UINT64_MAX : microseconds_of(timeout)));
+}
+
+ZEND_FUNCTION(Spikard_Native_wake) {
+    zend_long ticket;
+    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_LONG(ticket) ZEND_PARSE_PARAMETERS_END();
+    sp_rust_wake(ticket);
+}
 
 ZEND_FUNCTION(Spikard_Native_tables) {
     ZEND_PARSE_PARAMETERS_NONE();
@@ -373,6 +398,14 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_await, 0, 1, _IS_BOOL, 0)
     ZEND_ARG_INFO(0, stream)
     ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, seconds, IS_DOUBLE, 1, "null")
 ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_ticket, 0, 0, IS_LONG, 0)
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_park, 0, 0, _IS_BOOL, 0)
+    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, seconds, IS_DOUBLE, 1, "null")
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_wake, 0, 1, IS_VOID, 0)
+    ZEND_ARG_TYPE_INFO(0, ticket, IS_LONG, 0)
+ZEND_END_ARG_INFO()
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_command, 0, 3, IS_LONG, 0)
     ZEND_ARG_TYPE_INFO(0, arguments, IS_ARRAY, 0)
     ZEND_ARG_TYPE_INFO(0, interpreter, IS_STRING, 0)
@@ -409,6 +442,9 @@ static const zend_function_entry functions[] = {
     ZEND_NS_NAMED_FE("Spikard", sleep, ZEND_FN(Spikard_sleep), info_sleep)
     ZEND_NS_NAMED_FE("Spikard", await_readable, ZEND_FN(Spikard_await_readable), info_await)
     ZEND_NS_NAMED_FE("Spikard", await_writable, ZEND_FN(Spikard_await_writable), info_await)
+    ZEND_NS_NAMED_FE("Spikard\\Native", ticket, ZEND_FN(Spikard_Native_ticket), info_ticket)
+    ZEND_NS_NAMED_FE("Spikard\\Native", park, ZEND_FN(Spikard_Native_park), info_park)
+    ZEND_NS_NAMED_FE("Spikard\\Native", wake, ZEND_FN(Spikard_Native_wake), info_wake)
     ZEND_NS_NAMED_FE("Spikard\\Native", tables, ZEND_FN(Spikard_Native_tables), info_string)
     ZEND_NS_NAMED_FE("Spikard\\Native", onlyKeeps, ZEND_FN(Spikard_Native_onlyKeeps), info_only_keeps)
     ZEND_NS_NAMED_FE("Spikard\\Native", announceReady, ZEND_FN(Spikard_Native_announceReady), info_void)

@@ -42,8 +42,8 @@ sp_job *sp_job_new(void);
 void sp_job_free(sp_job *job);
 void sp_job_call(sp_job *job, sp_handler *handler, const sp_call *call);
 int sp_job_step(sp_job *job);
-int sp_job_done(sp_job *job);
-int sp_job_wait(const sp_job *job, int *fd, uint64_t *microseconds);
+int sp_job_done(sp_job *job, sp_handler *spent);
+int sp_job_wait(const sp_job *job, int *fd, uint64_t *microseconds, int64_t *ticket);
 void sp_job_waited(sp_job *job, int how);
 int sp_exit_status(void);
 const zval *sp_job_result(const sp_job *job);
@@ -55,7 +55,9 @@ void sp_engine_enter(void);
 void sp_engine_leave(void);
 bool sp_in_job(void);
 bool sp_engine_is_lost(void);
-void sp_wait(int kind, int fd, uint64_t microseconds, bool *ready);
+bool sp_may_wait(void);
+bool sp_wait(int kind, int fd, uint64_t microseconds);
+int64_t sp_ticket(void);
 
 /* Rust (src/lib.rs). Texts that Rust makes are given back with sp_rust_text_free. */
 typedef struct { char *text; size_t length, capacity; } sp_text;
@@ -78,6 +80,9 @@ int sp_rust_start(const char *const *argv, const size_t *lengths, size_t count, 
                   const char *program, size_t program_length, const char *host, size_t host_length, bool has_host, int64_t port, bool has_port, const char *workers,
                   size_t workers_length, sp_text *variables);
 void sp_rust_announce(void);
+int64_t sp_rust_ticket(void);
+void sp_rust_wake(int64_t ticket);
+void sp_rust_ticket_end(int64_t ticket);
 
 /* Values (values.c). */
 void sp_values_start(void);

@@ -209,12 +209,12 @@ impl PhpGuest {
             job.call(task, &Brought::NOTHING);
             let step = timed(&mut job, "a task", "");
             let step = run_on(&guest, &mut job, step, "a task", None).await;
-            guest.left(job, step);
+            guest.left(job, step, Some(task));
         });
     }
 
-    /// A function has ended for which nobody waits.
-    fn left(&self, job: Job, step: Step) {
+    /// A function has ended for which nobody waits; a task that is spent with it.
+    fn left(&self, job: Job, step: Step, spent: Option<Handler>) {
         let printed = lossy(job.printed());
         if !printed.is_empty() {
             eprint!("{printed}");
@@ -225,7 +225,7 @@ impl PhpGuest {
             Step::Lost => self.lose(),
             Step::Returned | Step::Waits => {}
         }
-        self.keep(job);
+        self.keep(job, spent);
     }
 
     /// The request of a call that has not been answered.
@@ -258,11 +258,11 @@ impl PhpGuest {
     }
 
     /// Lets go of what a call has left, and keeps its stack.
-    fn keep(&self, mut job: Job) {
+    fn keep(&self, mut job: Job, spent: Option<Handler>) {
         if self.lost.get() {
             return;
         }
-        if !job.done() {
+        if !job.done(spent) {
             self.lose();
         } else if self.stacks.borrow().len() < KEPT_STACKS {
             self.stacks.borrow_mut().push(job);
@@ -303,7 +303,7 @@ impl PhpGuest {
                 Err(internal("PHP ended with a fatal error".to_owned()))
             }
         };
-        self.keep(job);
+        self.keep(job, None);
         reply
     }
 
@@ -476,11 +476,11 @@ impl Guest for PhpGuest {
         job.call(close, &Brought::NOTHING);
         let step = timed(&mut job, &producer.facts.name, "");
         if step != Step::Waits {
-            return self.left(job, step);
+            return self.left(job, step, None);
         }
         tokio::task::spawn_local(async move {
             let step = run_on(&guest, &mut job, step, &producer.facts.name, None).await;
-            guest.left(job, step);
+            guest.left(job, step, None);
         });
     }
 }

@@ -3,7 +3,8 @@
 //! Everything here relies on one invariant: it is used on the thread that runs PHP, which is the only one that has a job.
 
 use std::ffi::{c_char, c_int};
-use std::ptr::{NonNull, null};
+use std::ptr::{NonNull, null, null_mut};
+use std::time::Duration;
 
 /// How a step ended, as in `shim.h`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,10 +33,19 @@ impl Step {
     }
 }
 
-/// What a call waits for.
+/// A wait of a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    pub(crate) what: What,
+    pub(crate) at_most: Option<Duration>,
+    /// By which it is ended from elsewhere; 0 for none.
+    pub(crate) ticket: i64,
+}
+
+/// What it is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Wait {
-    Sleep,
+pub(crate) enum What {
+    Time,
     Readable(c_int),
     Writable(c_int),
 }
@@ -44,6 +54,7 @@ pub(crate) enum Wait {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Waited {
     TimedOut,
+    /// A descriptor is ready; or a wait for time alone was ended from elsewhere.
     Ready,
     /// Nobody wants what the call would give: it unwinds, and its `finally` blocks run, which may wait.
     GivenUp,
@@ -293,8 +304,13 @@ unsafe extern "C" {
     fn sp_class_free(class: *mut RawClass);
     fn sp_job_call(job: *mut RawJob, handler: *mut RawHandler, call: *const RawCall);
     fn sp_job_step(job: *mut RawJob) -> c_int;
-    fn sp_job_done(job: *mut RawJob) -> c_int;
-    fn sp_job_wait(job: *const RawJob, fd: *mut c_int, microseconds: *mut u64) -> c_int;
+    fn sp_job_done(job: *mut RawJob, spent: *mut RawHandler) -> c_int;
+    fn sp_job_wait(
+        job: *const RawJob,
+        fd: *mut c_int,
+        microseconds: *mut u64,
+        ticket: *mut i64,
+    ) -> c_int;
     fn sp_job_waited(job: *mut RawJob, how: c_int);
     fn sp_job_result(job: *const RawJob) -> *const Zval;
     fn sp_job_text(job: *const RawJob, error: bool, text: *mut *const u8, length: *mut usize);
@@ -375,23 +391,28 @@ impl Job {
         Step::of(unsafe { sp_job_step(self.0.as_ptr()) })
     }
 
-    /// Lets go of what the call has left; `false` when PHP was lost by that.
-    pub(crate) fn done(&mut self) -> bool {
-        // SAFETY: the call is over.
-        Step::of(unsafe { sp_job_done(self.0.as_ptr()) }) == Step::Returned
+    /// Lets go of what the call has left, and of a task that has run; `false` when PHP was lost by that.
+    pub(crate) fn done(&mut self, spent: Option<Handler>) -> bool {
+        let spent = spent.map_or(null_mut(), |task| task.0.as_ptr());
+        // SAFETY: the call is over, and the task is not called again.
+        Step::of(unsafe { sp_job_done(self.0.as_ptr(), spent) }) == Step::Returned
     }
 
-    /// What it waits for, and how many microseconds at most.
-    pub(crate) fn wait(&self) -> (Wait, Option<u64>) {
-        let (mut fd, mut microseconds) = (0, 0);
-        // SAFETY: writes both.
-        let kind = unsafe { sp_job_wait(self.0.as_ptr(), &raw mut fd, &raw mut microseconds) };
-        let wait = match kind {
-            2 => Wait::Readable(fd),
-            3 => Wait::Writable(fd),
-            _ => Wait::Sleep,
-        };
-        (wait, (microseconds != u64::MAX).then_some(microseconds))
+    /// What it waits for.
+    pub(crate) fn wait(&self) -> Wait {
+        let (mut fd, mut microseconds, mut ticket) = (0, 0, 0);
+        let job = self.0.as_ptr();
+        // SAFETY: writes the three.
+        let kind = unsafe { sp_job_wait(job, &raw mut fd, &raw mut microseconds, &raw mut ticket) };
+        Wait {
+            what: match kind {
+                2 => What::Readable(fd),
+                3 => What::Writable(fd),
+                _ => What::Time,
+            },
+            at_most: (microseconds != u64::MAX).then(|| Duration::from_micros(microseconds)),
+            ticket,
+        }
     }
 
     /// How the wait ended.

@@ -213,6 +213,21 @@ extern "C" fn sp_rust_tables() -> Text {
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn sp_rust_ticket() -> i64 {
+    reactor::ticket()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn sp_rust_wake(ticket: i64) {
+    reactor::wake(ticket);
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn sp_rust_ticket_end(ticket: i64) {
+    reactor::forget(ticket);
+}
+
+#[unsafe(no_mangle)]
 extern "C" fn sp_rust_announce() {
     let _ = guarded(spikard_bridge::announce_ready);
 }

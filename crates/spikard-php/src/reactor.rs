@@ -1,8 +1,9 @@
 //! Tokio on the thread that runs PHP: one runtime, kept for the life of the process, and what a call waits for in it.
 
-use crate::interpreter::{Wait, Waited, is_interrupted};
+use crate::interpreter::{Wait, Waited, What, is_interrupted};
 use spikard::server::EVENT_INTERVAL;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -17,6 +18,8 @@ thread_local! {
     // Never dropped: calls that wait are in it, and PHP is gone when a thread drops its variables.
     static RUNTIME: OnceCell<&'static LocalRuntime> = const { OnceCell::new() };
     static INTERRUPTED: Rc<Notify> = Rc::new(Notify::new());
+    static WOKEN: RefCell<HashMap<i64, Rc<Notify>>> = RefCell::default();
+    static LAST_TICKET: Cell<i64> = const { Cell::new(0) };
 }
 
 /// We are inside [`run`].
@@ -54,43 +57,60 @@ pub(crate) async fn interrupted() {
     told.notified().await;
 }
 
-/// Until what a call waits for is there, its time is over, or it is told to give up.
-pub(crate) async fn waited(
-    (wait, microseconds): (Wait, Option<u64>),
-    give_up: Option<&Notify>,
-) -> Waited {
-    match give_up {
-        None => for_it(wait, microseconds).await,
-        Some(told) => tokio::select! {
-            ended = for_it(wait, microseconds) => ended,
-            () = told.notified() => Waited::GivenUp,
+/// Until what a call waits for is there, its time is over, it is woken, or it is told to give up.
+pub(crate) async fn waited(wait: Wait, give_up: Option<&Notify>) -> Waited {
+    let woken = WOKEN.with_borrow(|tickets| tickets.get(&wait.ticket).cloned());
+    tokio::select! {
+        biased;
+        () = told(give_up) => Waited::GivenUp,
+        () = told(woken.as_deref()) => match wait.what {
+            What::Time => Waited::Ready,
+            What::Readable(_) | What::Writable(_) => Waited::TimedOut,
         },
+        () = ready(wait.what) => Waited::Ready,
+        () = over(wait.at_most) => Waited::TimedOut,
     }
 }
 
-async fn for_it(wait: Wait, microseconds: Option<u64>) -> Waited {
-    let limit = microseconds.map(Duration::from_micros);
-    if let (Wait::Sleep, Some(limit)) = (wait, limit) {
-        tokio::time::sleep(limit).await;
-        return Waited::TimedOut;
+async fn told(by: Option<&Notify>) {
+    match by {
+        Some(by) => by.notified().await,
+        None => std::future::pending().await,
     }
-    let ready = async {
-        match wait {
-            Wait::Sleep => std::future::pending().await,
-            Wait::Readable(fd) => until_ready(fd, Interest::READABLE).await,
-            Wait::Writable(fd) => until_ready(fd, Interest::WRITABLE).await,
-        }
-    };
-    match limit {
-        Some(limit) => match tokio::time::timeout(limit, ready).await {
-            Ok(()) => Waited::Ready,
-            Err(_) => Waited::TimedOut,
-        },
-        None => {
-            ready.await;
-            Waited::Ready
-        }
+}
+
+async fn ready(what: What) {
+    match what {
+        What::Time => std::future::pending().await,
+        What::Readable(fd) => until_ready(fd, Interest::READABLE).await,
+        What::Writable(fd) => until_ready(fd, Interest::WRITABLE).await,
     }
+}
+
+async fn over(at_most: Option<Duration>) {
+    match at_most {
+        Some(at_most) => tokio::time::sleep(at_most).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// For a call, whose waits [`wake`] can end from now on, until [`forget`].
+pub(crate) fn ticket() -> i64 {
+    let ticket = LAST_TICKET.get() + 1;
+    LAST_TICKET.set(ticket);
+    WOKEN.with_borrow_mut(|tickets| tickets.insert(ticket, Rc::default()));
+    ticket
+}
+
+/// Ends a wait of that call: the one that it is in, else its next.
+pub(crate) fn wake(ticket: i64) {
+    if let Some(call) = WOKEN.with_borrow(|tickets| tickets.get(&ticket).cloned()) {
+        call.notify_one();
+    }
+}
+
+pub(crate) fn forget(ticket: i64) {
+    WOKEN.with_borrow_mut(|tickets| tickets.remove(&ticket));
 }
 
 /// What cannot be watched, a file on a disk for one, is always ready.

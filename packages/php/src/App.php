@@ -15,6 +15,7 @@ final class App extends Routes
 {
     private readonly Services $services;
     private ?Native\App $frozen = null;
+    private ?RevoltDriver $revolt = null;
     private string $spec = '';
 
     /** @var list<\Closure> */
@@ -92,12 +93,12 @@ final class App extends Routes
         if (getenv('SPIKARD_FD') === false) {
             Bridge::start($host, $port, $workers === null ? null : (string) $workers);
         }
-        $app = $this->freeze(); // by the settings that were found
+        $this->freeze(); // by the settings that were found
         if (function_exists('pcntl_async_signals')) {
             pcntl_async_signals(true); // handlers of signals run, whatever the worker does
         }
         try {
-            $app->serve();
+            $this->during(static fn (Native\App $app) => $app->serve());
         } finally {
             $this->services->close();
         }
@@ -122,6 +123,29 @@ final class App extends Routes
     public function freeze(): Native\App
     {
         return $this->frozen ??= $this->assemble();
+    }
+
+    /**
+     * Runs what runs handlers; meanwhile Revolt's event loop, where there is one, is ours.
+     *
+     * @internal
+     * @template T
+     * @param \Closure(Native\App): T $inner
+     * @return T
+     */
+    public function during(\Closure $inner): mixed
+    {
+        $app = $this->freeze();
+        if (!interface_exists(\Revolt\EventLoop\Driver::class)) {
+            return $inner($app);
+        }
+        $before = \Revolt\EventLoop::getDriver();
+        \Revolt\EventLoop::setDriver($this->revolt ??= new RevoltDriver($app));
+        try {
+            return $inner($app);
+        } finally {
+            \Revolt\EventLoop::setDriver($before);
+        }
     }
 
     /** Lets go of what was provided, as at the end of a worker. */

@@ -92,7 +92,7 @@ final class TestClient
     /** Bytes as a client would write them, whatever they are; every byte of the answer. */
     public function bytes(string $message): string
     {
-        return $this->app->freeze()->exchange($message);
+        return $this->app->during(static fn (Native\App $app): string => $app->exchange($message));
     }
 
     /** @param array<string, scalar|list<scalar>|null> $query */

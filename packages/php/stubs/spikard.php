@@ -75,6 +75,33 @@ namespace Spikard\Native {
         }
     }
 
+    /**
+     * By which {@see wake()} ends a wait of the handler or task that runs.
+     *
+     * @internal
+     */
+    function ticket(): int
+    {
+    }
+
+    /**
+     * Waits until it is woken (`true`) or the time is over.
+     *
+     * @internal
+     */
+    function park(?float $seconds = null): bool
+    {
+    }
+
+    /**
+     * Ends the wait that a handler or task is in, else its next one.
+     *
+     * @internal
+     */
+    function wake(int $ticket): void
+    {
+    }
+
     /** @internal */
     function tables(): string
     {
