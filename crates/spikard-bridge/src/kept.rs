@@ -1,7 +1,7 @@
 //! A request for those who ask for it after its call has suspended: head and body, copied. Parses nothing.
 
 use crate::Call;
-use spikard::Request;
+use spikard::{Head, Passage};
 use std::net::SocketAddr;
 
 /// Head and body of a call that suspended.
@@ -18,7 +18,7 @@ impl Kept {
     pub fn of(call: &Call<'_>) -> Self {
         let request = call.request();
         Self {
-            lines: lines(request),
+            lines: lines(request.head, request.request_id),
             peer: request.peer,
             body: request.body.to_vec(),
         }
@@ -33,7 +33,12 @@ impl Kept {
     /// What [`Kept::head`] gives, of a call that runs: nothing else is copied.
     pub fn head_of(call: &Call<'_>) -> Vec<u8> {
         let request = call.request();
-        head(request.peer, &lines(request))
+        head(request.peer, &lines(request.head, request.request_id))
+    }
+
+    /// The same of a passage, with what hooks have edited.
+    pub fn head_of_passage(passage: &Passage) -> Vec<u8> {
+        passage.look(|now| head(passage.peer(), &lines(now, passage.request_id())))
     }
 
     /// The whole body.
@@ -48,13 +53,13 @@ fn head(peer: Option<SocketAddr>, lines: &[u8]) -> Vec<u8> {
 }
 
 /// Every line but the first. Of every call that suspends, and seldom asked for: one allocation.
-fn lines(request: &Request<'_>) -> Vec<u8> {
-    let (head, fields) = (request.head, &request.head.headers);
+fn lines(head: &Head<'_>, request_id: &str) -> Vec<u8> {
+    let fields = &head.headers;
     let size: usize = fields
         .iter()
         .map(|(name, value)| name.len() + value.len() + 2)
         .sum();
-    let first = [head.method, head.target, request.request_id];
+    let first = [head.method, head.target, request_id];
     let mut lines =
         Vec::with_capacity(size + first.iter().map(|line| line.len() + 1).sum::<usize>());
     for line in first {

@@ -3,6 +3,7 @@
 use crate::ending;
 use crate::exchange::{Exchanges, message};
 use crate::guest::{Callable, Content, Habit, NodeGuest};
+use crate::hook;
 use crate::interpreter::{Env, Value};
 use crate::reactor::Reactor;
 use napi::Error;
@@ -201,6 +202,36 @@ impl App {
                 .body(call)
                 .unwrap_or_else(|| Env(env.raw()).undefined()),
         )
+    }
+
+    /// What `share` was given for the request of a call; `undefined` where no hook looks at it, or once the call was answered.
+    #[napi]
+    pub fn shared(&self, env: napi::Env, call: f64) -> Unknown<'static> {
+        let js = Env(env.raw());
+        let shared = match self.guest.passage(call) {
+            Some(passage) => hook::shared(js, &passage),
+            None => js.undefined(),
+        };
+        back(env, shared)
+    }
+
+    /// An object for all calls of one request: `false` where no hook looks at it, or once the call was answered.
+    #[napi]
+    pub fn share(&self, env: napi::Env, call: f64, object: Unknown<'_>) -> bool {
+        let passage = self.guest.passage(call);
+        if let Some(passage) = &passage {
+            hook::share(Env(env.raw()), passage, object.raw());
+        }
+        passage.is_some()
+    }
+
+    /// A hook edits its request (see `hook.rs`); what is wrong with that, else nothing.
+    #[napi]
+    pub fn edit(&self, call: f64, what: String, name: String, value: Uint8Array) -> Option<String> {
+        let Some(passage) = self.guest.passage(call) else {
+            return Some("a request is edited while its hook runs".to_owned());
+        };
+        hook::edit(&passage, &what, &name, value.to_vec()).err()
     }
 
     /// One request in process; `[status, names and values of the fields, body]`, or `undefined` when its client left.

@@ -4,10 +4,10 @@ use crate::ending;
 use crate::error::internal;
 use crate::interpreter::{Env, Reference, Value};
 use crate::reactor::Reactor;
-use crate::request::{Running, body_of_running, head_of_running, of_running};
-use crate::{stack, value};
+use crate::request::{Running, body_of_running, head_of_running, of_running, passage_of_running};
+use crate::{hook, stack, value};
 use spikard::contract::Argument;
-use spikard::{Cancel, Held, Problem, Reply};
+use spikard::{Cancel, Held, Passage, Problem, Verdict};
 use spikard_bridge::{Call, Completion, Facts, Guest, GuestStream, Kept, Outcome, Token};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -96,6 +96,8 @@ pub(crate) struct NodeGuest {
 struct Suspended {
     facts: Rc<Facts>,
     request: Kept,
+    /// Where hooks look at the request.
+    passage: Option<Rc<Passage>>,
     /// Somebody waits for the answer.
     awaited: bool,
 }
@@ -164,8 +166,8 @@ impl NodeGuest {
         })
     }
 
-    /// The answer of a handler that gives it at once.
-    fn try_call(&self, callable: &Callable, call: &Call<'_>, id: f64) -> Option<Reply> {
+    /// The answer of a handler or hook that gives it at once.
+    fn try_call(&self, callable: &Callable, call: &Call<'_>, id: f64) -> Option<Verdict> {
         let env = self.env;
         let body = call.request().body;
         let content = match callable.content {
@@ -176,24 +178,35 @@ impl NodeGuest {
         };
         // Taken, so that a call inside of this one finds an empty one.
         let mut arguments = self.arguments.take();
-        arguments.extend([env.number(id), content]);
-        self.append(&mut arguments, call.arguments());
+        match call.hook() {
+            None => {
+                arguments.extend([env.number(id), content]);
+                self.append(&mut arguments, call.arguments());
+            }
+            Some((moment, passage)) => hook::append(env, &mut arguments, id, moment, passage),
+        }
         let result = env.call(&callable.function, &arguments);
         arguments.clear();
         self.arguments.set(arguments);
         match result {
-            Ok(result) => self.answer(&callable.facts, result),
-            Err(_) if ending::is_near() => Some(Err(internal(
+            Ok(result) => self.answer(&callable.facts, call.request().passage, result),
+            Err(_) if ending::is_near() => Some(Some(Err(internal(
                 "the handler has ended the process".to_owned(),
-            ))),
+            )))),
             // The package catches what handlers throw; this is its own failure.
-            Err(thrown) => Some(Err(internal(env.to_string(thrown)))),
+            Err(thrown) => Some(Some(Err(internal(env.to_string(thrown))))),
         }
     }
 
     /// What the package made of a handler's result; `None` when it comes later.
-    fn answer(&self, facts: &Facts, result: Value) -> Option<Reply> {
-        value::answer(self.env, facts, result, &|producer| {
+    fn answer(
+        &self,
+        facts: &Facts,
+        passage: Option<&Rc<Passage>>,
+        result: Value,
+    ) -> Option<Verdict> {
+        let passage = passage.map(Rc::as_ref);
+        value::answer(self.env, facts, passage, result, &|producer| {
             let guest = self.me.upgrade();
             let guest = guest.expect("invariant: a method of it runs");
             let producer = Callable::of_stream(self.env, producer, facts);
@@ -205,6 +218,7 @@ impl NodeGuest {
         let suspended = Suspended {
             facts: Rc::clone(&callable.facts),
             request: Kept::of(call),
+            passage: call.request().passage.cloned(),
             awaited: true,
         };
         self.suspended.borrow_mut().insert(token, suspended);
@@ -233,17 +247,26 @@ impl NodeGuest {
             return;
         };
         // Made also when nobody waits for it: a stream is then closed.
-        let answer = self.answer(&suspended.facts, result);
+        let answer = self.answer(&suspended.facts, suspended.passage.as_ref(), result);
         if suspended.awaited {
-            let nothing = || Err(internal("the package answered with nothing".to_owned()));
-            self.completion
-                .complete(token, answer.unwrap_or_else(nothing));
+            let nothing = || {
+                Some(Err(internal(
+                    "the package answered with nothing".to_owned(),
+                )))
+            };
+            match answer.unwrap_or_else(nothing) {
+                Some(reply) => self.completion.complete(token, reply),
+                None => self.completion.pass(token),
+            };
         }
     }
 
     /// The answer of the call that runs, by a microtask after its handler.
     fn settle(&self, running: &Running<'_, '_>, result: Value) {
-        running.answer.set(self.answer(running.facts, result));
+        let passage = running.call.request().passage;
+        running
+            .answer
+            .set(self.answer(running.facts, passage, result));
         Running::over();
     }
 
@@ -252,7 +275,11 @@ impl NodeGuest {
         let (env, token) = (self.env, token(id));
         head_of_running(env, token).or_else(|| {
             let suspended = self.suspended.borrow();
-            Some(env.latin1(&suspended.get(&token)?.request.head()))
+            let suspended = suspended.get(&token)?;
+            Some(env.latin1(&match &suspended.passage {
+                Some(passage) => Kept::head_of_passage(passage),
+                None => suspended.request.head(),
+            }))
         })
     }
 
@@ -261,7 +288,20 @@ impl NodeGuest {
         let (env, token) = (self.env, token(id));
         body_of_running(env, token).or_else(|| {
             let suspended = self.suspended.borrow();
-            Some(env.buffer(suspended.get(&token)?.request.body()))
+            let suspended = suspended.get(&token)?;
+            Some(match &suspended.passage {
+                Some(passage) => env.buffer(&passage.body()),
+                None => env.buffer(suspended.request.body()),
+            })
+        })
+    }
+
+    /// The passage of a call that has not been answered, where hooks look at its request.
+    pub(crate) fn passage(&self, id: f64) -> Option<Rc<Passage>> {
+        let token = token(id);
+        passage_of_running(token).or_else(|| {
+            let suspended = self.suspended.borrow();
+            suspended.get(&token)?.passage.clone()
         })
     }
 
@@ -308,7 +348,8 @@ impl Guest for NodeGuest {
             callable.habit.settled();
         }
         match at_once.or(settled) {
-            Some(reply) => Outcome::Done(reply),
+            Some(Some(reply)) => Outcome::Done(reply),
+            Some(None) => Outcome::Passed,
             None => {
                 if looks {
                     callable.habit.looked_in_vain();

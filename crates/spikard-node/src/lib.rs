@@ -5,6 +5,7 @@ mod ending;
 mod error;
 mod exchange;
 mod guest;
+mod hook;
 mod interpreter;
 mod reactor;
 mod request;

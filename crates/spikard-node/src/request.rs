@@ -2,10 +2,11 @@
 //! Parses nothing; `request.ts` does.
 
 use crate::interpreter::{Env, Value};
-use spikard::Reply;
+use spikard::{Passage, Verdict};
 use spikard_bridge::{Call, Facts, Kept, Token};
 use std::cell::Cell;
 use std::ptr::NonNull;
+use std::rc::Rc;
 
 thread_local! {
     static RUNNING: Cell<Option<(Token, NonNull<()>)>> = const { Cell::new(None) };
@@ -16,7 +17,7 @@ pub(crate) struct Running<'c, 'r> {
     pub(crate) call: &'c Call<'r>,
     pub(crate) facts: &'c Facts,
     /// What its promise was settled with while it ran.
-    pub(crate) answer: Cell<Option<Reply>>,
+    pub(crate) answer: Cell<Option<Verdict>>,
 }
 
 impl<'c, 'r> Running<'c, 'r> {
@@ -26,7 +27,7 @@ impl<'c, 'r> Running<'c, 'r> {
         call: &'c Call<'r>,
         facts: &'c Facts,
         inner: impl FnOnce() -> R,
-    ) -> (R, Option<Reply>) {
+    ) -> (R, Option<Verdict>) {
         let running = Self {
             call,
             facts,
@@ -59,10 +60,27 @@ pub(crate) fn of_running<R>(token: Token, ask: impl FnOnce(&Running<'_, '_>) -> 
     (running == token).then(|| ask(unsafe { place.cast::<Running<'_, '_>>().as_ref() }))
 }
 
+/// As it is now, where hooks look at the request.
 pub(crate) fn head_of_running(env: Env, token: Token) -> Option<Value> {
-    of_running(token, |running| env.latin1(&Kept::head_of(running.call)))
+    of_running(token, |running| {
+        let passage = running.call.request().passage;
+        env.latin1(&passage.map_or_else(
+            || Kept::head_of(running.call),
+            |passage| Kept::head_of_passage(passage),
+        ))
+    })
 }
 
 pub(crate) fn body_of_running(env: Env, token: Token) -> Option<Value> {
-    of_running(token, |running| env.buffer(running.call.request().body))
+    of_running(token, |running| {
+        let request = running.call.request();
+        match request.passage {
+            Some(passage) => env.buffer(&passage.body()),
+            None => env.buffer(request.body),
+        }
+    })
+}
+
+pub(crate) fn passage_of_running(token: Token) -> Option<Rc<Passage>> {
+    of_running(token, |running| running.call.request().passage.cloned()).flatten()
 }

@@ -2,10 +2,11 @@
 
 use crate::error::{internal, problem, refusals};
 use crate::guest::NodeGuest;
+use crate::hook;
 use crate::interpreter::{Env, Value};
 use napi::sys::ValueType;
-use spikard::Reply;
 use spikard::contract::Argument;
+use spikard::{Passage, Reply, Verdict};
 use spikard_bridge::{Content, Facts, GuestStream};
 use std::borrow::Cow;
 
@@ -26,19 +27,35 @@ pub(crate) fn of_argument(env: Env, argument: &Argument<'_>) -> Value {
 /// Makes a body of what `stream.ts` made of an iterator.
 pub(crate) type Streamed<'s> = &'s dyn Fn(Value) -> GuestStream<NodeGuest>;
 
-/// What `answer.ts` made of a handler's result: a string is JSON text, `undefined` means later (`None`), and an array
-/// starts with its kind.
-pub(crate) fn answer(env: Env, facts: &Facts, value: Value, stream: Streamed<'_>) -> Option<Reply> {
+/// What `answer.ts` made of the result of a handler or a hook: a string is JSON text, `undefined` means later (`None`), and an
+/// array starts with its kind.
+pub(crate) fn answer(
+    env: Env,
+    facts: &Facts,
+    passage: Option<&Passage>,
+    value: Value,
+    stream: Streamed<'_>,
+) -> Option<Verdict> {
     if let Some(text) = env.text(value) {
-        return Some(Ok(facts.returns.json(text)));
+        return Some(Some(Ok(facts.returns.json(text))));
     }
-    let is_later = env.type_of(value) == ValueType::napi_undefined;
-    (!is_later).then(|| described(env, facts, value, stream))
+    if env.type_of(value) == ValueType::napi_undefined {
+        return None;
+    }
+    let kind = env.to_string(env.element(value, 0));
+    Some(match (kind.as_str(), passage) {
+        ("passed", _) => None,
+        ("edited", Some(passage)) => {
+            hook::edited(env, facts, passage, value, stream);
+            None
+        }
+        (kind, _) => Some(described(env, facts, kind, value, stream)),
+    })
 }
 
-fn described(env: Env, facts: &Facts, parts: Value, stream: Streamed<'_>) -> Reply {
+fn described(env: Env, facts: &Facts, kind: &str, parts: Value, stream: Streamed<'_>) -> Reply {
     let part = |index| env.element(parts, index);
-    match env.to_string(part(0)).as_str() {
+    match kind {
         "nothing" => Ok(facts.returns.nothing()),
         "text" => Ok(facts.returns.text(env.to_string(part(1)))),
         "bytes" => Ok(facts.returns.bytes(env.bytes(part(1)).unwrap_or_default())),
@@ -59,7 +76,7 @@ fn described(env: Env, facts: &Facts, parts: Value, stream: Streamed<'_>) -> Rep
 }
 
 /// The content of a response that says itself what it is.
-fn content(env: Env, kind: Value, value: Value, stream: Streamed<'_>) -> Content {
+pub(crate) fn content(env: Env, kind: Value, value: Value, stream: Streamed<'_>) -> Content {
     match env.to_string(kind).as_str() {
         "text" => Content::Text(env.text(value).unwrap_or_default()),
         "bytes" => Content::Bytes(env.bytes(value).unwrap_or_default()),
@@ -67,6 +84,13 @@ fn content(env: Env, kind: Value, value: Value, stream: Streamed<'_>) -> Content
         "json" => Content::Json(env.text(value).unwrap_or_default()),
         _ => Content::Nothing,
     }
+}
+
+/// Name and value of header fields as such an array.
+pub(crate) fn of_headers(env: Env, headers: &[(Cow<'static, str>, Cow<'static, str>)]) -> Value {
+    let texts = headers.iter().flat_map(|(name, value)| [name, value]);
+    let texts: Vec<Value> = texts.map(|text| env.string(text.as_bytes())).collect();
+    env.array(texts.into_iter())
 }
 
 /// Name and value of header fields, one after the other in one array.

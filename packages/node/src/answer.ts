@@ -6,8 +6,8 @@ import { Reply } from "./response.js";
 import { isStream, produced, type Owners } from "./stream.js";
 
 /**
- * JSON text; or an array that starts with its kind: `nothing`, `text`, `bytes`, `stream`, `response`, `problem`, `refused`, `failed`.
- * `undefined` would mean that the answer comes later.
+ * JSON text; or an array that starts with its kind: `nothing`, `text`, `bytes`, `stream`, `response`, `problem`, `refused`, `failed`;
+ * of a hook also `passed` and `edited`. `undefined` would mean that the answer comes later.
  */
 export type Answer = string | readonly [kind: string, ...parts: unknown[]];
 
@@ -19,6 +19,7 @@ export function answer(value: unknown, owners: Owners, call: number): Answer {
   try {
     return told(value, owners, call);
   } catch (error) {
+    owners.raised(call, error);
     return failed(error);
   }
 }
@@ -29,7 +30,10 @@ function told(value: unknown, owners: Owners, call: number): Answer {
   if (typeof value === "string") return ["text", value];
   if (value instanceof Uint8Array) return ["bytes", value];
   if (value instanceof Reply) return response(value, value.content, owners, call);
-  if (value instanceof Problem) return failed(value);
+  if (value instanceof Problem) {
+    owners.raised(call, value);
+    return failed(value);
+  }
   if (isStream(value)) return ["stream", produced(value, owners, call)];
   return encode(value);
 }
@@ -43,14 +47,15 @@ function isPlain(value: unknown): value is object {
 
 /** A reply with its content, which may have been a promise. */
 export function response(reply: Reply, content: unknown, owners: Owners, call: number): Answer {
-  const fields = reply.headers.flat();
-  const [kind, body] =
-    content === undefined || content === null ? ["nothing"]
-    : typeof content === "string" ? ["text", content]
-    : content instanceof Uint8Array ? ["bytes", content]
-    : isStream(content) ? ["stream", produced(content, owners, call)]
-    : ["json", encode(content)];
-  return ["response", reply.status, fields, reply.contentType, kind, body];
+  return ["response", reply.status, reply.headers.flat(), reply.contentType, ...contentOf(content, owners, call)];
+}
+
+/** The content of a response: its kind, and the body where it has one. */
+export function contentOf(content: unknown, owners: Owners, call: number): readonly [kind: string, body?: unknown] {
+  if (content === undefined || content === null) return ["nothing"];
+  if (typeof content === "string") return ["text", content];
+  if (content instanceof Uint8Array) return ["bytes", content];
+  return isStream(content) ? ["stream", produced(content, owners, call)] : ["json", encode(content)];
 }
 
 /** What a client is told about something that was thrown: the problem that it is, or 500 with the cause for the log. */

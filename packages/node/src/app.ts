@@ -6,6 +6,7 @@ import { named, OPTIONS, POLICY, type AppOptions } from "./config.js";
 import { Calls } from "./context.js";
 import { answerAtExit } from "./ending.js";
 import { DefinitionError } from "./errors.js";
+import { hookCallable, hookSpec, type DeclaredHook } from "./hooks.js";
 import { outlive } from "./rejections.js";
 import { build } from "./route.js";
 import { Routes, type Group } from "./routing.js";
@@ -199,12 +200,17 @@ export class App extends Routes {
     const schemas = new Schemas(this.#init.schemas);
     const handlers: Callable[] = [];
     const mistakes: string[] = [];
-    const inside = (routes: Routes<string>, prefix: string): { routes: unknown[]; groups: unknown[] } => ({
+    const hooked = (hooks: readonly DeclaredHook[]): unknown[] => hooks.map((hook) => {
+      this.#calls.hooked = true;
+      return hookSpec(hook, handlers.push(hookCallable(hook, this.#calls)) - 1);
+    });
+    const inside = (routes: Routes<string>, prefix: string): { hooks: unknown[]; routes: unknown[]; groups: unknown[] } => ({
+      hooks: hooked(routes.hooks),
       routes: routes.declared.map((declared) => {
         const built = build(declared, prefix, handlers.length, schemas, this.#calls);
         handlers.push(built.callable);
         mistakes.push(...built.mistakes);
-        return built.spec;
+        return { ...built.spec, hooks: hooked(built.hooks) };
       }),
       groups: routes.groups.map((group: Group<string>) => ({
         prefix: group.prefix, tags: group.shared.tags ?? [], policy: named(group.shared, POLICY),

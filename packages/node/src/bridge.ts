@@ -32,6 +32,9 @@ export interface Native {
   isAwaited(call: number): boolean;
   head(call: number): string | undefined;
   body(call: number): Uint8Array | undefined;
+  shared(call: number): unknown;
+  share(call: number, object: object): boolean;
+  edit(call: number, what: string, name: string, value: Uint8Array): string | null | undefined;
   exchange(
     exchange: number, method: string, target: string, fields: readonly string[], body: Uint8Array,
   ): Promise<Exchanged>;

@@ -30,45 +30,54 @@ export function callableOf(route: Declared, parameters: readonly ParameterSpec[]
       return said;
     } catch (error) {
       calls.forget(number);
-      return thrown(error);
+      return thrown(calls, number, error);
     }
   };
   // A context of its own: what a handler sets by `enterWith` must not reach the next request of the same turn.
   const inContext: Callable["function"] = (number, raw, ...values) => {
     const context = new Context(calls, number);
     if (values.length > 0) gather(context, values);
-    return new AsyncResource("spikard").runInAsyncScope(run, undefined, context, number, raw);
+    const scope = calls.hooked ? calls.scope(number) : new AsyncResource("spikard");
+    return scope.runInAsyncScope(run, undefined, context, number, raw);
   };
   return { function: inContext, content: body === undefined ? "nothing" : isJsonOnly(body) ? "text" : "bytes" };
 }
 
 function finished(calls: Calls, number: number, result: unknown): Answer | undefined {
-  if (result instanceof Reply && isPromise(result.content)) {
-    return later(calls, number, result.content, (content) => response(result, content, calls, number));
-  }
-  return answer(result, calls, number);
+  return result instanceof Reply ? replied(result, calls, number) : answer(result, calls, number);
 }
 
-function later(
+/** A reply, whose content may be a promise. */
+export function replied(reply: Reply, calls: Calls, number: number): Answer | undefined {
+  if (!isPromise(reply.content)) return answer(reply, calls, number);
+  return later(calls, number, reply.content, (content) => response(reply, content, calls, number));
+}
+
+/** Answers when a promise has settled, with what `shape` makes of its value. */
+export function later(
   calls: Calls, number: number, result: PromiseLike<unknown>, shape: (value: unknown) => Answer | undefined = (value) => finished(calls, number, value),
 ): undefined {
   const settle = (said: Answer | undefined): void => {
     if (said !== undefined) calls.settle(number, said);
   };
   // A thenable may settle at once or twice; a promise stays what it is.
-  Promise.resolve(result).then((value) => settle(attempt(() => shape(value))), (error: unknown) => settle(thrown(error)));
+  const failing = (error: unknown): void => settle(thrown(calls, number, error));
+  Promise.resolve(result).then((value) => {
+    let said: Answer | undefined;
+    try {
+      said = shape(value);
+    } catch (error) {
+      return failing(error);
+    }
+    settle(said);
+  }, failing);
 }
 
-function attempt(make: () => Answer | undefined): Answer | undefined {
-  try {
-    return make();
-  } catch (error) {
-    return failed(error);
-  }
-}
-
-function thrown(error: unknown): Answer {
-  return error instanceof Refused ? refused(error.refusals) : failed(error);
+/** What is answered where a handler or a hook has failed. */
+export function thrown(calls: Calls, number: number, error: unknown): Answer {
+  if (error instanceof Refused) return refused(error.refusals);
+  calls.raised(number, error);
+  return failed(error);
 }
 
 function isJsonOnly(body: BodySpec): boolean {

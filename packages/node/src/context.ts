@@ -1,5 +1,6 @@
 /** What a handler is given. Holds values; reads nothing before it is asked. */
 
+import { AsyncResource } from "node:async_hooks";
 import type { Answer } from "./answer.js";
 import { Request } from "./request.js";
 import { reply } from "./response.js";
@@ -10,6 +11,8 @@ export class Calls implements Owners {
   readonly #controllers = new Map<number, AbortController>();
   /** What a stream's own code may still ask for. */
   readonly #held = new Map<number, { readonly head: string | undefined; readonly body: Uint8Array | undefined }>();
+  /** The app has hooks, so calls of one request may share a {@link Passing}. */
+  hooked = false;
   #app: CallsOfApp | undefined;
   #reply: ReturnType<CallsOfApp["replier"]> = () => undefined;
 
@@ -25,6 +28,39 @@ export class Calls implements Owners {
 
   body(call: number): Uint8Array | undefined {
     return this.#app?.body(call) ?? this.#held.get(call)?.body;
+  }
+
+  /** Edits the request of a hook. Throws an Error that says what is wrong. */
+  edit(call: number, what: string, name: string, value: Uint8Array): void {
+    const wrong = this.#app?.edit(call, what, name, value) ?? undefined;
+    if (wrong !== undefined) throw new Error(wrong);
+  }
+
+  /** What the calls of this call's request share; undefined where no hook looks at it. */
+  passing(call: number, known = this.#app?.shared(call) as Passing | undefined): Passing | undefined {
+    const passing = known ?? new Passing(this);
+    if (known === undefined && this.#app?.share(call, passing) !== true) return undefined;
+    passing.call = call;
+    return passing;
+  }
+
+  /** The asynchronous context of a handler: that in which the hook before it ended. */
+  scope(call: number): AsyncResource {
+    return this.passing(call)?.scope ?? new AsyncResource("spikard");
+  }
+
+  /** What a call has failed with, for the hooks that look at errors. */
+  raised(call: number, error: unknown): void {
+    const passing = this.hooked ? this.passing(call) : undefined;
+    if (passing !== undefined) passing.raised = error;
+  }
+
+  /** The request of a call. */
+  request(call: number): Request {
+    const passing = this.hooked ? this.passing(call) : undefined;
+    return passing?.request ?? new Request({
+      head: () => this.head(call), body: () => this.body(call), signal: () => this.signal(call), edit: (what, name, value) => this.edit(call, what, name, value),
+    });
   }
 
   /** The answer of a call that had suspended. */
@@ -72,6 +108,28 @@ interface CallsOfApp {
   body(call: number): Uint8Array | undefined;
   replier(): (call: number, answer: Answer) => void;
   isAwaited(call: number): boolean;
+  shared(call: number): unknown;
+  share(call: number, object: object): boolean;
+  edit(call: number, what: string, name: string, value: Uint8Array): string | null | undefined;
+}
+
+/** What the hooks and the handler of one request share. */
+export class Passing {
+  /** The call that runs now. */
+  call = 0;
+  /** What was thrown last. */
+  raised: unknown = undefined;
+  scope = new AsyncResource("spikard");
+  readonly request: Request;
+
+  constructor(calls: Calls) {
+    this.request = new Request({
+      head: () => calls.head(this.call),
+      body: () => calls.body(this.call),
+      signal: () => calls.signal(this.call),
+      edit: (what, name, value) => calls.edit(this.call, what, name, value),
+    });
+  }
 }
 
 function aborted(why: string): DOMException {
@@ -104,11 +162,7 @@ export class Context {
 
   /** The request as it arrived. */
   get request(): Request {
-    if (this.#request === undefined) {
-      const [calls, call] = [this.#calls, this.#call];
-      this.#request = new Request({ head: () => calls.head(call), body: () => calls.body(call) });
-    }
-    return this.#request;
+    return (this.#request ??= this.#calls.request(this.#call));
   }
 
   /** Aborted when the client leaves, the handler's time is over, or the server stops. */

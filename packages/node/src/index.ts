@@ -9,8 +9,11 @@ export {
   RangeNotSatisfiable, RequestTimeout, ResponseInvalid, TooManyRequests, Unauthenticated, Unavailable,
   UnsupportedMediaType, UriTooLong,
 } from "./errors.js";
+export {
+  HookedResponse, StreamedContent, type ErrorHook, type HookAnswer, type HookOptions, type RequestHook, type ResponseHook,
+} from "./hooks.js";
 export { parseJson, stringifyJson } from "./json.js";
-export { Request } from "./request.js";
+export { Request, type RequestState } from "./request.js";
 export { reply, Reply, type CookieOptions, type HeaderFields, type ReplyOptions } from "./response.js";
 export type { Content } from "./content.js";
 export type { DescribedResponse, ParameterSpec, Responses, RouteOptions } from "./route.js";

@@ -6,10 +6,27 @@ import { parseJson } from "./json.js";
 export interface Source {
   head(): string | undefined;
   body(): Uint8Array | undefined;
+  signal(): AbortSignal;
+  /** `set`, `add` or `remove` a field, replace the `query` or the `body`. Throws an Error that says what is wrong. */
+  edit(what: "set" | "add" | "remove" | "query" | "body", name: string, value: Uint8Array): void;
+}
+
+/**
+ * What hooks and handler leave for each other. An app names its own members:
+ *
+ * @example
+ * declare module "spikard" {
+ *   interface RequestState { user?: User }
+ * }
+ */
+export interface RequestState {
+  [name: string]: unknown;
 }
 
 /** One request: `({ request }) => request.headers.get("user-agent")`. What was read stays valid for as long as it is kept. */
 export class Request {
+  /** One for each request. */
+  readonly state: RequestState = {};
   readonly #source: Source;
   #lines: string[] | undefined;
   #headers: Headers | undefined;
@@ -92,6 +109,41 @@ export class Request {
     return parseJson(this.text());
   }
 
+  /** Aborted when nobody waits for the handler or hook that asks: the client left, its time is over, the server stops. */
+  get signal(): AbortSignal {
+    return this.#source.signal();
+  }
+
+  /** In a hook: gives the field this one value, for all that follows. Throws an Error (RFC 9110 section 5). */
+  setHeader(name: string, value: string): void {
+    this.#edit("set", name, latin1(value));
+  }
+
+  /** In a hook: adds a value to those of the field. Throws an Error. */
+  addHeader(name: string, value: string): void {
+    this.#edit("add", name, latin1(value));
+  }
+
+  /** In a hook: removes the field. */
+  removeHeader(name: string): void {
+    this.#edit("remove", name);
+  }
+
+  /** In a hook: replaces the query, without `?`. The path stays, as the route is found. Throws an Error. */
+  setQueryString(query: string): void {
+    this.#edit("query", query);
+  }
+
+  /** In a hook: replaces the body. What is validated, and what the handler gets as `body`, is what it is before validation. */
+  setBody(body: Uint8Array | string): void {
+    this.#edit("body", "", typeof body === "string" ? new TextEncoder().encode(body) : body);
+  }
+
+  #edit(what: Parameters<Source["edit"]>[0], name: string, value: Uint8Array = new Uint8Array()): void {
+    this.#source.edit(what, name, value);
+    this.#lines = this.#headers = this.#body = undefined;
+  }
+
   #line(index: number): string {
     return this.#read()[index] ?? "";
   }
@@ -99,6 +151,12 @@ export class Request {
   #read(): string[] {
     return (this.#lines ??= (this.#source.head() ?? gone("head")).split("\n"));
   }
+}
+
+/** Each character as the byte of its number. */
+function latin1(value: string): Uint8Array {
+  if (!/^[\0-\xff]*$/.test(value)) throw new RangeError("a field's value holds a character that no byte stands for; encode it");
+  return Buffer.from(value, "latin1");
 }
 
 function gone(what: string): never {

@@ -5,6 +5,7 @@ import { callableOf } from "./call.js";
 import { named, POLICY, type Policy } from "./config.js";
 import { isContent, type Content } from "./content.js";
 import type { Calls } from "./context.js";
+import { hooksOf, MOMENT_NAMES, type DeclaredHook, type HookOptions } from "./hooks.js";
 import { PLACES, type Place } from "./place.js";
 import { isStandard, SchemaError, type Schema, type Schemas } from "./schema.js";
 
@@ -30,7 +31,7 @@ export interface DescribedResponse {
 }
 
 /** What a route may declare; everything has a default. */
-export interface RouteOptions extends Policy {
+export interface RouteOptions extends Policy, HookOptions {
   /** Object schemas: one parameter per member. */
   readonly params?: Schema;
   readonly query?: Schema;
@@ -70,12 +71,13 @@ export interface Declared {
 export interface Built {
   readonly spec: Record<string, unknown>;
   readonly callable: Callable;
+  readonly hooks: readonly DeclaredHook[];
   readonly mistakes: readonly string[];
 }
 
 const KNOWN = new Set<string>([
   ...PLACES.map(([group]) => group), "parameters", "body", "response", "status", "summary", "description", "tags",
-  "operationId", "deprecated", "hidden", ...POLICY,
+  "operationId", "deprecated", "hidden", ...POLICY, ...MOMENT_NAMES,
 ] satisfies (keyof RouteOptions)[]);
 
 /** The whole way: parameters, body, responses, words. Mistakes are collected, not thrown. */
@@ -108,7 +110,7 @@ export function build(route: Declared, prefix: string, index: number, schemas: S
     policy: named(options, POLICY),
     declared: { name: route.handler.name || fallback(method, whole), file: route.file, line: route.line },
   };
-  return { spec, callable: callableOf(route, parameters, body, calls), mistakes };
+  return { spec, callable: callableOf(route, parameters, body, calls), hooks: hooksOf(options, route), mistakes };
 }
 
 /** `:id` is `{id}`. */

@@ -3,6 +3,7 @@
 import { POLICY, type Policy } from "./config.js";
 import type { Content } from "./content.js";
 import type { Problem } from "./errors.js";
+import type { DeclaredHook, ErrorHook, RequestHook, ResponseHook } from "./hooks.js";
 import type { Request } from "./request.js";
 import type { Reply, reply } from "./response.js";
 import type { Declared, DescribedResponse, RouteOptions } from "./route.js";
@@ -84,6 +85,8 @@ export class Routes<Prefix extends string = ""> {
   readonly declared: Declared[] = [];
   /** @internal */
   readonly groups: Group<string>[] = [];
+  /** @internal */
+  readonly hooks: DeclaredHook[] = [];
 
   readonly get: Verb<Prefix, this> = verb(this, "GET");
   readonly post: Verb<Prefix, this> = verb(this, "POST");
@@ -104,6 +107,45 @@ export class Routes<Prefix extends string = ""> {
   ): this {
     const [options, handler] = rest.length === 1 ? [{}, rest[0]] : rest;
     return declare(this, method, path, options, handler);
+  }
+
+  /**
+   * A hook `(request)` once the head is here: the route is found, the body not read yet.
+   *
+   * Hooks run around every request of the routes and groups here, wherever they stand: the app's first, then the groups',
+   * then the route's, each in the order of their registration. The app's `onError` and `onResponse` see what no route takes,
+   * too. A hook that returns a reply or throws a problem answers; one that returns nothing lets the request go on.
+   *
+   * @example
+   * app.onRequest((request) => {
+   *   if (!request.headers.has("x-key")) throw new Unauthenticated();
+   * });
+   */
+  onRequest(hook: RequestHook): this {
+    return hooked(this, "onRequest", hook);
+  }
+
+  /** A hook `(request)` once the body is here: nothing is validated yet, so edits are what is validated. */
+  preValidation(hook: RequestHook): this {
+    return hooked(this, "preValidation", hook);
+  }
+
+  /** A hook `(request)` once everything is valid: the handler is next. */
+  preHandler(hook: RequestHook): this {
+    return hooked(this, "preHandler", hook);
+  }
+
+  /** A hook `(request, response)` once there is a response, of a handler, a hook or a problem: edits it, or returns another. */
+  onResponse(hook: ResponseHook): this {
+    return hooked(this, "onResponse", hook);
+  }
+
+  /**
+   * A hook `(request, problem)` once something went wrong, before it is a response; `problem.cause` is what was thrown, where
+   * that was no problem. A reply that is returned takes its place, a problem that is thrown is what the next hook sees.
+   */
+  onError(hook: ErrorHook): this {
+    return hooked(this, "onError", hook);
   }
 
   /** Routes that share a prefix, tags and policy: `const items = app.group("/items", { tags: ["items"] })`. */
@@ -128,6 +170,12 @@ export class Group<Prefix extends string = ""> extends Routes<Prefix> {
     this.prefix = prefix;
     this.shared = shared;
   }
+}
+
+function hooked<Self extends Routes<string>>(routes: Self, at: DeclaredHook["at"], hook: DeclaredHook["hook"]): Self {
+  if (typeof hook !== "function") throw new TypeError(`a hook is a function; write \`app.${at}((request) => { })\``);
+  routes.hooks.push({ at, hook, ...caller() });
+  return routes;
 }
 
 function verb<Prefix extends string, Self extends Routes<Prefix>>(routes: Self, method: string): Verb<Prefix, Self> {

@@ -21,6 +21,8 @@ export interface Owners {
   release(owner: number): void;
   /** Aborts the signal. */
   cancel(owner: number, why: string): void;
+  /** What a call has failed with. */
+  raised(call: number, error: unknown): void;
   /** The answer of a pull that has suspended. */
   settle(call: number, answer: Answer): void;
 }

@@ -7,7 +7,9 @@
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as spikard from "spikard";
-import { App, parseJson, Problem, reply, TestClient, type Group, type ParameterSpec, type Request, type RouteOptions } from "spikard";
+import {
+  App, parseJson, Problem, reply, TestClient, type Group, type HookedResponse, type ParameterSpec, type Request, type RouteOptions,
+} from "spikard";
 
 type Json = { [name: string]: unknown };
 interface Operation {
@@ -15,6 +17,7 @@ interface Operation {
   readonly parameters?: readonly ParameterSpec[];
   readonly requestBody?: { readonly required?: boolean; readonly content?: Contents };
   readonly responses?: Readonly<Record<string, { readonly description?: string; readonly content?: Contents }>>;
+  readonly "x-spikard-hooks"?: readonly string[];
   readonly "x-spikard-policy"?: Json;
   readonly "x-spikard-status"?: number;
 }
@@ -24,9 +27,11 @@ interface Contract {
   readonly info: { readonly title: string; readonly version: string };
   readonly components?: { readonly schemas?: Readonly<Record<string, Json>> };
   readonly paths: Paths;
+  readonly "x-spikard-hooks"?: readonly string[];
   readonly "x-spikard-groups"?: readonly GroupOf[];
 }
 interface GroupOf {
+  readonly hooks?: readonly string[];
   readonly prefix: string;
   readonly tags?: readonly string[];
   readonly policy?: Json;
@@ -36,6 +41,23 @@ interface GroupOf {
 
 let wanted: Json = {};
 let seen: Json = { called: 0 };
+/** What the hooks of this case do, and which of them ran. */
+let hooks: Readonly<Record<string, Hook>> = {};
+let ran: string[] = [];
+
+interface Hook {
+  readonly keep?: string;
+  readonly remove_header?: string;
+  readonly set_header?: readonly [string, string];
+  readonly add_header?: readonly [string, string];
+  readonly set_query?: string;
+  readonly set_body?: string;
+  readonly response?: { readonly status?: number; readonly header?: [string, string]; readonly text?: string };
+  readonly reply?: Json;
+}
+const MOMENTS = {
+  on_request: "onRequest", pre_validation: "preValidation", pre_handler: "preHandler", on_response: "onResponse", on_error: "onError",
+} as const;
 
 /** JavaScript has one type of number: whole ones compare as integers and as floats. */
 function tag(value: unknown): Json {
@@ -70,11 +92,48 @@ function handler(operation: string) {
       called: (seen.called as number) + 1, operation,
       query: tags(query), path: tags(params), headers: tags(lower), cookies: tags(cookies),
       ...(request.bytes().length > 0 ? { body: content(request) } : {}),
+      ...(request.state.kept === undefined ? {} : { kept: request.state.kept }),
     };
     const now = wanted;
     if (typeof now.delay_ms === "number") await sleep(now.delay_ms);
     return answer(now);
   };
+}
+
+/** A hook; every second one that is made waits. */
+function hook(name: string) {
+  const run = (request: Request, subject?: unknown): unknown => {
+    if (request.path === "/health/live") return undefined;
+    ran.push(name);
+    const now = hooks[name] ?? {};
+    if (now.keep !== undefined) request.state.kept = now.keep;
+    if (now.remove_header !== undefined) request.removeHeader(now.remove_header);
+    if (now.set_header !== undefined) request.setHeader(...now.set_header);
+    if (now.add_header !== undefined) request.addHeader(...now.add_header);
+    if (now.set_query !== undefined) request.setQueryString(now.set_query);
+    if (now.set_body !== undefined) request.setBody(now.set_body);
+    if (now.response !== undefined) edit(subject as HookedResponse, now.response);
+    return now.reply === undefined ? undefined : answer(now.reply);
+  };
+  const waits = async (request: Request, subject?: unknown): Promise<unknown> => {
+    await sleep(0);
+    return run(request, subject);
+  };
+  return (made++ % 2 === 0 ? run : waits) as (request: Request, subject?: unknown) => undefined;
+}
+
+let made = 0;
+
+function edit(response: HookedResponse, { status, header, text }: NonNullable<Hook["response"]>): void {
+  if (status !== undefined) response.status = status;
+  if (header !== undefined) response.headers.push(header);
+  if (text !== undefined) response.content = text;
+}
+
+function registerHooks(routes: App | Group<string>, names: readonly string[] = []): void {
+  for (const name of names) {
+    for (const [moment, method] of Object.entries(MOMENTS)) routes[method](hook(`${name}.${moment}`));
+  }
 }
 
 function answer(now: Json): unknown {
@@ -122,25 +181,29 @@ function contents(of: Contents | undefined): Record<string, boolean | Json> {
 function register(routes: App | Group<string>, paths: Paths, groups: readonly GroupOf[]): void {
   for (const [path, item] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(item)) {
-      const { operationId, parameters = [], requestBody, responses = {}, "x-spikard-status": status } = operation;
+      const { operationId, parameters = [], requestBody, responses = {}, "x-spikard-status": status, "x-spikard-hooks": names = [] } = operation;
       const described = Object.entries(responses).map(([code, { description = "", content }]) => [code, { description, content: contents(content) }]);
       const options = {
         operationId, parameters, response: Object.fromEntries(described) as object,
         ...(requestBody === undefined ? {} : { body: { content: contents(requestBody.content), required: requestBody.required ?? false } }),
         ...(status === undefined ? {} : { status }),
         ...policy(operation["x-spikard-policy"]),
+        ...Object.fromEntries(Object.entries(MOMENTS).map(([moment, option]) => [option, names.map((name) => hook(`${name}.${moment}`))])),
       } as RouteOptions;
       routes.route(method.toUpperCase(), path as string, options, handler(operationId) as never);
     }
   }
-  for (const { prefix, tags: names = [], policy: shared, paths: inner = {}, groups: nested = [] } of groups) {
-    register(routes.group(prefix as string, { tags: names, ...policy(shared) }), inner, nested);
+  for (const { prefix, tags: names = [], policy: shared, hooks: hooked, paths: inner = {}, groups: nested = [] } of groups) {
+    const group = routes.group(prefix as string, { tags: names, ...policy(shared) });
+    registerHooks(group, hooked);
+    register(group, inner, nested);
   }
 }
 
 function build(contract: Contract, config: Json): App {
   const { info, components, paths } = contract;
   const app = new App({ ...info, schemas: components?.schemas ?? {}, ...policy(config) });
+  registerHooks(app, contract["x-spikard-hooks"]);
   register(app, paths, contract["x-spikard-groups"] ?? []);
   return app;
 }
@@ -156,18 +219,18 @@ const app = build(contract, config);
 app.freeze();
 const memory = process.argv[2] === "memory" ? new TestClient(app) : undefined;
 if (memory === undefined) void app.run().then(() => process.exit(0));
-say({ ready: true, in_process: memory !== undefined, lacks: ["hooks"] });
+say({ ready: true, in_process: memory !== undefined });
 for await (const line of { [Symbol.asyncIterator]: () => lines }) {
   const told = parseJson(line) as Json;
   if ("stop" in told) break;
   if ("case" in told) {
-    [wanted, seen] = [told.reply as Json, { called: 0 }];
+    [wanted, hooks, ran, seen] = [told.reply as Json, (told.hooks ?? {}) as typeof hooks, [], { called: 0 }];
     say({ ok: true });
   } else if ("exchange" in told) {
     const answered = await memory?.bytes(Buffer.from(String(told.exchange), "base64"));
     say({ answer: Buffer.from(answered ?? []).toString("base64") });
   } else {
-    say(seen);
+    say({ ...seen, hooks: ran });
   }
 }
 process.exit(0);
