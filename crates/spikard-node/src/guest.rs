@@ -193,8 +193,11 @@ impl NodeGuest {
             Err(_) if ending::is_near() => Some(Some(Err(internal(
                 "the handler has ended the process".to_owned(),
             )))),
-            // The package catches what handlers throw; this is its own failure.
-            Err(thrown) => Some(Some(Err(internal(env.to_string(thrown))))),
+            // The package catches what handlers throw; this is its own failure, or a thread that was terminated.
+            Err(thrown) => Some(Some(Err(internal(match env.text(thrown) {
+                Some(_) => env.to_string(thrown),
+                None => "JavaScript was ended while the handler ran".to_owned(),
+            })))),
         }
     }
 
