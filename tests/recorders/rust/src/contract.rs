@@ -86,12 +86,15 @@ fn hooks(names: &Value) -> Vec<Named> {
 /// A hook's moment and its name in the fixtures.
 type Named = (Moment, String);
 
+/// A route and its own hooks.
+type Described = (RouteSpec, Vec<Named>);
+
 /// What is inside a group, read before it is built.
 struct Parts {
     tags: Vec<String>,
     policy: Policy,
     hooks: Vec<Named>,
-    routes: Vec<(RouteSpec, Vec<Named>)>,
+    routes: Vec<Described>,
     groups: Vec<(String, Parts)>,
 }
 
@@ -139,7 +142,7 @@ fn fill<H: Handle, K: Hook>(
     group
 }
 
-fn routes(paths: &Value) -> Result<Vec<(RouteSpec, Vec<Named>)>, Box<dyn Error>> {
+fn routes(paths: &Value) -> Result<Vec<Described>, Box<dyn Error>> {
     let mut routes = Vec::new();
     for (path, operations) in object(paths) {
         for (method, operation) in object(&operations) {
