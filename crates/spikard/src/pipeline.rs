@@ -212,6 +212,7 @@ impl Frozen {
     }
 
     /// Whether the request is for this app, and the route that it is for.
+    #[inline(always)]
     fn find(&self, exchange: &mut Exchange, head: &Head<'_>) -> Result<(), Reply> {
         if let Some(problem) = self.hosts.as_ref().and_then(|hosts| hosts.refuse(head)) {
             return Err(Err(problem));
@@ -239,6 +240,7 @@ impl Frozen {
     }
 
     /// Whether the route takes a body of this media type.
+    #[inline(always)]
     pub(crate) fn admit(&self, mut exchange: Exchange, head: &Head<'_>, has_body: bool) -> Opened {
         let plan = exchange.route.and_then(|route| self.plans.get(route));
         if has_body && let Some(body) = plan.and_then(|plan| plan.body.as_ref()) {
@@ -325,11 +327,18 @@ impl Frozen {
         reply: Reply,
     ) -> Response {
         match &exchange.passage {
-            Some(passage) => passage.look(|head| self.complete(exchange, Some(head), reply)),
             None => self.complete(exchange, head, reply),
+            Some(passage) => self.finish_past_hooks(exchange, passage, reply),
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn finish_past_hooks(&self, exchange: &Exchange, passage: &Passage, reply: Reply) -> Response {
+        passage.look(|head| self.complete(exchange, Some(head), reply))
+    }
+
+    #[inline(always)]
     fn complete(&self, exchange: &Exchange, head: Option<&Head<'_>>, reply: Reply) -> Response {
         let plan = exchange.route.and_then(|route| self.plans.get(route));
         let id = &exchange.request_id;
@@ -476,6 +485,7 @@ fn unrouted(matched: Matched, head: &Head<'_>) -> Reply {
 }
 
 /// Calls the endpoint; what its decoder refuses the core checks.
+#[inline(always)]
 pub(crate) fn perform(
     endpoint: &dyn Endpoint,
     plan: &Plan,

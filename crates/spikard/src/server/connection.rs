@@ -146,6 +146,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         self.follow(turn)
     }
 
+    #[inline(always)]
     fn follow(&mut self, turn: Turn) -> Step {
         match turn {
             Turn::Partial => Step::Read,

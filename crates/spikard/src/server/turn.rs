@@ -97,7 +97,25 @@ pub(super) struct Replies<'l> {
 
 impl Replies<'_> {
     /// Gives a reply, unless hooks look at it first.
+    #[inline(always)]
     pub(super) fn answer<S: Serve>(
+        self,
+        app: &Rc<S>,
+        exchange: Exchange,
+        head: Option<&Head<'_>>,
+        reply: Reply,
+        framing: Framing,
+        after: After,
+    ) -> Turn {
+        if exchange.passage.is_none() {
+            return Turn::Answered(self.give(&**app, &exchange, head, reply, &framing, after));
+        }
+        self.answer_past_hooks(app, exchange, head, reply, framing, after)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn answer_past_hooks<S: Serve>(
         self,
         app: &Rc<S>,
         mut exchange: Exchange,
@@ -106,9 +124,6 @@ impl Replies<'_> {
         framing: Framing,
         after: After,
     ) -> Turn {
-        if exchange.passage.is_none() || exchange.concluded {
-            return Turn::Answered(self.give(&**app, &exchange, head, reply, &framing, after));
-        }
         match app.conclude(&mut exchange, reply) {
             Concluded::Now(reply) => {
                 Turn::Answered(self.give(&**app, &exchange, head, reply, &framing, after))
@@ -163,7 +178,8 @@ pub(super) fn open<S: Serve>(
     proceed(app, opened, parsed, bytes, replies, context)
 }
 
-/// Goes on with what was opened.
+/// Goes on with what was opened. Inlined, as are those that it calls: what each request moves is too large to be handed on.
+#[inline(always)]
 pub(super) fn proceed<S: Serve>(
     app: &Rc<S>,
     opened: Opened,
@@ -224,6 +240,7 @@ pub(super) fn proceed<S: Serve>(
     }
 }
 
+#[inline(always)]
 pub(super) fn call<S: Serve>(
     app: &Rc<S>,
     exchange: Exchange,
