@@ -5,7 +5,8 @@
 //! 1. A task is only polled, and a fiber only resumed, with the lock. `sleep` gives it up and polls none of our tasks.
 //! 2. Every call of Ruby is made under `protect`, so no jump passes a frame of Tokio's.
 //! 3. What must leave the loop (`exit`, a signal, `Thread#kill`) is noted, and raised again by `run`, outside of all tasks.
-//! 4. One turn at a time. Handlers run inside it, or in fibers resumed between two turns, and never start one.
+//! 4. Without the lock nothing of Ruby's heap is touched, not even read.
+//! 5. One turn at a time. Handlers run inside it, or in fibers resumed between two turns, and never start one.
 
 use crate::error::failure;
 use crate::guest::forget_workers;
@@ -13,7 +14,7 @@ use crate::interpreter::{FALSE, Raised, TRUE, id, protect, send};
 use crate::roots::Kept;
 use magnus::Error;
 use rb_sys::{
-    RB_NOGVL_INTR_FAIL, RB_NOGVL_UBF_ASYNC_SAFE, VALUE, rb_fiber_resume, rb_nogvl,
+    RB_NOGVL_INTR_FAIL, RB_NOGVL_UBF_ASYNC_SAFE, RTypedData, VALUE, rb_fiber_resume, rb_nogvl,
     rb_thread_check_ints, rb_thread_current, rb_thread_interrupted,
 };
 use spikard_bridge::{Kick, Nested};
@@ -107,8 +108,13 @@ impl Reactor {
         }
         // Ruby gives the thread of one that has ended to a new one, which cannot resume the other's fibers.
         forget_workers();
+        // What is read of the thread's object while we sleep without the lock, as a copy. The collector of another thread may
+        // have closed the page of the object itself (`GC.auto_compact`), and Ruby opens it for whoever touches it by moving
+        // objects back, there and then, in the midst of that collection.
+        // SAFETY: with Ruby's lock, and a thread's object is typed data; never freed.
+        let copy = Box::into_raw(Box::new(unsafe { *(thread as *const RTypedData) })) as usize;
         // SAFETY: reads flags of the thread. Ruby (3.1) does not call `wake` for a signal while another thread runs.
-        let nested = Nested::new(move || unsafe { rb_thread_interrupted(thread as VALUE) != 0 });
+        let nested = Nested::new(move || unsafe { rb_thread_interrupted(copy as VALUE) != 0 });
         // SAFETY: a value; from now on the collector leaves it where it is.
         unsafe { rb_sys::rb_gc_register_mark_object(thread as VALUE) };
         let reactor = Rc::new(Self {
