@@ -76,6 +76,7 @@ impl App {
                 wants_both: parts.entry(4)?,
                 layout: Layout::of(parts.entry::<Value>(5)?.as_raw()),
                 facts: Rc::new(facts),
+                producer: None,
             });
         }
         let completion = Completion::default();

@@ -1,17 +1,20 @@
-//! Ruby as a guest of the bridge: gives a handler its arguments, runs it in a fiber, answers for it when it ends later.
+//! Ruby as a guest of the bridge: gives a handler its arguments, runs it in a fiber, answers for it when it ends later. The
+//! producer of a stream is called in the same way, in a fiber of its own.
 
 use crate::decode::Layout;
-use crate::interpreter::{Raised, bytes, id, protect, send};
+use crate::interpreter::{NIL, Raised, bytes, id, protect, send, string};
+use crate::numbers::Numbers;
 use crate::reactor::Reactor;
-use crate::request::head;
 use crate::roots::Kept;
 use crate::value;
 use rb_sys::{ID, VALUE, rb_fiber_resume, rb_hash_aset, rb_hash_new, rb_id2sym};
-use spikard::{Cancel, Problem, Reply};
-use spikard_bridge::{Call, Completion, Facts, Guest, Outcome, Token};
+use spikard::{Cancel, Held, Problem, Reply};
+use spikard_bridge::{
+    Call, Completion, Facts, Guest, GuestStream, Kept as KeptRequest, Outcome, Token,
+};
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 /// The package's part of a call.
 pub(crate) struct Host {
@@ -28,17 +31,17 @@ pub(crate) struct Names {
     pub(crate) plain: ID,
     pub(crate) written: ID,
     pub(crate) failure: ID,
-    pub(crate) producer: ID,
+    producer: ID,
     worker: ID,
-    pub(crate) cancel: ID,
+    cancel: ID,
     shows_where: ID,
     /// `:body`, a Symbol that is never collected.
     body: VALUE,
 }
 
 impl Host {
-    pub(crate) fn new(object: VALUE, reply_class: VALUE) -> Rc<Self> {
-        Rc::new(Self {
+    pub(crate) fn new(object: VALUE, reply_class: VALUE) -> Self {
+        Self {
             object: Kept::new(object),
             reply_class: Kept::new(reply_class),
             names: Names {
@@ -53,7 +56,7 @@ impl Host {
                 // SAFETY: with Ruby's lock.
                 body: unsafe { rb_id2sym(id("body")) },
             },
-        })
+        }
     }
 }
 
@@ -69,6 +72,18 @@ pub(crate) struct Callable {
     /// What a body is built as while it is checked.
     pub(crate) layout: Option<Layout>,
     pub(crate) facts: Rc<Facts>,
+    /// It gives the chunks of a stream, one a call, in this fiber.
+    pub(crate) producer: Option<Producer>,
+}
+
+/// The number of a fiber that is there for one stream, until it is dropped.
+pub(crate) struct Producer(u64);
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        let gone = workers(|workers| workers.remove(self.0));
+        drop(gone);
+    }
 }
 
 /// A parameter that the handler asks for.
@@ -83,20 +98,22 @@ pub(crate) struct Wanted {
 
 /// The Ruby side of one app.
 pub(crate) struct RubyGuest {
-    host: Rc<Host>,
+    pub(crate) host: Host,
     completion: Completion,
+    me: Weak<Self>,
 }
 
-/// A fiber for handlers, and the call that it is busy with.
+/// A fiber for handlers or of a stream, and the call that it is busy with.
 struct Worker {
     fiber: Kept,
     busy: Option<Busy>,
+    /// For any handler, again and again.
+    pooled: bool,
 }
 
 struct Busy {
-    host: Rc<Host>,
+    guest: Rc<RubyGuest>,
     facts: Rc<Facts>,
-    completion: Completion,
     /// Once the handler has suspended.
     token: Option<Token>,
     /// Once it has ended, if that was before it suspended.
@@ -106,14 +123,17 @@ struct Busy {
 /// The fibers of this thread, shared by its apps.
 #[derive(Default)]
 struct Workers {
-    all: Vec<Option<Worker>>,
-    idle: Vec<usize>,
-    vacant: Vec<usize>,
-    suspended: HashMap<Token, usize>,
+    all: Numbers<Worker>,
+    idle: Vec<u64>,
+    suspended: HashMap<Token, u64>,
 }
 
 /// Idle fibers that are kept; each has a stack of its own.
 const IDLE: usize = 256;
+
+/// What the language offers instead of holding the loop.
+const ADVICE: &str =
+    "give the route blocking: true, or wait in ways that Ruby's Fiber::Scheduler knows";
 
 thread_local! {
     static WORKERS: RefCell<Workers> = RefCell::default();
@@ -130,65 +150,41 @@ pub(crate) fn forget_workers() {
 }
 
 impl Workers {
-    fn release(&mut self, number: usize) -> Option<Worker> {
-        if self.idle.len() < IDLE {
-            self.idle.push(number);
-            return None;
+    /// A fiber has come to the end of a call; what is given has to be dropped outside.
+    fn release(&mut self, number: u64) -> Option<Worker> {
+        match self.all.get(number)?.pooled {
+            true if self.idle.len() < IDLE => self.idle.push(number),
+            true => return self.remove(number),
+            false => {}
         }
-        self.remove(number)
+        None
     }
 
-    fn remove(&mut self, number: usize) -> Option<Worker> {
-        self.vacant.push(number);
-        self.all[number].take()
+    fn remove(&mut self, number: u64) -> Option<Worker> {
+        let gone = self.all.take(number)?;
+        if let Some(token) = gone.busy.as_ref().and_then(|busy| busy.token) {
+            self.suspended.remove(&token);
+        }
+        Some(gone)
     }
 }
 
-/// A worker that is idle, by its number.
-fn take_worker(host: &Host) -> Result<usize, Raised> {
-    if let Some(number) = workers(|workers| workers.idle.pop()) {
-        return Ok(number);
-    }
-    let (object, name) = (host.object.get(), host.names.worker);
-    let fiber = protect(|| send(object, name, &[]))?;
-    let worker = Worker {
-        fiber: Kept::new(fiber),
-        busy: None,
-    };
-    Ok(workers(|workers| {
-        let number = workers.vacant.pop().unwrap_or_else(|| {
-            workers.all.push(None);
-            workers.all.len() - 1
-        });
-        workers.all[number] = Some(worker);
-        number
-    }))
-}
-
-/// What a handler has returned (`failed`: raised), told by its worker.
-pub(crate) fn finish(number: usize, result: VALUE, failed: bool) {
+/// What a handler has returned (`failed`: raised), told by its fiber.
+pub(crate) fn finish(number: u64, result: VALUE, failed: bool) {
     let known = workers(|workers| {
-        let busy = workers.all.get(number)?.as_ref()?.busy.as_ref()?;
-        Some((Rc::clone(&busy.host), Rc::clone(&busy.facts)))
+        let busy = workers.all.get(number)?.busy.as_ref()?;
+        Some((Rc::clone(&busy.guest), Rc::clone(&busy.facts)))
     });
-    let Some((host, facts)) = known else { return };
+    let Some((guest, facts)) = known else { return };
     let reply = match failed {
-        false => value::reply(&host, &facts, result),
-        true => {
-            let raised = Raised {
-                state: crate::interpreter::RAISE,
-                value: result,
-            };
-            if raised.leaves()
-                && let Some(reactor) = Reactor::current()
-            {
-                reactor.leave(raised);
-            }
-            Err(host.told(raised))
-        }
+        false => value::reply(&guest, &facts, result),
+        true => Err(guest.failed(Raised {
+            state: crate::interpreter::RAISE,
+            value: result,
+        })),
     };
     let ended = workers(|workers| {
-        let worker = workers.all[number].as_mut()?;
+        let worker = workers.all.get(number)?;
         let busy = worker.busy.as_mut()?;
         let Some(token) = busy.token else {
             busy.reply = Some(reply);
@@ -196,22 +192,94 @@ pub(crate) fn finish(number: usize, result: VALUE, failed: bool) {
         };
         let busy = worker.busy.take()?;
         workers.suspended.remove(&token);
-        // Its fiber is still on its way to `Fiber.yield`; nobody takes it before it is there.
+        // The fiber is still on its way to `Fiber.yield`; nobody takes it before it is there.
         let gone = workers.release(number);
         Some((busy, token, reply, gone))
     });
     if let Some((busy, token, reply, gone)) = ended {
-        busy.completion.complete(token, reply);
+        busy.guest.completion.complete(token, reply);
         drop(gone);
     }
 }
 
 impl RubyGuest {
-    pub(crate) fn new(host: Rc<Host>, completion: &Completion) -> Rc<Self> {
-        Rc::new(Self {
+    pub(crate) fn new(host: Host, completion: &Completion) -> Rc<Self> {
+        Rc::new_cyclic(|me| Self {
             host,
             completion: completion.clone(),
+            me: Weak::clone(me),
         })
+    }
+
+    fn me(&self) -> Rc<Self> {
+        let me = self.me.upgrade();
+        me.expect("invariant: a method of it runs")
+    }
+
+    /// A fiber that the package makes.
+    fn fiber(&self, name: ID, arguments: &[VALUE], pooled: bool) -> Result<u64, Raised> {
+        let object = self.host.object.get();
+        let fiber = Kept::new(protect(|| send(object, name, arguments))?);
+        let busy = None;
+        Ok(workers(|workers| {
+            workers.all.add(Worker {
+                fiber,
+                busy,
+                pooled,
+            })
+        }))
+    }
+
+    /// One that is idle and takes any handler.
+    fn idle(&self) -> Result<u64, Raised> {
+        match workers(|workers| workers.idle.pop()) {
+            Some(number) => Ok(number),
+            None => self.fiber(self.host.names.worker, &[], true),
+        }
+    }
+
+    /// A body of the chunks that an Enumerator gives.
+    pub(crate) fn stream(&self, facts: &Facts, source: VALUE) -> Result<GuestStream<Self>, Raised> {
+        let number = self.fiber(self.host.names.producer, &[source], false)?;
+        let producer = Callable {
+            function: Kept::new(NIL),
+            wanted: Vec::new(),
+            wants_head: false,
+            wants_body: false,
+            wants_both: false,
+            layout: None,
+            facts: Rc::new(facts.of_stream()),
+            producer: Some(Producer(number)),
+        };
+        Ok(GuestStream::new(
+            self.me(),
+            producer,
+            self.completion.clone(),
+        ))
+    }
+
+    /// What was raised as a problem, or as what leaves the loop.
+    fn failed(&self, raised: Raised) -> Problem {
+        if let Some(reactor) = Reactor::current().filter(|_| raised.leaves()) {
+            reactor.leave(raised);
+        }
+        self.host.told(raised)
+    }
+
+    /// Ends, between two turns, what runs in a fiber: this may be the middle of one.
+    fn end(&self, why: &'static str, fiber: impl FnOnce() -> Option<VALUE> + 'static) {
+        let Some(reactor) = Reactor::current() else {
+            return;
+        };
+        let (guest, told) = (self.me(), Rc::clone(&reactor));
+        reactor.later(move || {
+            let Some(fiber) = fiber() else { return };
+            let (object, name) = (guest.host.object.get(), guest.host.names.cancel);
+            let ended = protect(|| send(object, name, &[fiber, string(why.as_bytes())]));
+            if let Err(raised) = ended {
+                told.failed(raised);
+            }
+        });
     }
 
     fn try_call(&self, callable: &Callable, call: &Call<'_>) -> Result<Outcome, Raised> {
@@ -223,24 +291,25 @@ impl RubyGuest {
                 return Ok(Outcome::Refused);
             }
         }
-        let number = take_worker(&self.host)?;
+        let number = match &callable.producer {
+            Some(producer) => producer.0,
+            None => self.idle()?,
+        };
         let busy = Busy {
-            host: Rc::clone(&self.host),
+            guest: self.me(),
             facts: Rc::clone(&callable.facts),
-            completion: self.completion.clone(),
             token: None,
             reply: None,
         };
         let fiber = workers(|workers| {
-            let worker = workers.all[number].as_mut()?;
+            let worker = workers.all.get(number)?;
             worker.busy = Some(busy);
             Some(worker.fiber.get())
         });
-        let fiber = fiber.expect("invariant: a worker that was taken is there");
-        let text = if callable.wants_head {
-            head(call)
-        } else {
-            Vec::new()
+        let fiber = fiber.expect("invariant: a fiber that was taken is there");
+        let text = match callable.wants_head {
+            true => KeptRequest::head_of(call),
+            false => Vec::new(),
         };
         let text = &text[..];
         let wants_body = match built {
@@ -250,6 +319,7 @@ impl RubyGuest {
         let body = Some(call.request().body).filter(|body| wants_body && !body.is_empty());
         let body_name = self.host.names.body;
         let function = callable.function.get();
+        let held = Held::begin();
         let resumed = protect(|| {
             // SAFETY: with Ruby's lock, under protect.
             let values = unsafe { rb_hash_new() };
@@ -257,27 +327,20 @@ impl RubyGuest {
                 let value = call.arguments().get(wanted.at).and_then(value::of_argument);
                 if value.is_some() || wanted.always {
                     // SAFETY: as above.
-                    unsafe {
-                        rb_hash_aset(
-                            values,
-                            wanted.name.get(),
-                            value.unwrap_or(crate::interpreter::NIL),
-                        )
-                    };
+                    unsafe { rb_hash_aset(values, wanted.name.get(), value.unwrap_or(NIL)) };
                 }
             }
             if let Some(built) = built {
                 // SAFETY: as above.
                 unsafe { rb_hash_aset(values, body_name, built) };
             }
-            let head = if text.is_empty() {
-                crate::interpreter::NIL
-            } else {
-                bytes(text)
+            let head = match text.is_empty() {
+                true => NIL,
+                false => bytes(text),
             };
-            let body = body.map_or(crate::interpreter::NIL, bytes);
+            let body = body.map_or(NIL, bytes);
             let arguments = [
-                crate::interpreter::fixnum(number),
+                crate::interpreter::fixnum(number as usize),
                 function,
                 values,
                 head,
@@ -286,34 +349,29 @@ impl RubyGuest {
             // SAFETY: as above; the fiber is idle.
             unsafe { rb_fiber_resume(fiber, 5, arguments.as_ptr()) }
         });
+        held.end(&callable.facts.name, call.request().request_id, ADVICE);
         if let Err(raised) = resumed {
-            // The worker rescues whatever a handler raises; this is a jump that is no exception, and the fiber has ended.
+            // The fiber rescues whatever a handler raises; this is a jump that is no exception, and the fiber has ended.
             let gone = workers(|workers| workers.remove(number));
             drop(gone);
             return Err(raised);
         }
-        let reply = workers(|workers| workers.all[number].as_mut()?.busy.as_mut()?.reply.take());
-        if let Some(reply) = reply {
-            let gone = workers(|workers| {
-                let busy = workers.all[number]
-                    .as_mut()
-                    .and_then(|worker| worker.busy.take());
-                (busy, workers.release(number))
-            });
-            drop(gone);
-            return Ok(Outcome::Done(reply));
-        }
         let token = call.suspend();
-        workers(|workers| {
-            workers.suspended.insert(token, number);
-            if let Some(busy) = workers.all[number]
-                .as_mut()
-                .and_then(|worker| worker.busy.as_mut())
-            {
+        let ended = workers(|workers| {
+            let worker = workers.all.get(number)?;
+            let busy = worker.busy.as_mut()?;
+            let Some(reply) = busy.reply.take() else {
                 busy.token = Some(token);
-            }
+                workers.suspended.insert(token, number);
+                return None;
+            };
+            let busy = worker.busy.take();
+            Some((reply, busy, workers.release(number)))
         });
-        Ok(Outcome::Pending)
+        Ok(match ended {
+            Some((reply, ..)) => Outcome::Done(reply),
+            None => Outcome::Pending,
+        })
     }
 }
 
@@ -321,15 +379,8 @@ impl Guest for RubyGuest {
     type Callable = Callable;
 
     fn call(&self, callable: &Callable, call: &Call<'_>) -> Outcome {
-        self.try_call(callable, call).unwrap_or_else(|raised| {
-            if raised.leaves()
-                && let Some(reactor) = Reactor::current()
-            {
-                reactor.leave(raised);
-            }
-            let problem: Problem = self.host.told(raised);
-            Outcome::Done(Err(problem))
-        })
+        self.try_call(callable, call)
+            .unwrap_or_else(|raised| Outcome::Done(Err(self.failed(raised))))
     }
 
     fn shows_where(&self) -> Option<i32> {
@@ -340,37 +391,25 @@ impl Guest for RubyGuest {
     }
 
     fn cancel(&self, token: Token, why: Cancel) {
-        let number = workers(|workers| workers.suspended.get(&token).copied());
-        let (Some(number), Some(reactor)) = (number, Reactor::current()) else {
-            return;
-        };
         let why = match why {
-            // Its handler runs to its end, and what it answers is dropped.
+            // Its handler runs to its end, and what it answers is dropped; a stream is closed.
             Cancel::ClientGone => return,
             Cancel::Deadline => "the handler took too long",
             Cancel::Shutdown => "the server stops",
         };
-        let (host, told) = (Rc::clone(&self.host), Rc::clone(&reactor));
-        // Not here: this may be the middle of a turn.
-        reactor.later(move || {
-            let still = workers(|workers| {
-                let worker = workers.all.get(number)?.as_ref()?;
-                let same = worker.busy.as_ref()?.token == Some(token);
-                same.then(|| worker.fiber.get())
-            });
-            if let Some(fiber) = still {
-                let (object, name) = (host.object.get(), host.names.cancel);
-                let cancelled = protect(|| {
-                    send(
-                        object,
-                        name,
-                        &[fiber, crate::interpreter::string(why.as_bytes())],
-                    )
-                });
-                if let Err(raised) = cancelled {
-                    told.failed(raised);
-                }
-            }
+        self.end(why, move || {
+            workers(|workers| {
+                let number = *workers.suspended.get(&token)?;
+                Some(workers.all.get(number)?.fiber.get())
+            })
+        });
+    }
+
+    fn close(&self, producer: Callable) {
+        self.end("the client left", move || {
+            let number = producer.producer.as_ref()?.0;
+            let gone = workers(|workers| workers.remove(number))?;
+            Some(gone.fiber.get())
         });
     }
 }

@@ -8,10 +8,9 @@ mod descriptor;
 mod error;
 mod guest;
 mod interpreter;
+mod numbers;
 mod reactor;
-mod request;
 mod roots;
-mod stream;
 mod value;
 
 use magnus::rb_sys::AsRawValue as _;
@@ -45,11 +44,11 @@ fn kicker() -> Result<Kicker, Error> {
     Ok(Kicker(reactor::Reactor::here()?.kick()))
 }
 
-fn finish(number: usize, result: Value) {
+fn finish(number: u64, result: Value) {
     guest::finish(number, result.as_raw(), false);
 }
 
-fn fail(number: usize, exception: Value) {
+fn fail(number: u64, exception: Value) {
     guest::finish(number, exception.as_raw(), true);
 }
 
@@ -130,8 +129,6 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.define_singleton_method("scheduler=", function!(scheduler, 1))?;
     native.define_singleton_method("finish", function!(finish, 2))?;
     native.define_singleton_method("fail", function!(fail, 2))?;
-    native.define_singleton_method("chunk", function!(stream::chunk, 2))?;
-    native.define_singleton_method("broken", function!(stream::broken, 2))?;
     native.define_singleton_method("sleep", function!(reactor::sleep, 2))?;
     native.define_singleton_method("wait_io", function!(reactor::wait_io, 4))?;
     native.define_singleton_method("forget", function!(reactor::forget, 1))?;

@@ -11,10 +11,11 @@
 use crate::error::failure;
 use crate::guest::forget_workers;
 use crate::interpreter::{FALSE, Raised, TRUE, id, protect, send};
+use crate::numbers::Numbers;
 use crate::roots::Kept;
 use magnus::Error;
 use rb_sys::{
-    RB_NOGVL_INTR_FAIL, RB_NOGVL_UBF_ASYNC_SAFE, RTypedData, VALUE, rb_fiber_resume, rb_nogvl,
+    RB_NOGVL_INTR_FAIL, RB_NOGVL_UBF_ASYNC_SAFE, VALUE, rb_fiber_resume, rb_nogvl,
     rb_thread_check_ints, rb_thread_current, rb_thread_interrupted,
 };
 use spikard_bridge::{Kick, Nested};
@@ -36,6 +37,9 @@ const LONG_WAIT: Duration = Duration::from_millis(2);
 /// How long we wait for events with the lock in our hands while credit lasts.
 const LINGER: Duration = Duration::from_millis(1);
 
+/// What an object takes of Ruby's heap: `struct RTypedData` of a thread.
+type Slot = [VALUE; 5];
+
 /// A fiber was unblocked by another thread, or by a fiber.
 pub(crate) static UNBLOCKED: AtomicBool = AtomicBool::new(false);
 
@@ -48,7 +52,8 @@ pub(crate) struct Reactor {
     /// Ruby's object of the thread.
     thread: usize,
     nested: Nested,
-    waits: RefCell<Waits>,
+    /// Fibers that wait.
+    waits: RefCell<Numbers<Kept>>,
     ready: RefCell<VecDeque<Ready>>,
     leaving: RefCell<Option<(c_int, Kept)>>,
     scheduler: RefCell<Option<Kept>>,
@@ -59,43 +64,12 @@ pub(crate) struct Reactor {
     credit: Cell<Option<Instant>>,
 }
 
-/// Fibers that wait, by number: slot and generation, so that a wait that is over is not found again.
-#[derive(Default)]
-struct Waits {
-    slots: Vec<(u32, Option<Kept>)>,
-    free: Vec<u32>,
-}
-
 /// What has to be done between two turns.
 enum Ready {
     /// The wait is over, with this result: none that the collector would have to know of.
     Resume(u64, VALUE),
     /// A call of Ruby, which is given up when it raises.
     Call(Box<dyn FnOnce()>),
-}
-
-impl Waits {
-    fn add(&mut self, fiber: Kept) -> u64 {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push((0, None));
-            u32::try_from(self.slots.len() - 1).expect("invariant: fewer than 2^32 fibers wait")
-        });
-        let place = &mut self.slots[slot as usize];
-        place.1 = Some(fiber);
-        u64::from(place.0) << 32 | u64::from(slot)
-    }
-
-    fn take(&mut self, wait: u64) -> Option<Kept> {
-        let (generation, slot) = ((wait >> 32) as u32, wait as u32);
-        let place = self.slots.get_mut(slot as usize)?;
-        if place.0 != generation {
-            return None;
-        }
-        // Ruby's small integers have 62 bits.
-        place.0 = (place.0 + 1) & 0x3fff_ffff;
-        self.free.push(slot);
-        place.1.take()
-    }
 }
 
 impl Reactor {
@@ -112,7 +86,7 @@ impl Reactor {
         // have closed the page of the object itself (`GC.auto_compact`), and Ruby opens it for whoever touches it by moving
         // objects back, there and then, in the midst of that collection.
         // SAFETY: with Ruby's lock, and a thread's object is typed data; never freed.
-        let copy = Box::into_raw(Box::new(unsafe { *(thread as *const RTypedData) })) as usize;
+        let copy = Box::into_raw(Box::new(unsafe { *(thread as *const Slot) })) as usize;
         // SAFETY: reads flags of the thread. Ruby (3.1) does not call `wake` for a signal while another thread runs.
         let nested = Nested::new(move || unsafe { rb_thread_interrupted(copy as VALUE) != 0 });
         // SAFETY: a value; from now on the collector leaves it where it is.

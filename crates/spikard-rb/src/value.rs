@@ -1,12 +1,11 @@
 //! Values across the border: a parameter's value to Ruby, a handler's result to a response. Calls no handler.
 
 use crate::error::{internal, problem};
-use crate::guest::Host;
+use crate::guest::{Host, RubyGuest};
 use crate::interpreter::{
     NIL, Raised, content, element, is_array, is_string, is_utf8, length, protect, send, string,
     text,
 };
-use crate::stream::{Stream, is_stream};
 use rb_sys::{
     FIXNUM_P, FLONUM_P, Qfalse, Qtrue, RB_BUILTIN_TYPE, SPECIAL_CONST_P, STATIC_SYM_P, VALUE,
     rb_ary_entry, rb_ary_new_capa, rb_ary_push, rb_big2str, rb_float_new, rb_float_value,
@@ -15,11 +14,9 @@ use rb_sys::{
 };
 use spikard::Reply;
 use spikard::contract::Argument;
-use spikard::response::ChunkSource;
 use spikard_bridge::{Content, Facts};
 use std::borrow::Cow;
 use std::ffi::{c_int, c_long};
-use std::rc::Rc;
 
 /// A value of the core in Ruby; `None` when it was not sent. May raise.
 pub(crate) fn of_argument(argument: &Argument<'_>) -> Option<VALUE> {
@@ -46,7 +43,8 @@ pub(crate) fn of_argument(argument: &Argument<'_>) -> Option<VALUE> {
 }
 
 /// What becomes of a value that a handler returned.
-pub(crate) fn reply(host: &Rc<Host>, facts: &Facts, result: VALUE) -> Reply {
+pub(crate) fn reply(guest: &RubyGuest, facts: &Facts, result: VALUE) -> Reply {
+    let host = &guest.host;
     if result == NIL {
         return Ok(facts.returns.nothing());
     }
@@ -61,11 +59,13 @@ pub(crate) fn reply(host: &Rc<Host>, facts: &Facts, result: VALUE) -> Reply {
         });
     }
     if is_stream(result) {
-        return stream(host, result).map(|source| facts.returns.stream(source));
+        let stream = guest.stream(facts, result);
+        let stream = stream.map_err(|raised| host.told(raised))?;
+        return Ok(facts.returns.stream(Box::new(stream)));
     }
     // SAFETY: with Ruby's lock; both are what they are said to be.
     if unsafe { rb_obj_is_kind_of(result, host.reply_class.get()) } == Qtrue as VALUE {
-        return described(host, facts, result);
+        return described(guest, facts, result);
     }
     json(host, result).map(|text| facts.returns.json(text))
 }
@@ -93,14 +93,18 @@ fn said(string: VALUE) -> Result<Content, spikard::Problem> {
 }
 
 /// A `Spikard::Reply`: `[status, names and values of the fields, media type or nil, content]`.
-fn described(host: &Rc<Host>, facts: &Facts, reply: VALUE) -> Reply {
+fn described(guest: &RubyGuest, facts: &Facts, reply: VALUE) -> Reply {
+    let host = &guest.host;
     let parts =
         protect(|| send(reply, host.names.parts, &[])).map_err(|raised| host.told(raised))?;
     let body = element(parts, 3);
     let content = match body {
         NIL => Content::Nothing,
         _ if is_string(body) => said(body)?,
-        _ if is_stream(body) => Content::Stream(stream(host, body)?),
+        _ if is_stream(body) => {
+            let stream = guest.stream(facts, body);
+            Content::Stream(Box::new(stream.map_err(|raised| host.told(raised))?))
+        }
         _ => Content::Json(json(host, body)?),
     };
     let media = element(parts, 2);
@@ -115,11 +119,10 @@ fn described(host: &Rc<Host>, facts: &Facts, reply: VALUE) -> Reply {
     ))
 }
 
-fn stream(host: &Rc<Host>, source: VALUE) -> Result<Box<dyn ChunkSource>, spikard::Problem> {
-    match Stream::new(host, source) {
-        Ok(stream) => Ok(Box::new(stream)),
-        Err(raised) => Err(host.told(raised)),
-    }
+/// A value that is a stream: an Enumerator, lazy ones among them.
+fn is_stream(value: VALUE) -> bool {
+    // SAFETY: looks at the value's class.
+    unsafe { rb_obj_is_kind_of(value, rb_sys::rb_cEnumerator) == Qtrue as VALUE }
 }
 
 /// Names and values of fields, one after the other in an Array.

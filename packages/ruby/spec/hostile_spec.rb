@@ -76,11 +76,13 @@ RSpec.describe "a service whose handlers misbehave" do
   end
 
   it "answers those who waited for a handler that held the loop" do
-    served({}, *alone) do |port, pid, _|
+    served({}, *alone) do |port, pid, said|
       holding = Thread.new { get(port, "/hold").code }
       others = Array.new(4) { Thread.new { get(port, "/well").body } }
       expect(others.map(&:value)).to eq([pid.to_s] * 4)
       expect(%w[200 504]).to include(holding.value)
+      Timeout.timeout(30) { sleep 0.01 until said =~ /"loop-held","operation":"GET \/hold".*held the event loop for \d+ ms/ }
+      expect(said).not_to include('"loop-held","operation":"GET /well"')
     end
   end
 

@@ -64,17 +64,19 @@ module Spikard
         end
       end
 
-      # A fiber that gives the next chunk of a stream whenever it is resumed.
-      def producer(number, source)
-        Fiber.new(blocking: false) do
+      # A fiber that gives the next chunk of a stream whenever it is resumed; nil at the end.
+      def producer(source)
+        Fiber.new(blocking: false) do |number|
           source.each do |chunk|
-            Native.chunk(number, chunk)
-            Fiber.yield
+            raise TypeError, "what a stream gives is a String; write to_s or JSON.generate" unless chunk.is_a?(String)
+
+            Native.finish(number, chunk.b)
+            number, = Fiber.yield
           end
         rescue Exception => error # rubocop:disable Lint/RescueException -- the loop decides what leaves it
-          Native.broken(number, error)
+          Native.fail(number, error)
         else
-          Native.chunk(number, nil)
+          Native.finish(number, nil)
         end
       end
 
