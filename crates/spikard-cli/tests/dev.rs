@@ -163,6 +163,8 @@ fn an_app_that_does_not_start_says_why_until_it_does() {
     let answer = dev.get("/pid");
     dev.save("app.py", BROKEN);
     assert_eq!(dev.until_other(&answer).0, 503);
+    dev.save("app.py", "# forgets to serve");
+    dev.line("the app ended before it served; a program must end with its app's run()");
 }
 
 #[test]

@@ -467,8 +467,31 @@ static PHP_MINIT_FUNCTION(spikard) {
     return SUCCESS;
 }
 
+/* Whether `spikard` started this process to serve, and whether it came to that. */
+static bool commanded, served;
+
+void sp_serves(void) {
+    served = true;
+    /* What this process starts from now on was not asked to serve. */
+    static const char *told[] = { "SPIKARD_FD", "SPIKARD_READY_FD", "SPIKARD_READY_LINE" };
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) unsetenv(told[i]);
+}
+
 static PHP_RINIT_FUNCTION(spikard) {
+    commanded = getenv("SPIKARD_FD") && !getenv("SPIKARD_EMIT");
     sp_engine_start();
+    return SUCCESS;
+}
+
+/* Exit codes are then the command's: 1 for an app that failed, also where PHP says 255, or that forgot to serve. */
+static PHP_RSHUTDOWN_FUNCTION(spikard) {
+    if (!commanded) return SUCCESS;
+    if (!served && EG(exit_status) == 0) {
+        fprintf(stderr, "spikard: %s has ended and did not serve; a program must end with the app's run()\n",
+                SG(request_info).path_translated ? SG(request_info).path_translated : "the app");
+        EG(exit_status) = 1;
+    }
+    if (EG(exit_status) == 255) EG(exit_status) = 1;
     return SUCCESS;
 }
 
@@ -485,7 +508,7 @@ static zend_module_entry module = {
     PHP_MINIT(spikard),
     NULL,
     PHP_RINIT(spikard),
-    NULL,
+    PHP_RSHUTDOWN(spikard),
     PHP_MINFO(spikard),
     SPIKARD_VERSION,
     STANDARD_MODULE_PROPERTIES

@@ -46,6 +46,7 @@ int sp_job_done(sp_job *job, sp_handler *spent);
 int sp_job_wait(const sp_job *job, int *fd, uint64_t *microseconds, int64_t *ticket);
 void sp_job_waited(sp_job *job, int how);
 int sp_exit_status(void);
+void sp_serves(void);
 const zval *sp_job_result(const sp_job *job);
 void sp_job_text(const sp_job *job, bool error, const char **text, size_t *length);
 

@@ -2,7 +2,7 @@
 
 use crate::decode::Shape;
 use crate::guest::{Callable, PhpGuest};
-use crate::interpreter::Handler;
+use crate::interpreter::{Handler, serves};
 use crate::reactor::{in_runtime, run};
 use spikard::Frozen;
 use spikard::server::{Life, Listen, announce_ready, check_tls, exchange, heed_signals, serve};
@@ -80,6 +80,7 @@ impl App {
             heed_signals(&life)?;
             self.guest.serves(&life);
             announce_ready();
+            serves();
             serve(frozen, listener, life).await
         });
         match served {

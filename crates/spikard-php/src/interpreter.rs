@@ -315,6 +315,7 @@ unsafe extern "C" {
     fn sp_job_result(job: *const RawJob) -> *const Zval;
     fn sp_job_text(job: *const RawJob, error: bool, text: *mut *const u8, length: *mut usize);
     fn sp_exit_status() -> c_int;
+    fn sp_serves();
     fn sp_interrupted() -> bool;
     fn sp_interrupt() -> c_int;
     fn sp_shows_where() -> c_int;
@@ -323,6 +324,12 @@ unsafe extern "C" {
     fn sp_zval_text(value: *const Zval, length: *mut usize) -> *const u8;
     fn sp_zval_count(value: *const Zval) -> u32;
     fn sp_zval_item(value: *const Zval, index: u32) -> *const Zval;
+}
+
+/// This process serves now; what it starts later was not asked to.
+pub(crate) fn serves() {
+    // SAFETY: sets a flag and changes the environment of a process with one thread.
+    unsafe { sp_serves() }
 }
 
 /// The code of the `exit()` that a step ended with.

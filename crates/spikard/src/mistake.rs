@@ -44,7 +44,8 @@ impl From<&str> for Mistake {
             _ => 0,
         };
         let operation = text[start..].split_once(": ").map(|(one, _)| one);
-        match operation.filter(|one| is_operation(one)) {
+        // Behind a source a path may be what is wrong: `app.py:3: GET items`.
+        match operation.filter(|one| is_operation(one, start > 0)) {
             Some(one) => Self {
                 place: text[..start + one.len()].to_owned(),
                 message: text[start + one.len() + 2..].to_owned(),
@@ -61,11 +62,12 @@ fn is_source(text: &str) -> bool {
 }
 
 /// `GET /items/{id}`.
-fn is_operation(text: &str) -> bool {
+fn is_operation(text: &str, any_path: bool) -> bool {
     text.split_once(' ').is_some_and(|(method, path)| {
         !method.is_empty()
             && method.bytes().all(|byte| byte.is_ascii_uppercase())
-            && path.starts_with('/')
+            && !path.contains(' ')
+            && (any_path || path.starts_with('/'))
     })
 }
 
@@ -150,7 +152,12 @@ mod tests {
             ),
             ("GET /items/{id:int}", "no type"),
             ("", "body_limit: 0 is too small; write 1KiB"),
+            (
+                "app.py:31: GET items",
+                "a path starts with `/`; write \"/items\"",
+            ),
             ("", "app.py:31: this is no operation: no"),
+            ("", "app.py:31: GET is not a path: no"),
         ] {
             let mistake = Mistake {
                 place: place.to_owned(),

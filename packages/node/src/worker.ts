@@ -18,7 +18,9 @@ async function find(name: string): Promise<App> {
   const only = Object.values(module).filter((value) => value instanceof App);
   const app = found ?? (attribute === undefined && only.length === 1 ? only[0] : undefined);
   if (app instanceof App) return app;
-  throw new NoApp(`${file} exports ${attribute === undefined ? "no app" : `no app named ${attribute}`}; write \`export const app = new App()\` in it`);
+  const wanted = attribute === undefined ? "no app" : `no app named ${attribute}`;
+  const there = Object.keys(module).filter((key) => module[key] instanceof App).map((key) => `${file}:${key}`);
+  throw new NoApp(`${file} exports ${wanted}; ${there.length > 0 ? `name one: ${there.join(", ")}` : "write `export const app = new App()` in it"}`);
 }
 
 async function load(file: string): Promise<Record<string, unknown>> {
@@ -28,8 +30,17 @@ async function load(file: string): Promise<Record<string, unknown>> {
     if ((error as { code?: string }).code === "ERR_UNKNOWN_FILE_EXTENSION") {
       throw new NoApp(`Node ${process.versions.node} does not read TypeScript; use Node 22.18 or later, or compile ${file} and name the .js file`);
     }
-    throw error;
+    throw theirs(error);
   }
+}
+
+/** What a module threw, without the frames that only say that we loaded it. */
+function theirs(error: unknown): unknown {
+  if (error instanceof Error && error.stack !== undefined) {
+    const lines = error.stack.split("\n").filter((line) => !line.includes(import.meta.url) && !line.includes("(node:internal/modules/"));
+    error.stack = lines.join("\n");
+  }
+  return error;
 }
 
 try {
@@ -40,6 +51,6 @@ try {
 } catch (error) {
   if (error instanceof NoApp) process.stderr.write(`spikard: ${error.message}\n`);
   else if (error instanceof DefinitionError) process.stderr.write(`${error.message}\n`);
-  else console.error(error);
+  else throw error; // Node shows it with the line where it is
   process.exitCode = 1;
 }

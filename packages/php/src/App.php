@@ -90,10 +90,17 @@ final class App extends Routes
             $this->emit();
             return;
         }
-        if (getenv('SPIKARD_FD') === false) {
+        $commanded = getenv('SPIKARD_FD') !== false;
+        if (!$commanded) {
             Bridge::start($host, $port, $workers === null ? null : (string) $workers);
         }
-        $this->freeze(); // by the settings that were found
+        try {
+            $this->freeze(); // by the settings that were found
+        } catch (DefinitionError $error) {
+            $commanded || throw $error;
+            fwrite(STDERR, $error->getMessage() . "\n"); // the command shows mistakes, not where they were found
+            exit(1);
+        }
         if (function_exists('pcntl_async_signals')) {
             pcntl_async_signals(true); // handlers of signals run, whatever the worker does
         }

@@ -59,6 +59,13 @@ final class Assembly
         ];
     }
 
+    /** As in the other languages: a file below the current folder is told from there. */
+    private static function fromHere(string $file): string
+    {
+        $here = getcwd() . '/';
+        return str_starts_with($file, $here) ? substr($file, strlen($here)) : $file;
+    }
+
     /**
      * @param list<callable|class-string|\Psr\Http\Server\MiddlewareInterface> $around
      * @return array<string, mixed>
@@ -69,7 +76,8 @@ final class Assembly
         // `:id` is `{id}`.
         $path = (string) preg_replace('~(^|/):([A-Za-z_]\w*)~', '$1{$2}', $route->path);
         $whole = $prefix . ($prefix !== '' && $path === '/' ? '' : $path);
-        $place = "{$function->getFileName()}:{$function->getStartLine()}: {$route->method} {$whole}: ";
+        $file = self::fromHere((string) $function->getFileName());
+        $place = "{$file}:{$function->getStartLine()}: {$route->method} {$whole}: ";
         $options = $route->options;
         if ($unknown = array_diff(array_keys($options), self::KNOWN)) {
             $this->mistakes[] = $place . 'unknown option ' . implode(', ', $unknown) . '; allowed: ' . implode(', ', self::KNOWN);
@@ -89,7 +97,7 @@ final class Assembly
             'policy' => self::policy($options), 'decoder_validates' => $signature->shape !== null,
             'declared' => [
                 'name' => self::name($function, $route->method, $whole),
-                'file' => (string) $function->getFileName(), 'line' => (int) $function->getStartLine(),
+                'file' => $file, 'line' => (int) $function->getStartLine(),
             ],
         ];
         $around = [...$around, ...$options['middleware'] ?? []];

@@ -58,15 +58,17 @@ def find(name: str) -> Spikard:
         found = getattr(module, candidate, None)
         if found is not None:
             break
-    if found is None and not attribute:
-        apps = [value for value in vars(module).values() if isinstance(value, Spikard)]
-        found = apps[0] if len(apps) == 1 else None
+    apps = {id(value): (name, value) for name, value in vars(module).items() if isinstance(value, Spikard)}
+    if found is None and not attribute and len(apps) == 1:
+        ((_, found),) = apps.values()
     if callable(found) and not isinstance(found, Spikard):
         found = _shown(found, place)
-    if not isinstance(found, Spikard):
-        wanted = f"no app named {attribute!r}" if attribute else f"no {', '.join(NAMES)}"
-        raise NoApp(f"{place} has {wanted}; write `app = Spikard()` in it, or name the app: `{place}:name`")
-    return found
+    if isinstance(found, Spikard):
+        return found
+    wanted = f"no app named {attribute!r}" if attribute else f"no {', '.join(NAMES)}"
+    if apps:
+        raise NoApp(f"{place} has {wanted}; name one: {', '.join(f'{place}:{name}' for name, _ in apps.values())}")
+    raise NoApp(f"{place} has {wanted}; write `app = Spikard()` in it, or name the app: `{place}:name`")
 
 
 def _load(place: str) -> ModuleType:
@@ -111,7 +113,11 @@ def _shown(run_user_code: Callable[[], T], place: str) -> T:
             raise NoApp(
                 f"there is no module {place} on the path; start where it lies, or name the file: `path/to/app.py`"
             ) from None
-        traceback.print_exception(error.with_traceback(_theirs(error.__traceback__)))
+        theirs = _theirs(error.__traceback__)
+        # A file that cannot be compiled has run nothing; the error itself tells its place.
+        if theirs is error.__traceback__ and isinstance(error, SyntaxError):
+            theirs = None
+        traceback.print_exception(error.with_traceback(theirs))
         sys.exit(1)
 
 

@@ -170,6 +170,11 @@ impl Desk<'_> {
                     return self.look(State::Serving(worker));
                 }
                 match worker.end() {
+                    Some(status) if status.success() => gave_up(
+                        &worker,
+                        "the app ended before it served; a program must end with its app's run()",
+                        status,
+                    ),
                     Some(status) => gave_up(&worker, "the app does not start", status),
                     None => State::Starting(worker, since),
                 }

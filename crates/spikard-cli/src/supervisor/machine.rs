@@ -284,7 +284,11 @@ impl Machine {
     /// A slot has no process any more.
     fn lost(&mut self, worker: &Worker, how: &str, now: Instant) {
         if !self.proven {
-            self.say(format!("the app did not start ({how})"));
+            let forgotten = match how {
+                "exit status: 0" => "; a program must end with its app's run()",
+                _ => "",
+            };
+            self.say(format!("the app did not start ({how}){forgotten}"));
             return self.orders.push(Order::Finish(1));
         }
         let number = worker.slot + 1;

@@ -34,6 +34,14 @@ fn an_app_that_never_starts_is_told_once_by_its_own_error() {
 }
 
 #[test]
+fn a_program_that_ends_without_serving_is_told_what_is_missing() {
+    let options = ["run", "--port", "0", "--workers", "2", "--", "true"];
+    let (code, _, stderr) = output(&mut spikard(&folder("exit 9"), &options));
+    let expected = "spikard: the app did not start (exit status: 0); a program must end with its app's run()\n";
+    assert_eq!((code, stderr.as_str()), (1, expected));
+}
+
+#[test]
 fn a_second_supervisor_on_the_port_is_refused() {
     let supervised = Supervised::start(2);
     let port = supervised.address.rsplit(':').next().expect("a port");

@@ -33,16 +33,31 @@ module Spikard
         return rack(file) if file.end_with?(".ru")
 
         known = apps
-        load File.expand_path(file)
+        run_theirs(file)
         return named(file, constant) unless constant.empty?
 
         made = apps - known
         return App.of(made.first) if made.length == 1
 
-        raise NoApp, made.empty? ? "#{file} has no app; write `class Shop < Spikard::App` or `APP = Spikard::App.new` in it" : "#{file} has several apps; name one: #{file}:#{made.first.name || "Name"}"
+        raise NoApp, made.empty? ? "#{file} has no app; write `class Shop < Spikard::App` or `APP = Spikard::App.new` in it" : "#{file} has several apps; name one: #{names(file, made)}"
       end
 
       private
+
+      # Runs the user's file. What it raises is shown as Ruby does, without the frames that only say that we loaded it.
+      def run_theirs(file)
+        load File.expand_path(file)
+      rescue ScriptError, StandardError => error
+        error.set_backtrace(error.backtrace.to_a.reject { |line| line.start_with?(__FILE__, "-e:") })
+        # A file that cannot be read has run nothing: its place is in the message.
+        error.backtrace.empty? ? abort("#{error.message.chomp} (#{error.class})") : raise
+      end
+
+      # As each is written on the command line: `app.rb:Shop, app.rb:Stock`.
+      def names(file, made)
+        constants = Object.constants.select { |name| !Object.autoload?(name) && made.include?(quietly(name)) }
+        constants.sort.map { |name| "#{file}:#{name}" }.join(", ")
+      end
 
       # The app of a `config.ru`: one of ours as it is, another below "/".
       def rack(file)
@@ -50,7 +65,9 @@ module Spikard
         app = Array(Rack::Builder.parse_file(file)).first
         return App.of(app) if app.is_a?(App) || (app.is_a?(Class) && app < App)
 
-        App.new(title: file, openapi_path: "", docs_path: "").tap { |made| made.mount("/", app) }
+        made = App.new(title: file, openapi_path: "", docs_path: "")
+        eval('made.mount("/", app)', binding, File.expand_path(file), 1) # where `spikard routes` says that its routes are
+        made
       end
 
       def named(file, constant)
