@@ -104,9 +104,7 @@ impl Desk<'_> {
             let wish = self.wait(&state).map_err(broken)?;
             if wish == Wish::Stop {
                 self.drain(state);
-                self.until_left(PATIENCE)?;
-                self.cut();
-                return Ok(0);
+                return self.end();
             }
             let is_over = |(worker, until): &mut (Worker, Instant)| {
                 worker.end().is_some() || *until <= Instant::now()
@@ -120,14 +118,20 @@ impl Desk<'_> {
                 output::note(&format!("{}starting again", self.shown(&changed)));
                 self.drain(state);
                 if self.until_left(TURN)? == Wish::Stop {
-                    self.until_left(PATIENCE)?;
-                    self.cut();
-                    return Ok(0);
+                    return self.end();
                 }
                 changed.iter().for_each(|file| forget_compiled(file));
                 state = self.start()?;
             }
         }
+    }
+
+    /// Of the command; its worker was asked to go.
+    fn end(&mut self) -> Result<i32, Failure> {
+        self.until_left(PATIENCE)?;
+        self.cut();
+        output::note("stopped");
+        Ok(0)
     }
 
     fn start(&self) -> Result<State, Failure> {
