@@ -68,7 +68,7 @@ def test_the_document_of_each_contract_is_openapi(contract: Path) -> None:
 @pytest.mark.parametrize("case", parameters())
 def test_fixture(case: Case) -> None:
     client, recording = served(case.contract, json.dumps(case.config), json.dumps(case.document))
-    recording.prepare(json.loads(json.dumps(case.reply)))
+    recording.prepare(json.loads(json.dumps(case.reply)), json.loads(json.dumps(case.hooks)))
     answer = client.exchange(b"".join(case.sends))
     exchange = wire.in_process(answer, [case.method(index) for index in range(len(case.expects))])
     assert compare.check(case, exchange, recording.observed()) == []
