@@ -30,6 +30,9 @@ foreach ($tables['problems'] as ['code' => $code, 'status' => $status, 'title' =
         . "    public const CODE = '{$code}';\n    public const STATUS = {$status};\n    public const TITLE = {$quoted};\n}\n";
 }
 
+$problems .= "\n/**\n * The class of each code.\n *\n * @internal\n */\nfinal class ErrorTable\n{\n    public const CLASSES = [\n"
+    . implode('', array_map(static fn (array $row): string => "        '{$row['code']}' => " . class_of($row['code']) . "::class,\n", $tables['problems'])) . "    ];\n}\n";
+
 /** The PHP type and, for an enumeration, its words. */
 function type_of(array $schema, array $definitions): array
 {

@@ -205,6 +205,29 @@ int sp_job_done(sp_job *job, sp_handler *spent) {
     return status;
 }
 
+/* A value that outlives its call. */
+zval *sp_hold(const zval *value) {
+    zval *held = pemalloc(sizeof *held, 1);
+    ZVAL_COPY(held, value);
+    return held;
+}
+
+int sp_let_go(zval *held) {
+    int status = SP_OK;
+    if (lost) return SP_BAILOUT;
+    zend_execute_data *frame_before = EG(current_execute_data);
+    zend_try {
+        zval_ptr_dtor(held);
+        if (EG(exception)) zend_clear_exception();
+    } zend_catch {
+        EG(current_execute_data) = frame_before;
+        lost = true;
+        status = SP_BAILOUT;
+    } zend_end_try();
+    pefree(held, 1);
+    return status;
+}
+
 /* A signal came for which PHP code has a handler (pcntl_async_signals). */
 bool sp_interrupted(void) { return zend_atomic_bool_load_ex(&EG(vm_interrupt)) && !zend_atomic_bool_load_ex(&EG(timed_out)); }
 

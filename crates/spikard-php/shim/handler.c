@@ -66,14 +66,15 @@ const zval *sp_handler_shape(const sp_handler *handler) { return handler->shape;
 zval *sp_handler_made(sp_handler *handler) { return &handler->made; }
 
 /* What was thrown becomes an answer, where there is who makes it; the end of the program stays what it is. */
-static void fail(const sp_handler *handler, zval *result) {
-    zval thrown, function;
+static void fail(const sp_handler *handler, zval *result, int64_t token) {
+    zval arguments[2], function;
     if (!handler->failed || zend_is_unwind_exit(EG(exception)) || zend_is_graceful_exit(EG(exception))) return;
-    ZVAL_OBJ_COPY(&thrown, EG(exception));
+    ZVAL_OBJ_COPY(&arguments[0], EG(exception));
+    ZVAL_LONG(&arguments[1], token);
     zend_clear_exception();
     ZVAL_COPY_VALUE(&function, handler->failed);
-    call_user_function(NULL, NULL, &function, result, 1, &thrown);
-    zval_ptr_dtor(&thrown);
+    call_user_function(NULL, NULL, &function, result, 2, arguments);
+    zval_ptr_dtor(&arguments[0]);
 }
 
 /* The package's function: everything that a call may bring, as PHP values. */
@@ -87,7 +88,7 @@ void sp_call_whole(sp_handler *handler, zval *result, const sp_call *call) {
     if (!EG(exception)) {
         zend_call_known_function(handler->whole.function_handler, handler->whole.object, handler->whole.called_scope, result, 3, arguments, NULL);
     }
-    if (EG(exception)) fail(handler, result);
+    if (EG(exception)) fail(handler, result, call->token);
     zval_ptr_dtor(&arguments[1]);
     zval_ptr_dtor(&arguments[2]);
 }
@@ -156,7 +157,7 @@ static bool is_ready(const zval *value, int depth) {
 }
 
 /* JSON text, null for nothing, or whatever the package makes of a value. */
-static void answer_with(const sp_handler *handler, zval *result, zval *value) {
+static void answer_with(const sp_handler *handler, zval *result, zval *value, int64_t token) {
     if (Z_TYPE_P(value) == IS_NULL) { ZVAL_NULL(result); return; }
     if (is_ready(value, 0)) {
         smart_str text = {0};
@@ -164,11 +165,11 @@ static void answer_with(const sp_handler *handler, zval *result, zval *value) {
         bool good = written == SUCCESS && JSON_G(error_code) == PHP_JSON_ERROR_NONE;   /* of NAN it writes a 0 */
         if (good && text.s && !EG(exception)) { ZVAL_STR(result, smart_str_extract(&text)); return; }
         smart_str_free(&text);
-        if (EG(exception)) { fail(handler, result); return; }
+        if (EG(exception)) { fail(handler, result, token); return; }
     }
     if (!answer) answer = method(ZEND_STRL("Spikard\\Answer"), ZEND_STRL("of"));
     if (answer) call_static(answer, result, value);
-    if (EG(exception)) fail(handler, result);
+    if (EG(exception)) fail(handler, result, token);
 }
 
 static bool make(sp_handler *handler) {
@@ -186,7 +187,7 @@ bool sp_call_straight(sp_handler *handler, zval *result, const sp_call *call) {
     if (!handler->make || !goes_straight(handler, call)) return false;
     ZVAL_UNDEF(&returned);
     if (!handler->own.function_handler && !make(handler)) {
-        if (EG(exception)) { fail(handler, result); return true; }
+        if (EG(exception)) { fail(handler, result, call->token); return true; }
         return false;
     }
     for (int i = 0; i < handler->count; i++) {
@@ -204,7 +205,7 @@ bool sp_call_straight(sp_handler *handler, zval *result, const sp_call *call) {
         zend_call_known_function(handler->own.function_handler, handler->own.object, handler->own.called_scope, &returned, count, arguments, NULL);
     }
     while (count > 0) zval_ptr_dtor(&arguments[--count]);
-    if (EG(exception)) fail(handler, result); else answer_with(handler, result, &returned);
+    if (EG(exception)) fail(handler, result, call->token); else answer_with(handler, result, &returned, call->token);
     zval_ptr_dtor(&returned);
     return true;
 }

@@ -169,22 +169,56 @@ ZEND_METHOD(Spikard_Native_App, drain) {
     sp_rust_app_drain(app->rust);
 }
 
-ZEND_METHOD(Spikard_Native_App, head) {
+/* A text of a call, or null when there is none. */
+#define TEXT_OF_CALL(name) \
+    ZEND_METHOD(Spikard_Native_App, name) { \
+        zend_long call; \
+        ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_LONG(call) ZEND_PARSE_PARAMETERS_END(); \
+        THIS_APP \
+        sp_text text = {0}; \
+        if (!sp_rust_app_##name(app->rust, call, &text)) RETURN_NULL(); \
+        RETURN_STR(string_of(text)); \
+    }
+
+TEXT_OF_CALL(head)
+TEXT_OF_CALL(body)
+TEXT_OF_CALL(response)
+TEXT_OF_CALL(problem)
+
+ZEND_METHOD(Spikard_Native_App, edit) {
     zend_long call;
-    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_LONG(call) ZEND_PARSE_PARAMETERS_END();
+    zend_string *what, *name, *value;
+    ZEND_PARSE_PARAMETERS_START(4, 4)
+        Z_PARAM_LONG(call)
+        Z_PARAM_STR(what)
+        Z_PARAM_STR(name)
+        Z_PARAM_STR(value)
+    ZEND_PARSE_PARAMETERS_END();
     THIS_APP
-    sp_text text = {0};
-    if (!sp_rust_app_head(app->rust, call, &text)) RETURN_NULL();
-    RETURN_STR(string_of(text));
+    sp_text wrong = {0};
+    if (!sp_rust_app_edit(app->rust, call, ZSTR_VAL(what), ZSTR_LEN(what), ZSTR_VAL(name), ZSTR_LEN(name), ZSTR_VAL(value), ZSTR_LEN(value), &wrong)) {
+        throw_text(zend_ce_value_error, wrong);
+        RETURN_THROWS();
+    }
 }
 
-ZEND_METHOD(Spikard_Native_App, body) {
+ZEND_METHOD(Spikard_Native_App, kept) {
     zend_long call;
     ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_LONG(call) ZEND_PARSE_PARAMETERS_END();
     THIS_APP
-    sp_text text = {0};
-    if (!sp_rust_app_body(app->rust, call, &text)) RETURN_NULL();
-    RETURN_STR(string_of(text));
+    const zval *kept = sp_rust_app_kept(app->rust, call);
+    if (kept) RETURN_COPY(kept);
+}
+
+ZEND_METHOD(Spikard_Native_App, keep) {
+    zend_long call;
+    zval *value;
+    ZEND_PARSE_PARAMETERS_START(2, 2)
+        Z_PARAM_LONG(call)
+        Z_PARAM_OBJECT(value)
+    ZEND_PARSE_PARAMETERS_END();
+    THIS_APP
+    sp_rust_app_keep(app->rust, call, value);
 }
 
 ZEND_METHOD(Spikard_Native_App, isAwaited) {
@@ -385,6 +419,19 @@ ZEND_END_ARG_INFO()
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_is_awaited, 0, 1, _IS_BOOL, 0)
     ZEND_ARG_TYPE_INFO(0, call, IS_LONG, 0)
 ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_edit, 0, 4, IS_VOID, 0)
+    ZEND_ARG_TYPE_INFO(0, call, IS_LONG, 0)
+    ZEND_ARG_TYPE_INFO(0, what, IS_STRING, 0)
+    ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
+    ZEND_ARG_TYPE_INFO(0, value, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_kept, 0, 1, IS_OBJECT, 1)
+    ZEND_ARG_TYPE_INFO(0, call, IS_LONG, 0)
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_keep, 0, 2, IS_VOID, 0)
+    ZEND_ARG_TYPE_INFO(0, call, IS_LONG, 0)
+    ZEND_ARG_TYPE_INFO(0, value, IS_OBJECT, 0)
+ZEND_END_ARG_INFO()
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_exchange, 0, 1, IS_STRING, 0)
     ZEND_ARG_TYPE_INFO(0, bytes, IS_STRING, 0)
 ZEND_END_ARG_INFO()
@@ -433,6 +480,11 @@ static const zend_function_entry app_methods[] = {
     ZEND_ME(Spikard_Native_App, head, info_of_call, ZEND_ACC_PUBLIC)
     ZEND_ME(Spikard_Native_App, body, info_of_call, ZEND_ACC_PUBLIC)
     ZEND_ME(Spikard_Native_App, isAwaited, info_is_awaited, ZEND_ACC_PUBLIC)
+    ZEND_ME(Spikard_Native_App, response, info_of_call, ZEND_ACC_PUBLIC)
+    ZEND_ME(Spikard_Native_App, problem, info_of_call, ZEND_ACC_PUBLIC)
+    ZEND_ME(Spikard_Native_App, edit, info_edit, ZEND_ACC_PUBLIC)
+    ZEND_ME(Spikard_Native_App, kept, info_kept, ZEND_ACC_PUBLIC)
+    ZEND_ME(Spikard_Native_App, keep, info_keep, ZEND_ACC_PUBLIC)
     ZEND_ME(Spikard_Native_App, exchange, info_exchange, ZEND_ACC_PUBLIC)
     ZEND_ME(Spikard_Native_App, spawn, info_spawn, ZEND_ACC_PUBLIC)
     ZEND_FE_END

@@ -2,15 +2,16 @@
 
 use crate::decode::{Built, Shape};
 use crate::error::{ending, internal};
+use crate::hook;
 use crate::interpreter::{
-    Brought, Handler, Job, Step, Value, Zval, exit_status, interrupt, shows_where,
+    Brought, Handler, Job, Step, Value, Zval, exit_status, interrupt, let_go, shows_where,
 };
 use crate::reactor::{in_runtime, interrupted, waited};
 use crate::request::{Running, of_running};
 use crate::value::{answer, is_nothing, lossy, of_argument};
 use spikard::response::ChunkSource;
 use spikard::server::Life;
-use spikard::{Cancel, Held, Problem, Reply};
+use spikard::{Cancel, Held, Passage, Problem, Reply, Verdict};
 use spikard_bridge::{Call, Completion, Facts, Guest, GuestStream, Kept, Outcome, Token};
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -99,6 +100,8 @@ struct Suspended {
     request: Option<Kept>,
     /// Somebody waits for the answer.
     awaited: bool,
+    /// Of a request that hooks look at.
+    passage: Option<Rc<Passage>>,
     /// Of a producer, which does not go on when nobody waits: tells it so.
     give_up: Option<Rc<Notify>>,
 }
@@ -230,6 +233,9 @@ impl PhpGuest {
 
     /// The request of a call that has not been answered.
     pub(crate) fn head(&self, call: i64) -> Option<Vec<u8>> {
+        if let Some(passage) = self.passage(call) {
+            return Some(Kept::head_of_passage(&passage));
+        }
         let token = token(call);
         of_running(token, Kept::head_of).or_else(|| {
             let suspended = self.suspended.borrow();
@@ -239,10 +245,22 @@ impl PhpGuest {
 
     /// Its body as it came.
     pub(crate) fn body(&self, call: i64) -> Option<Vec<u8>> {
+        if let Some(passage) = self.passage(call) {
+            return Some(passage.body().to_vec());
+        }
         let token = token(call);
         of_running(token, |call| call.request().body.to_vec()).or_else(|| {
             let suspended = self.suspended.borrow();
             Some(suspended.get(token)?.request.as_ref()?.body().to_vec())
+        })
+    }
+
+    /// What hooks and handler of its request share; none where no hook looks.
+    pub(crate) fn passage(&self, call: i64) -> Option<Rc<Passage>> {
+        let token = token(call);
+        of_running(token, |call| call.request().passage.cloned()).unwrap_or_else(|| {
+            let suspended = self.suspended.borrow();
+            suspended.get(token)?.passage.clone()
         })
     }
 
@@ -262,15 +280,29 @@ impl PhpGuest {
         if self.lost.get() {
             return;
         }
-        if !job.done(spent) {
+        if !job.done(spent) || !let_go() {
             self.lose();
         } else if self.stacks.borrow().len() < KEPT_STACKS {
             self.stacks.borrow_mut().push(job);
         }
     }
 
-    /// The answer of a call that has ended.
-    fn ended(&self, of: &Callable, step: Step, job: Job) -> Reply {
+    /// What a call that has ended says: a handler always answers, a hook may pass.
+    fn ended(&self, of: &Callable, step: Step, job: Job, passage: Option<&Rc<Passage>>) -> Verdict {
+        let hooked = passage.filter(|passage| passage.moment().is_some());
+        let passes = |passage: &Rc<Passage>| {
+            step == Step::Returned
+                && (is_nothing(job.result()) || hook::edits_head(passage, job.result()))
+        };
+        if hooked.is_some_and(passes) {
+            tell(&of.facts, job.printed());
+            self.keep(job, None);
+            return None;
+        }
+        Some(self.answered(of, step, job))
+    }
+
+    fn answered(&self, of: &Callable, step: Step, job: Job) -> Reply {
         let (facts, printed) = (&of.facts, job.printed());
         let reply = match step {
             Step::Returned => {
@@ -429,12 +461,14 @@ impl Guest for PhpGuest {
         drop(running);
         self.room.replace(room);
         let Some(guest) = self.me.upgrade().filter(|_| step == Step::Waits) else {
-            return Outcome::Done(self.ended(callable, step, job));
+            let verdict = self.ended(callable, step, job, call.request().passage);
+            return verdict.map_or(Outcome::Passed, Outcome::Done);
         };
         let give_up = callable.close.map(|_| Rc::new(Notify::new()));
         let suspended = Suspended {
             request: callable.asks.then(|| Kept::of(call)),
             awaited: true,
+            passage: call.request().passage.cloned(),
             give_up: give_up.clone(),
         };
         self.suspended.borrow_mut().insert(token, suspended);
@@ -443,11 +477,18 @@ impl Guest for PhpGuest {
             let name = &callable.facts.name;
             let step = run_on(&guest, &mut job, step, name, give_up.as_deref()).await;
             let known = guest.suspended.borrow_mut().remove(token);
-            let reply = guest.ended(&callable, step, job);
-            if known.is_some_and(|suspended| suspended.awaited) {
-                guest.completion.complete(token, reply);
-            } else if let Some(cause) = reply.err().and_then(|problem| problem.cause.clone()) {
-                eprintln!("spikard: {name} failed after its client had left: {cause}");
+            let (awaited, passage) =
+                known.map_or((false, None), |call| (call.awaited, call.passage));
+            let verdict = guest.ended(&callable, step, job, passage.as_ref());
+            match verdict {
+                Some(reply) if awaited => drop(guest.completion.complete(token, reply)),
+                None if awaited => drop(guest.completion.pass(token)),
+                Some(Err(problem)) => {
+                    if let Some(cause) = &problem.cause {
+                        eprintln!("spikard: {name} failed after its client had left: {cause}");
+                    }
+                }
+                _ => {}
             }
         });
         Outcome::Pending

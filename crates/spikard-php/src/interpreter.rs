@@ -2,6 +2,7 @@
 //!
 //! Everything here relies on one invariant: it is used on the thread that runs PHP, which is the only one that has a job.
 
+use std::cell::RefCell;
 use std::ffi::{c_char, c_int};
 use std::ptr::{NonNull, null, null_mut};
 use std::time::Duration;
@@ -304,6 +305,8 @@ unsafe extern "C" {
     fn sp_class_free(class: *mut RawClass);
     fn sp_job_call(job: *mut RawJob, handler: *mut RawHandler, call: *const RawCall);
     fn sp_job_step(job: *mut RawJob) -> c_int;
+    fn sp_hold(value: *const Zval) -> *mut Zval;
+    fn sp_let_go(held: *mut Zval) -> c_int;
     fn sp_job_done(job: *mut RawJob, spent: *mut RawHandler) -> c_int;
     fn sp_job_wait(
         job: *const RawJob,
@@ -519,6 +522,42 @@ impl Zval {
         // SAFETY: a live zval, which keeps its members.
         unsafe { sp_zval_item(self, index).as_ref() }
     }
+}
+
+/// A value of PHP that outlives the call that gave it. Dropped, it waits for [`let_go`], as destructors run when it goes.
+pub(crate) struct Held(NonNull<Zval>);
+
+thread_local! {
+    static DROPPED: RefCell<Vec<NonNull<Zval>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Held {
+    pub(crate) fn of(value: &Zval) -> Self {
+        // SAFETY: a live zval. Memory of this kind ends the process when there is none.
+        let held = NonNull::new(unsafe { sp_hold(value) });
+        Self(held.expect("invariant: pemalloc does not come back without memory"))
+    }
+
+    pub(crate) fn as_ptr(&self) -> *const Zval {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        DROPPED.with_borrow_mut(|dropped| dropped.push(self.0));
+    }
+}
+
+/// Lets go of what was dropped; `false` when PHP was lost by that. In no step.
+pub(crate) fn let_go() -> bool {
+    while let Some(held) = DROPPED.with_borrow_mut(Vec::pop) {
+        // SAFETY: of a `Held` that is gone; the borrow is over, so what a destructor drops is put there too.
+        if Step::of(unsafe { sp_let_go(held.as_ptr()) }) != Step::Returned {
+            return false;
+        }
+    }
+    true
 }
 
 /// `sp_text`: bytes that Rust made and takes back.

@@ -5,17 +5,18 @@ mod app;
 mod decode;
 mod error;
 mod guest;
+mod hook;
 mod interpreter;
 mod reactor;
 mod request;
 mod value;
 
 use app::App;
-use interpreter::{Handler, Text, bytes};
+use interpreter::{Handler, Held, Text, Zval, bytes};
 use std::ffi::{OsString, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStringExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 
 unsafe extern "C" {
     fn sp_module() -> *const c_void;
@@ -178,6 +179,85 @@ unsafe extern "C" fn sp_rust_app_head(this: *const App, call: i64, text: *mut Te
 unsafe extern "C" fn sp_rust_app_body(this: *const App, call: i64, text: *mut Text) -> bool {
     // SAFETY: see above.
     unsafe { maybe(app(this).guest().body(call), text) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_response(this: *const App, call: i64, text: *mut Text) -> bool {
+    // SAFETY: see above.
+    unsafe {
+        maybe(
+            app(this)
+                .guest()
+                .passage(call)
+                .and_then(|passage| hook::response(&passage)),
+            text,
+        )
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_problem(this: *const App, call: i64, text: *mut Text) -> bool {
+    // SAFETY: see above.
+    unsafe {
+        maybe(
+            app(this)
+                .guest()
+                .passage(call)
+                .and_then(|passage| hook::problem(&passage)),
+            text,
+        )
+    }
+}
+
+/// `false` with what is wrong.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_edit(
+    this: *const App,
+    call: i64,
+    what: *const c_char,
+    what_length: usize,
+    name: *const c_char,
+    name_length: usize,
+    value: *const c_char,
+    value_length: usize,
+    wrong: *mut Text,
+) -> bool {
+    // SAFETY: see above; pointers and lengths belong together (module.c).
+    unsafe {
+        let (what, name) = (string(what, what_length), string(name, name_length));
+        let value = bytes(value.cast(), value_length);
+        let edited = match app(this).guest().passage(call) {
+            Some(passage) => hook::edit(&passage, &what, &name, value),
+            None => {
+                Err("the app has no hooks, so nothing that follows would see the edit".to_owned())
+            }
+        };
+        match edited {
+            Ok(()) => true,
+            Err(message) => {
+                give(wrong, message);
+                false
+            }
+        }
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_kept(this: *const App, call: i64) -> *const Zval {
+    // SAFETY: see above.
+    let passage = unsafe { app(this) }.guest().passage(call);
+    let kept = passage.and_then(|passage| passage.kept::<Held>());
+    // The passage keeps it for longer than the caller looks.
+    kept.map_or(null(), |kept| kept.as_ptr())
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_keep(this: *const App, call: i64, value: *const Zval) {
+    // SAFETY: see above; a live zval (module.c).
+    let (app, value) = unsafe { (app(this), &*value) };
+    if let Some(passage) = app.guest().passage(call) {
+        passage.keep(Held::of(value));
+    }
 }
 
 #[unsafe(no_mangle)]

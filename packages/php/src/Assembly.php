@@ -12,13 +12,14 @@ namespace Spikard;
 final class Assembly
 {
     private const WORDS = ['status', 'summary', 'description', 'deprecated', 'hidden'];
-    private const KNOWN = [...self::WORDS, 'response', 'tags', 'operationId', 'parameters', 'body', 'sync', 'middleware', ...Config::POLICY];
+    private const KNOWN = [...self::WORDS, 'response', 'tags', 'operationId', 'parameters', 'body', 'sync', 'middleware', ...Hooks::NAMES, ...Config::POLICY];
 
-    /** @var list<array{\Closure, bool, bool, ?list<mixed>, ?array{\Closure, list<int>}, \Closure}> see {@see Bridge::freeze()} */
+    /** @var list<array{\Closure, bool, bool, ?list<mixed>, ?array{\Closure, list<int>}, \Closure}> of handlers and hooks, see {@see Bridge::freeze()} */
     public array $handlers = [];
 
     /** @var list<string> */
     public array $mistakes = [];
+    private bool $hasHooks = false;
 
     /** @param \Closure(): Native\App $app */
     public function __construct(
@@ -31,11 +32,13 @@ final class Assembly
 
     /**
      * @param list<callable|class-string|\Psr\Http\Server\MiddlewareInterface> $around middleware of what these routes are in
-     * @return array{routes: list<mixed>, groups: list<mixed>}
+     * @return array{hooks: list<mixed>, routes: list<mixed>, groups: list<mixed>}
      */
     public function inside(Routes $routes, string $prefix, array $around): array
     {
+        $hooks = [...$routes->hooks(), ...Hooks::of($routes instanceof Group ? $routes->options : [])];
         return [
+            'hooks' => $this->hooks($hooks),
             'routes' => array_map(fn (Declared $route): array => $this->route($route, $prefix, $around), $routes->declared()),
             'groups' => array_map(fn (Group $group): array => $this->group($group, $prefix, $around), $routes->groups()),
         ];
@@ -47,7 +50,7 @@ final class Assembly
      */
     private function group(Group $group, string $prefix, array $around): array
     {
-        $known = ['tags', 'middleware', ...Config::POLICY];
+        $known = ['tags', 'middleware', ...Hooks::NAMES, ...Config::POLICY];
         if ($unknown = array_diff(array_keys($group->options), $known)) {
             $this->mistakes[] = "group {$prefix}{$group->prefix}: unknown option " . implode(', ', $unknown)
                 . '; allowed: ' . implode(', ', $known);
@@ -87,6 +90,7 @@ final class Assembly
             $this->mistakes[] = $place . $mistake;
         }
         $words = DocBlock::of($function);
+        $hooks = $this->hooks(Hooks::of($options)); // before the handler is counted
         $spec = [
             'method' => $route->method, 'path' => $path, 'handler' => count($this->handlers),
             'parameters' => $signature->parameters, 'body' => $signature->body,
@@ -94,7 +98,7 @@ final class Assembly
             'summary' => $words->summary, 'description' => $words->description,
             ...array_intersect_key($options, array_flip(self::WORDS)),
             'operation_id' => $options['operationId'] ?? null, 'tags' => $options['tags'] ?? [],
-            'policy' => self::policy($options), 'decoder_validates' => $signature->shape !== null,
+            'hooks' => $hooks, 'policy' => self::policy($options), 'decoder_validates' => $signature->shape !== null,
             'declared' => [
                 'name' => self::name($function, $route->method, $whole),
                 'file' => $file, 'line' => (int) $function->getStartLine(),
@@ -109,15 +113,51 @@ final class Assembly
     }
 
     /**
+     * HookSpecs.
+     *
+     * @param list<array{string, callable|class-string}> $hooks
+     * @return list<array<string, mixed>>
+     */
+    private function hooks(array $hooks): array
+    {
+        $specs = [];
+        foreach ($hooks as [$moment, $hook]) {
+            try {
+                $function = Hooks::reflected($moment, $hook);
+            } catch (SchemaError $error) {
+                $function = is_callable($hook) ? new \ReflectionFunction($hook(...)) : null;
+                $this->mistakes[] = ($function === null ? '' : "{$function->getFileName()}:{$function->getStartLine()}: ") . "{$moment} hook: {$error->getMessage()}";
+                continue;
+            }
+            $name = match (true) {
+                is_string($hook) && class_exists($hook) => $hook,
+                str_contains($function->getName(), '{closure') => $moment,
+                default => $function->getName(),
+            };
+            $specs[] = ['at' => Hooks::MOMENTS[$moment][0], 'handler' => count($this->handlers), 'declared' => [
+                'name' => $name, 'file' => (string) $function->getFileName(), 'line' => (int) $function->getStartLine(),
+            ]];
+            $this->handlers[] = [Hooks::call($moment, $hook, $name, $this->services, $this->app), false, true, null, null, $this->failed("hook {$name}")];
+            $this->hasHooks = true;
+        }
+        return $specs;
+    }
+
+    /**
      * What a client is told of what a handler threw, and the app's logger of what was not expected.
      *
-     * @return \Closure(\Throwable): list<mixed>
+     * @return \Closure(\Throwable, int): list<mixed>
      */
     private function failed(string $route): \Closure
     {
         $logger = $this->logger;
-        return $logger === null ? Answer::failed(...) : static function (\Throwable $thrown) use ($logger, $route): array {
-            if (!$thrown instanceof Problem && !$thrown instanceof Refusal) {
+        $hasHooks = &$this->hasHooks;
+        $app = $this->app;
+        return static function (\Throwable $thrown, int $call) use ($logger, $route, $app, &$hasHooks): array {
+            if ($hasHooks) {
+                Request::of($app(), $call)->thrown = $thrown;
+            }
+            if ($logger !== null && !$thrown instanceof Problem && !$thrown instanceof Refusal) {
                 $logger->error('{route} failed: {message}', ['route' => $route, 'message' => $thrown->getMessage(), 'exception' => $thrown]);
             }
             return Answer::failed($thrown);

@@ -57,13 +57,13 @@ final class Call
                         $arguments[$name] = $body ?? '';
                         break;
                     case 'request':
-                        $arguments[$name] = $request ??= new Request($app(), $call);
+                        $arguments[$name] = $request ??= Request::of($app(), $call);
                         break;
                     case 'parameters':
                         $arguments[$name] = self::parameters($values, $parameters);
                         break;
                     case 'psr':
-                        $request ??= new Request($app(), $call);
+                        $request ??= Request::of($app(), $call);
                         $arguments[$name] = null; // as it is when the handler's turn comes
                         $psr = $name;
                         break;
@@ -75,7 +75,7 @@ final class Call
             if ($around === []) {
                 return Answer::of($next());
             }
-            $request ??= new Request($app(), $call);
+            $request ??= Request::of($app(), $call);
             foreach (array_reverse($around) as $middleware) {
                 $middleware = is_string($middleware) && class_exists($middleware) ? $services->get($middleware) : $middleware;
                 if ($middleware instanceof \Psr\Http\Server\MiddlewareInterface) {

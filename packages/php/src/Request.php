@@ -4,16 +4,45 @@ declare(strict_types=1);
 
 namespace Spikard;
 
-/** The request as it arrived. Parses on demand; declared parameters are the handler's own. Read it before you answer. */
+/**
+ * The request as it arrived, or as hooks have left it. Parses on demand; declared parameters are the handler's own. Read it before you
+ * answer. All hooks, middleware and the handler of one request get the same object.
+ */
 final class Request
 {
+    /** @var array<string, mixed> what hooks and handler leave for each other */
+    public array $state = [];
+
+    /**
+     * What was thrown last, for hooks of errors.
+     *
+     * @internal
+     */
+    public ?\Throwable $thrown = null;
+
     /** @var list<string>|null */
     private ?array $lines = null;
     private ?string $body = null;
 
-    /** @internal */
-    public function __construct(private readonly Native\App $app, private readonly int $call)
+    private function __construct(private readonly Native\App $app, private int $call)
     {
+    }
+
+    /**
+     * That of a call: the one of its exchange where hooks look at it, else a new one.
+     *
+     * @internal
+     */
+    public static function of(Native\App $app, int $call): self
+    {
+        $kept = $app->kept($call);
+        if ($kept instanceof self) {
+            [$kept->call, $kept->lines, $kept->body] = [$call, null, null];
+            return $kept;
+        }
+        $request = new self($app, $call);
+        $app->keep($call, $request);
+        return $request;
     }
 
     /** Upper case: `GET`. */
@@ -101,10 +130,45 @@ final class Request
         return Json::decode($this->body(), $objects);
     }
 
+    /** Replaces every value of a header field. Edits are seen by what follows; throws ValueError for what cannot stand, and without hooks. */
+    public function setHeader(string $name, string $value): void
+    {
+        $this->edit(__FUNCTION__, $name, $value);
+    }
+
+    /** Adds a value to those of a header field. */
+    public function addHeader(string $name, string $value): void
+    {
+        $this->edit(__FUNCTION__, $name, $value);
+    }
+
+    public function removeHeader(string $name): void
+    {
+        $this->edit(__FUNCTION__, $name);
+    }
+
+    /** Without `?`; empty for none. The path stays: the route is found. */
+    public function setQueryString(string $query): void
+    {
+        $this->edit(__FUNCTION__, '', $query);
+    }
+
+    /** Before it was read, by an onRequest hook, this is in vain. */
+    public function setBody(string $body): void
+    {
+        $this->edit(__FUNCTION__, '', $body);
+    }
+
     /** False once the client has left or its time was over: nobody hears an answer. */
     public function isAwaited(): bool
     {
         return $this->app->isAwaited($this->call);
+    }
+
+    private function edit(string $what, string $name, string $value = ''): void
+    {
+        $this->app->edit($this->call, $what, $name, $value);
+        $this->lines = $this->body = null;
     }
 
     /** @return list<string> */

@@ -11,7 +11,7 @@ final readonly class Response
     public array $headers;
 
     /**
-     * @param 'nothing'|'text'|'bytes'|'json'|'stream' $kind
+     * @param 'nothing'|'text'|'bytes'|'json'|'stream'|'kept' $kind
      * @param array<string, string|list<string>>|list<array{string, string}> $headers
      */
     private function __construct(
@@ -94,6 +94,31 @@ final readonly class Response
     public static function redirect(string $location, int $status = 307, array $headers = []): self
     {
         return new self('nothing', null, $status, ['location' => $location, ...$headers], null);
+    }
+
+    /**
+     * One that is there already, for a hook to look at: its content is a string; null where there is none, and of a stream, whose chunks stay.
+     *
+     * @internal
+     */
+    public static function seen(string $told): self
+    {
+        [$head, $content] = explode("\n", $told, 2);
+        [$status, $media, $kind, $headers] = json_decode($head, true, flags: JSON_THROW_ON_ERROR);
+        return new self($kind, $kind === 'kept' ? null : $content, $status, $headers, $media);
+    }
+
+    /** With another status. */
+    public function withStatus(int $status): self
+    {
+        return new self($this->kind, $this->content, $status, $this->headers, $this->contentType);
+    }
+
+    /** Without a header field, whatever the case of its name. */
+    public function withoutHeader(string $name): self
+    {
+        $others = array_values(array_filter($this->headers, static fn (array $one): bool => strcasecmp($one[0], $name) !== 0));
+        return new self($this->kind, $this->content, $this->status, $others, $this->contentType);
     }
 
     /** With one more header field. */

@@ -13,6 +13,9 @@ abstract class Routes
     /** @var list<Group> */
     private array $groups = [];
 
+    /** @var list<array{string, callable|class-string}> moment and function */
+    private array $hooks = [];
+
     /** Options: see {@see route()}. */
     public function get(string $path, callable $handler, mixed ...$options): static
     {
@@ -47,11 +50,73 @@ abstract class Routes
      * A route of any method. Options, by name: `status` of a plain value (200, or 204 for nothing), `response` (a type such as
      * `Item::class` or `'list<Item>'`, or OpenAPI responses by status), `summary`, `description`, `tags`, `operationId`,
      * `deprecated`, `hidden`, `parameters` and `body` in the words of OpenAPI, `sync` (the handler never waits: no fiber), `middleware` (see {@see Middleware}: a list of functions and classes),
-     * and the options of {@see Config::POLICY}.
+     * hooks by their moments (`onRequest: $hook`, or a list), and the options of {@see Config::POLICY}.
      */
     public function route(string $method, string $path, callable $handler, mixed ...$options): static
     {
         $this->declared[] = new Declared($method, $path, $handler(...), $options);
+        return $this;
+    }
+
+    /**
+     * `fn (Request $request): Response|Problem|null`: the head is here and the route is found, the body is not read yet. Hooks of all
+     * moments are functions, or classes with `__invoke` that are made as services are; those of the app run first, then those of the groups
+     * from the outside in, then the route's. One that gives a Response or a Problem, or throws, answers; one that gives nothing lets the
+     * request pass.
+     *
+     * @param callable|class-string $hook
+     */
+    public function onRequest(callable|string $hook): static
+    {
+        return $this->hook('onRequest', $hook);
+    }
+
+    /**
+     * The same, when the body is here and nothing is validated yet.
+     *
+     * @param callable|class-string $hook
+     */
+    public function preValidation(callable|string $hook): static
+    {
+        return $this->hook('preValidation', $hook);
+    }
+
+    /**
+     * The same, when everything is valid and the handler is next.
+     *
+     * @param callable|class-string $hook
+     */
+    public function preHandler(callable|string $hook): static
+    {
+        return $this->hook('preHandler', $hook);
+    }
+
+    /**
+     * `fn (Request $request, Response $response): Response|Problem|null`: a Response takes the place of the one that is there, of which
+     * it may be an edit: `$response->withHeader(…)`.
+     *
+     * @param callable|class-string $hook
+     */
+    public function onResponse(callable|string $hook): static
+    {
+        return $this->hook('onResponse', $hook);
+    }
+
+    /**
+     * `fn (Request $request, Problem $problem): Response|Problem|null`: what went wrong, before it is a response; what was thrown is the
+     * problem itself or its previous exception.
+     *
+     * @param callable|class-string $hook
+     */
+    public function onError(callable|string $hook): static
+    {
+        return $this->hook('onError', $hook);
+    }
+
+    /** @param callable|class-string $hook */
+    private function hook(string $moment, callable|string $hook): static
+    {
+        $this->hooks[] = [$moment, $hook];
         return $this;
     }
 
@@ -88,7 +153,7 @@ abstract class Routes
             }
         }
         // Without a prefix and shared options it is no group of its own.
-        if ($group->prefix === '' && $group->options === []) {
+        if ($group->prefix === '' && $group->options === [] && $group->hooks === []) {
             array_push($this->declared, ...$group->declared);
         } else {
             $this->groups[] = $group;
@@ -103,6 +168,15 @@ abstract class Routes
     public function declared(): array
     {
         return $this->declared;
+    }
+
+    /**
+     * @internal
+     * @return list<array{string, callable|class-string}>
+     */
+    public function hooks(): array
+    {
+        return $this->hooks;
     }
 
     /**

@@ -181,3 +181,36 @@ final class HandlerTimeout extends Problem
     public const STATUS = 504;
     public const TITLE = 'The handler took too long';
 }
+
+/**
+ * The class of each code.
+ *
+ * @internal
+ */
+final class ErrorTable
+{
+    public const CLASSES = [
+        'malformed-request' => MalformedRequest::class,
+        'malformed-json' => MalformedJson::class,
+        'unauthenticated' => Unauthenticated::class,
+        'forbidden' => Forbidden::class,
+        'not-found' => NotFound::class,
+        'method-not-allowed' => MethodNotAllowed::class,
+        'not-acceptable' => NotAcceptable::class,
+        'request-timeout' => RequestTimeout::class,
+        'conflict' => Conflict::class,
+        'precondition-failed' => PreconditionFailed::class,
+        'content-too-large' => ContentTooLarge::class,
+        'uri-too-long' => UriTooLong::class,
+        'unsupported-media-type' => UnsupportedMediaType::class,
+        'range-not-satisfiable' => RangeNotSatisfiable::class,
+        'invalid-request' => InvalidRequest::class,
+        'too-many-requests' => TooManyRequests::class,
+        'headers-too-large' => HeadersTooLarge::class,
+        'internal' => InternalError::class,
+        'response-invalid' => ResponseInvalid::class,
+        'not-implemented' => MethodNotImplemented::class,
+        'unavailable' => Unavailable::class,
+        'handler-timeout' => HandlerTimeout::class,
+    ];
+}

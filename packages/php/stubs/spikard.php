@@ -66,6 +66,26 @@ namespace Spikard\Native {
         {
         }
 
+        public function response(int $call): ?string
+        {
+        }
+
+        public function problem(int $call): ?string
+        {
+        }
+
+        public function edit(int $call, string $what, string $name, string $value): void
+        {
+        }
+
+        public function kept(int $call): ?object
+        {
+        }
+
+        public function keep(int $call, object $value): void
+        {
+        }
+
         public function exchange(string $bytes): string
         {
         }

@@ -22,6 +22,12 @@ final class Recording
 {
     public object $wanted;
 
+    /** @var array<string, object> what hooks do, by name and moment */
+    public array $hooks = [];
+
+    /** @var list<string> */
+    public array $ran = [];
+
     /** @var array<string, mixed> */
     public array $seen = ['called' => 0];
 }
@@ -62,6 +68,7 @@ function handler(string $operation, Recording $recording): \Closure
             'query' => tags($parameters->query), 'path' => tags($parameters->path),
             'headers' => tags(array_change_key_case($parameters->header)), 'cookies' => tags($parameters->cookie),
             ...($request->body() === '' ? [] : ['body' => content($request)]),
+            ...(isset($request->state['kept']) ? ['kept' => $request->state['kept']] : []),
         ];
         $now = $recording->wanted;
         if (isset($now->delay_ms)) {
@@ -98,6 +105,60 @@ function answer(object $now): mixed
     };
 }
 
+/** Waits before every second moment, so that both ways are gone. */
+function hook(string $name, bool $waits, Recording $recording): \Closure
+{
+    return static function (Request $request, mixed $more = null) use ($name, $waits, $recording): mixed {
+        if ($request->path() === '/health/live') {
+            return null;
+        }
+        $recording->ran[] = $name;
+        $do = $recording->hooks[$name] ?? new \stdClass();
+        if ($waits) {
+            sleep(0);
+        }
+        if (isset($do->keep)) {
+            $request->state['kept'] = $do->keep;
+        }
+        if (isset($do->remove_header)) {
+            $request->removeHeader($do->remove_header);
+        }
+        if (isset($do->set_header)) {
+            $request->setHeader(...$do->set_header);
+        }
+        if (isset($do->add_header)) {
+            $request->addHeader(...$do->add_header);
+        }
+        if (isset($do->set_query)) {
+            $request->setQueryString($do->set_query);
+        }
+        if (isset($do->set_body)) {
+            $request->setBody($do->set_body);
+        }
+        if (isset($do->reply)) {
+            return answer($do->reply);
+        }
+        return isset($do->response) ? edit($more, $do->response) : null;
+    };
+}
+
+function edit(Response $response, object $wanted): Response
+{
+    $response = $response->withStatus($wanted->status ?? $response->status);
+    $response = isset($wanted->header) ? $response->withHeader(...$wanted->header) : $response;
+    return isset($wanted->text) ? Response::text($wanted->text, $response->status, $response->headers, $response->contentType) : $response;
+}
+
+/** @return array<string, list<\Closure>> */
+function hooks(array $names, Recording $recording): array
+{
+    $hooks = [];
+    foreach (['onRequest' => 'on_request', 'preValidation' => 'pre_validation', 'preHandler' => 'pre_handler', 'onResponse' => 'on_response', 'onError' => 'on_error'] as $option => $moment) {
+        $hooks[$option] = array_map(static fn (string $name): \Closure => hook("{$name}.{$moment}", count($hooks) % 2 === 1, $recording), $names);
+    }
+    return $hooks;
+}
+
 function camel(object|array $options): array
 {
     $named = [];
@@ -125,13 +186,13 @@ function register(Routes $routes, object $paths, array $groups, Recording $recor
                 'parameters' => array_map(static fn (object $one): array => (array) $one, $operation->parameters ?? []),
                 'body' => $body === null ? null : ['content' => (object) contents($body->content ?? null), 'required' => $body->required ?? false],
                 'status' => $operation->{'x-spikard-status'} ?? null,
-                ...camel($operation->{'x-spikard-policy'} ?? []),
+                ...camel($operation->{'x-spikard-policy'} ?? []), ...hooks($operation->{'x-spikard-hooks'} ?? [], $recording),
             ];
             $routes->route(strtoupper($method), $path, handler($operation->operationId, $recording), ...$options);
         }
     }
     foreach ($groups as $group) {
-        $inner = $routes->group($group->prefix, ...['tags' => $group->tags ?? [], ...camel($group->policy ?? [])]);
+        $inner = $routes->group($group->prefix, ...['tags' => $group->tags ?? [], ...camel($group->policy ?? []), ...hooks($group->hooks ?? [], $recording)]);
         register($inner, $group->paths ?? (object) [], $group->groups ?? [], $recording);
     }
 }
@@ -149,11 +210,12 @@ function obey(object $told, Recording $recording, ?TestClient $client): bool
     }
     if (property_exists($told, 'case')) {
         [$recording->wanted, $recording->seen] = [(object) $told->reply, ['called' => 0]];
+        [$recording->hooks, $recording->ran] = [(array) ($told->hooks ?? []), []];
         say(['ok' => true]);
     } elseif (property_exists($told, 'exchange')) {
         say(['answer' => base64_encode($client->bytes((string) base64_decode($told->exchange)))]);
     } else {
-        say($recording->seen);
+        say($recording->seen + ['hooks' => $recording->ran]);
     }
     return true;
 }
@@ -167,16 +229,19 @@ $app = new App(
     schemas: (array) ($contract->components->schemas ?? []),
     config: new Config(...camel($start->config)),
 );
+foreach (hooks($contract->{'x-spikard-hooks'} ?? [], $recording) as $moment => $hooks) {
+    array_map($app->$moment(...), $hooks);
+}
 register($app, $contract->paths, $contract->{'x-spikard-groups'} ?? [], $recording);
 if (($argv[1] ?? '') === 'memory') {
     $client = new TestClient($app);
-    say(['ready' => true, 'in_process' => true, 'lacks' => ['hooks']]);
+    say(['ready' => true, 'in_process' => true]);
     while (($line = fgets(STDIN)) !== false && obey(Json::decode($line, objects: true), $recording, $client)) {
     }
     exit(0);
 }
 $app->spawn(static function () use ($recording): void {
-    say(['ready' => true, 'in_process' => false, 'lacks' => ['hooks']]);
+    say(['ready' => true, 'in_process' => false]);
     stream_set_blocking(STDIN, false);
     $rest = '';
     while (await_readable(STDIN)) {
