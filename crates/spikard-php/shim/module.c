@@ -65,6 +65,8 @@ static HashTable *app_gc(zend_object *object, zval **table, int *count) {
     return zend_std_get_properties(object);
 }
 
+static sp_bytes bytes_of(const zend_string *string) { return string ? (sp_bytes) { ZSTR_VAL(string), ZSTR_LEN(string) } : (sp_bytes) { NULL, 0 }; }
+
 static zend_string *string_of(sp_text text) {
     zend_string *string = zend_string_init(text.text, text.length, 0);
     sp_rust_text_free(text);
@@ -103,7 +105,7 @@ ZEND_METHOD(Spikard_Native_App, __construct) {
         app->handlers[app->count++] = handler;
     } ZEND_HASH_FOREACH_END();
     sp_text error = {0};
-    app->rust = sp_rust_app_new(ZSTR_VAL(spec), ZSTR_LEN(spec), app->handlers, app->count, &error);
+    app->rust = sp_rust_app_new(bytes_of(spec), app->handlers, app->count, &error);
     if (!app->rust) { forget_handlers(app); throw_text(zend_ce_value_error, error); RETURN_THROWS(); }
     ZVAL_COPY(&app->told, handlers);
 }
@@ -120,6 +122,14 @@ ZEND_METHOD(Spikard_Native_App, routes) {
     sp_text text = {0};
     if (!sp_rust_app_routes(app->rust, &text)) { throw_text(spl_ce_RuntimeException, text); RETURN_THROWS(); }
     RETURN_STR(string_of(text));
+}
+
+/* PHP holds back the signals that it knows (ZEND_SIGNALS) and would end the process itself. */
+static void default_signals(void) {
+    struct sigaction action = { .sa_handler = SIG_DFL };
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
 }
 
 /* A runaway handler without a limit takes the memory of the whole machine. */
@@ -145,14 +155,10 @@ ZEND_METHOD(Spikard_Native_App, serve) {
     if (sp_in_job()) { zend_throw_error(NULL, "an app cannot be served from inside a handler"); RETURN_THROWS(); }
     limit_memory();
     sp_engine_enter();
-    /* PHP holds back the signals that it knows (ZEND_SIGNALS) and would end the process itself. */
-    struct sigaction action = { .sa_handler = SIG_DFL };
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
+    default_signals();
     int status = 0;
     sp_text error = {0};
-    bool served = sp_rust_app_serve(app->rust, host ? ZSTR_VAL(host) : NULL, host ? ZSTR_LEN(host) : 0, host != NULL, port, !no_port,
-                                    &status, &error);
+    bool served = sp_rust_app_serve(app->rust, bytes_of(host), no_port ? SP_NO_PORT : port, &status, &error);
     sp_engine_leave();
     if (!served) { throw_text(spl_ce_RuntimeException, error); RETURN_THROWS(); }
     if (status) {
@@ -196,7 +202,7 @@ ZEND_METHOD(Spikard_Native_App, edit) {
     ZEND_PARSE_PARAMETERS_END();
     THIS_APP
     sp_text wrong = {0};
-    if (!sp_rust_app_edit(app->rust, call, ZSTR_VAL(what), ZSTR_LEN(what), ZSTR_VAL(name), ZSTR_LEN(name), ZSTR_VAL(value), ZSTR_LEN(value), &wrong)) {
+    if (!sp_rust_app_edit(app->rust, call, bytes_of(what), bytes_of(name), bytes_of(value), &wrong)) {
         throw_text(zend_ce_value_error, wrong);
         RETURN_THROWS();
     }
@@ -234,7 +240,7 @@ ZEND_METHOD(Spikard_Native_App, exchange) {
     THIS_APP
     sp_text answer = {0};
     if (sp_in_job()) { zend_throw_error(NULL, "a test client cannot be used inside a handler"); RETURN_THROWS(); }
-    if (!sp_rust_app_exchange(app->rust, ZSTR_VAL(bytes), ZSTR_LEN(bytes), &answer)) { throw_text(spl_ce_RuntimeException, answer); RETURN_THROWS(); }
+    if (!sp_rust_app_exchange(app->rust, bytes_of(bytes), &answer)) { throw_text(spl_ce_RuntimeException, answer); RETURN_THROWS(); }
     if (sp_engine_is_lost()) {
         /* A fatal error in a handler ends the program that tests it, as it would end any. */
         sp_rust_text_free(answer);
@@ -334,24 +340,15 @@ ZEND_FUNCTION(Spikard_Native_onlyKeeps) {
     RETURN_BOOL(class && sp_only_keeps(class));
 }
 
-typedef struct { const char **texts; size_t *lengths; size_t count; } words;
-
-static words words_of(HashTable *list) {
-    words made = { ecalloc(zend_hash_num_elements(list) + 1, sizeof(char *)), ecalloc(zend_hash_num_elements(list) + 1, sizeof(size_t)), 0 };
+/* The texts of a list, to be freed; how many. */
+static sp_bytes *words_of(HashTable *list, size_t *count) {
+    sp_bytes *words = ecalloc(zend_hash_num_elements(list) + 1, sizeof *words);
     zval *word;
+    *count = 0;
     ZEND_HASH_FOREACH_VAL(list, word) {
-        if (Z_TYPE_P(word) != IS_STRING) continue;
-        made.texts[made.count] = Z_STRVAL_P(word);
-        made.lengths[made.count++] = Z_STRLEN_P(word);
+        if (Z_TYPE_P(word) == IS_STRING) words[(*count)++] = bytes_of(Z_STR_P(word));
     } ZEND_HASH_FOREACH_END();
-    return made;
-}
-
-static void default_signals(void) {
-    struct sigaction action = { .sa_handler = SIG_DFL };
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    return words;
 }
 
 ZEND_FUNCTION(Spikard_Native_command) {
@@ -362,12 +359,11 @@ ZEND_FUNCTION(Spikard_Native_command) {
         Z_PARAM_STR(interpreter)
         Z_PARAM_STR(program)
     ZEND_PARSE_PARAMETERS_END();
-    words list = words_of(arguments);
+    size_t count;
+    sp_bytes *words = words_of(arguments, &count);
     default_signals();
-    int code = sp_rust_command(list.texts, list.lengths, list.count, ZSTR_VAL(interpreter), ZSTR_LEN(interpreter),
-                               ZSTR_VAL(program), ZSTR_LEN(program));
-    efree(list.texts);
-    efree(list.lengths);
+    int code = sp_rust_command(words, count, bytes_of(interpreter), bytes_of(program));
+    efree(words);
     RETURN_LONG(code);
 }
 
@@ -385,15 +381,12 @@ ZEND_FUNCTION(Spikard_Native_start) {
         Z_PARAM_LONG_OR_NULL(port, no_port)
         Z_PARAM_STR_OR_NULL(workers)
     ZEND_PARSE_PARAMETERS_END();
-    words list = words_of(again);
+    size_t count;
+    sp_bytes *words = words_of(again, &count);
     default_signals();
     sp_text variables = {0};
-    int code = sp_rust_start(list.texts, list.lengths, list.count, ZSTR_VAL(interpreter), ZSTR_LEN(interpreter),
-                             ZSTR_VAL(program), ZSTR_LEN(program),
-                             host ? ZSTR_VAL(host) : NULL, host ? ZSTR_LEN(host) : 0, host != NULL, port, !no_port,
-                             workers ? ZSTR_VAL(workers) : NULL, workers ? ZSTR_LEN(workers) : 0, &variables);
-    efree(list.texts);
-    efree(list.lengths);
+    int code = sp_rust_start(words, count, bytes_of(interpreter), bytes_of(program), bytes_of(host), no_port ? SP_NO_PORT : port, bytes_of(workers), &variables);
+    efree(words);
     array_init(return_value);
     add_next_index_long(return_value, code);
     add_next_index_str(return_value, string_of(variables));

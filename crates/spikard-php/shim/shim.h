@@ -62,32 +62,31 @@ bool sp_may_wait(void);
 bool sp_wait(int kind, int fd, uint64_t microseconds);
 int64_t sp_ticket(void);
 
-/* Rust (src/lib.rs). Texts that Rust makes are given back with sp_rust_text_free. */
+/* Rust (src/lib.rs). Texts that Rust makes are given back with sp_rust_text_free; those that it is given it copies. */
+typedef struct { const char *text; size_t length; } sp_bytes;              /* no text: none was given */
+#define SP_NO_PORT INT64_MIN
 typedef struct { char *text; size_t length, capacity; } sp_text;
 void sp_rust_text_free(sp_text text);
-void *sp_rust_app_new(const char *spec, size_t length, sp_handler *const *handlers, size_t count, sp_text *error);
+void *sp_rust_app_new(sp_bytes spec, sp_handler *const *handlers, size_t count, sp_text *error);
 void sp_rust_app_free(void *app);
 sp_text sp_rust_app_openapi(void *app);
 bool sp_rust_app_routes(void *app, sp_text *text);
-bool sp_rust_app_serve(void *app, const char *host, size_t length, bool has_host, int64_t port, bool has_port, int *status, sp_text *error);
+bool sp_rust_app_serve(void *app, sp_bytes host, int64_t port, int *status, sp_text *error);
 void sp_rust_app_drain(void *app);
 bool sp_rust_app_head(void *app, int64_t call, sp_text *text);
 bool sp_rust_app_body(void *app, int64_t call, sp_text *text);
 bool sp_rust_app_awaited(void *app, int64_t call);
 bool sp_rust_app_response(void *app, int64_t call, sp_text *text);
 bool sp_rust_app_problem(void *app, int64_t call, sp_text *text);
-bool sp_rust_app_edit(void *app, int64_t call, const char *what, size_t what_length, const char *name, size_t name_length,
-                      const char *value, size_t value_length, sp_text *wrong);
+bool sp_rust_app_edit(void *app, int64_t call, sp_bytes what, sp_bytes name, sp_bytes value, sp_text *wrong);
 const zval *sp_rust_app_kept(void *app, int64_t call);
 void sp_rust_app_keep(void *app, int64_t call, const zval *value);
-bool sp_rust_app_exchange(void *app, const char *bytes, size_t length, sp_text *answer);
+bool sp_rust_app_exchange(void *app, sp_bytes message, sp_text *answer);
 void sp_rust_app_spawn(void *app, sp_handler *handler);
 sp_text sp_rust_tables(void);
-int sp_rust_command(const char *const *argv, const size_t *lengths, size_t count, const char *interpreter, size_t length,
-                    const char *program, size_t program_length);
-int sp_rust_start(const char *const *argv, const size_t *lengths, size_t count, const char *interpreter, size_t length,
-                  const char *program, size_t program_length, const char *host, size_t host_length, bool has_host, int64_t port, bool has_port, const char *workers,
-                  size_t workers_length, sp_text *variables);
+int sp_rust_command(const sp_bytes *argv, size_t count, sp_bytes interpreter, sp_bytes program);
+int sp_rust_start(const sp_bytes *argv, size_t count, sp_bytes interpreter, sp_bytes program, sp_bytes host, int64_t port, sp_bytes workers,
+                  sp_text *variables);
 void sp_rust_announce(void);
 int64_t sp_rust_ticket(void);
 void sp_rust_wake(int64_t ticket);

@@ -42,11 +42,43 @@ unsafe fn app<'a>(app: *const App) -> &'a App {
     unsafe { &*app }
 }
 
-/// # Safety
-/// As for [`bytes`].
-unsafe fn string(text: *const c_char, length: usize) -> String {
-    // SAFETY: as the caller says.
-    String::from_utf8_lossy(unsafe { bytes(text.cast(), length) }).into_owned()
+/// `sp_bytes`: a text of PHP, or none.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Bytes {
+    text: *const c_char,
+    length: usize,
+}
+
+impl Bytes {
+    /// # Safety
+    /// As for [`bytes`].
+    unsafe fn get<'t>(self) -> &'t [u8] {
+        // SAFETY: as the caller says.
+        unsafe { bytes(self.text.cast(), self.length) }
+    }
+
+    /// # Safety
+    /// As for [`bytes`].
+    unsafe fn string(self) -> String {
+        // SAFETY: as the caller says.
+        String::from_utf8_lossy(unsafe { self.get() }).into_owned()
+    }
+
+    /// # Safety
+    /// As for [`bytes`].
+    unsafe fn maybe(self) -> Option<String> {
+        // SAFETY: as the caller says.
+        (!self.text.is_null()).then(|| unsafe { self.string() })
+    }
+}
+
+/// What a port is that was not given.
+const NO_PORT: i64 = i64::MIN;
+
+fn port(given: i64) -> Result<Option<u16>, String> {
+    let port = (given != NO_PORT).then(|| u16::try_from(given)).transpose();
+    port.map_err(|_| "a port is a number from 0 to 65535".to_owned())
 }
 
 /// Puts a text where C looks for it.
@@ -65,19 +97,13 @@ extern "C" fn sp_rust_text_free(text: Text) {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn sp_rust_app_new(
-    spec: *const c_char,
-    length: usize,
+    spec: Bytes,
     handlers: *const Handler,
     count: usize,
     error: *mut Text,
 ) -> *mut App {
     // SAFETY: pointers and lengths belong together (module.c).
-    let (spec, handlers) = unsafe {
-        (
-            string(spec, length),
-            std::slice::from_raw_parts(handlers, count),
-        )
-    };
+    let (spec, handlers) = unsafe { (spec.string(), std::slice::from_raw_parts(handlers, count)) };
     match guarded(|| App::new(&spec, handlers)).flatten() {
         Ok(app) => Box::into_raw(Box::new(app)),
         Err(message) => {
@@ -124,21 +150,14 @@ unsafe fn settle(result: Result<impl Into<Vec<u8>>, String>, to: *mut Text) -> b
 #[unsafe(no_mangle)]
 unsafe extern "C" fn sp_rust_app_serve(
     this: *const App,
-    host: *const c_char,
-    length: usize,
-    has_host: bool,
-    port: i64,
-    has_port: bool,
+    host: Bytes,
+    given_port: i64,
     status: *mut c_int,
     error: *mut Text,
 ) -> bool {
     // SAFETY: see above.
-    let (app, host) = unsafe { (app(this), has_host.then(|| string(host, length))) };
-    let port = has_port.then(|| u16::try_from(port)).transpose();
-    let served = match port {
-        Ok(port) => guarded(|| app.serve(host, port)).flatten(),
-        Err(_) => Err("a port is a number from 0 to 65535".to_owned()),
-    };
+    let (app, host) = unsafe { (app(this), host.maybe()) };
+    let served = port(given_port).and_then(|port| guarded(|| app.serve(host, port)).flatten());
     // SAFETY: both are valid (module.c).
     unsafe {
         match served {
@@ -214,18 +233,14 @@ unsafe extern "C" fn sp_rust_app_problem(this: *const App, call: i64, text: *mut
 unsafe extern "C" fn sp_rust_app_edit(
     this: *const App,
     call: i64,
-    what: *const c_char,
-    what_length: usize,
-    name: *const c_char,
-    name_length: usize,
-    value: *const c_char,
-    value_length: usize,
+    what: Bytes,
+    name: Bytes,
+    value: Bytes,
     wrong: *mut Text,
 ) -> bool {
     // SAFETY: see above; pointers and lengths belong together (module.c).
     unsafe {
-        let (what, name) = (string(what, what_length), string(name, name_length));
-        let value = bytes(value.cast(), value_length);
+        let (what, name, value) = (what.string(), name.string(), value.get());
         let edited = match app(this).guest().passage(call) {
             Some(passage) => hook::edit(&passage, &what, &name, value),
             None => {
@@ -269,13 +284,12 @@ unsafe extern "C" fn sp_rust_app_awaited(this: *const App, call: i64) -> bool {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn sp_rust_app_exchange(
     this: *const App,
-    message: *const c_char,
-    length: usize,
+    message: Bytes,
     answer: *mut Text,
 ) -> bool {
     // SAFETY: see above.
     unsafe {
-        let (app, message) = (app(this), bytes(message.cast(), length));
+        let (app, message) = (app(this), message.get());
         settle(guarded(|| app.exchange(message)).flatten(), answer)
     }
 }
@@ -313,14 +327,13 @@ extern "C" fn sp_rust_announce() {
 }
 
 /// # Safety
-/// `count` pointers and lengths that belong together.
-unsafe fn words(texts: *const *const c_char, lengths: *const usize, count: usize) -> Vec<OsString> {
-    let word = |index| {
-        // SAFETY: as the caller says.
-        let text = unsafe { bytes((*texts.add(index)).cast(), *lengths.add(index)) };
-        OsString::from_vec(text.to_vec())
-    };
-    (0..count).map(word).collect()
+/// `count` texts at `texts`.
+unsafe fn words(texts: *const Bytes, count: usize) -> Vec<OsString> {
+    // SAFETY: as the caller says.
+    let texts = unsafe { std::slice::from_raw_parts(texts, count) };
+    // SAFETY: as the caller says.
+    let word = |text: &Bytes| OsString::from_vec(unsafe { text.get() }.to_vec());
+    texts.iter().map(word).collect()
 }
 
 fn host(interpreter: String, program: String) -> spikard_cli::Host<'static> {
@@ -335,22 +348,14 @@ fn host(interpreter: String, program: String) -> spikard_cli::Host<'static> {
 /// command itself, for what lasts.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn sp_rust_command(
-    texts: *const *const c_char,
-    lengths: *const usize,
+    texts: *const Bytes,
     count: usize,
-    interpreter: *const c_char,
-    length: usize,
-    program: *const c_char,
-    program_length: usize,
+    interpreter: Bytes,
+    program: Bytes,
 ) -> c_int {
     // SAFETY: pointers and lengths belong together (module.c).
-    let (arguments, interpreter, program) = unsafe {
-        (
-            words(texts, lengths, count),
-            string(interpreter, length),
-            string(program, program_length),
-        )
-    };
+    let (arguments, interpreter, program) =
+        unsafe { (words(texts, count), interpreter.string(), program.string()) };
     guarded(|| spikard_cli::main(arguments, Some(&host(interpreter, program)))).unwrap_or(101)
 }
 
@@ -358,34 +363,26 @@ unsafe extern "C" fn sp_rust_command(
 /// or supervises workers and gives their exit code.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn sp_rust_start(
-    texts: *const *const c_char,
-    lengths: *const usize,
+    texts: *const Bytes,
     count: usize,
-    interpreter: *const c_char,
-    length: usize,
-    program: *const c_char,
-    program_length: usize,
-    address: *const c_char,
-    address_length: usize,
-    has_address: bool,
-    port: i64,
-    has_port: bool,
-    workers: *const c_char,
-    workers_length: usize,
+    interpreter: Bytes,
+    program: Bytes,
+    address: Bytes,
+    given_port: i64,
+    workers: Bytes,
     variables: *mut Text,
 ) -> c_int {
     // SAFETY: pointers and lengths belong together (module.c).
-    let (again, interpreter, program, address, workers) = unsafe {
+    let (again, host, address, workers) = unsafe {
         (
-            words(texts, lengths, count),
-            string(interpreter, length),
-            string(program, program_length),
-            has_address.then(|| string(address, address_length)),
-            (!workers.is_null()).then(|| string(workers, workers_length)),
+            words(texts, count),
+            host(interpreter.string(), program.string()),
+            address.maybe(),
+            workers.maybe(),
         )
     };
-    let Ok(port) = has_port.then(|| u16::try_from(port)).transpose() else {
-        eprintln!("spikard: a port is a number from 0 to 65535");
+    let port = port(given_port).inspect_err(|message| eprintln!("spikard: {message}"));
+    let Ok(port) = port else {
         // SAFETY: valid (module.c).
         unsafe { give(variables, "") };
         return 2;
@@ -396,7 +393,7 @@ unsafe extern "C" fn sp_rust_start(
         port,
         workers,
     };
-    let started = guarded(|| spikard_cli::start(wanted, &host(interpreter, program)));
+    let started = guarded(|| spikard_cli::start(wanted, &host));
     let (code, lines) = match started {
         Ok(Ok(found)) => {
             let lines: Vec<String> = found
