@@ -3,6 +3,7 @@
 //! A new language implements [`Guest`] and nothing else of serving.
 #![forbid(unsafe_code)]
 
+mod edit;
 mod endpoint;
 mod facts;
 mod guest;
@@ -15,6 +16,7 @@ mod spec;
 mod stream;
 mod tables;
 
+pub use edit::edit;
 pub use endpoint::GuestEndpoint;
 pub use facts::{Content, Facts};
 pub use guest::{Call, Guest, Outcome};

@@ -225,13 +225,11 @@ impl App {
         passage.is_some()
     }
 
-    /// A hook edits its request (see `hook.rs`); what is wrong with that, else nothing.
+    /// A hook edits its request (see `spikard_bridge::edit`); what is wrong with that, else nothing.
     #[napi]
     pub fn edit(&self, call: f64, what: String, name: String, value: Uint8Array) -> Option<String> {
-        let Some(passage) = self.guest.passage(call) else {
-            return Some("a request is edited while its hook runs".to_owned());
-        };
-        hook::edit(&passage, &what, &name, value.to_vec()).err()
+        let passage = self.guest.passage(call);
+        spikard_bridge::edit(passage.as_deref(), &what, &name, &value).err()
     }
 
     /// One request in process; `[status, names and values of the fields, body]`, or `undefined` when its client left.

@@ -1,4 +1,4 @@
-//! What hooks of JavaScript are given, what they edit, and what all calls of one request share. Calls no hook.
+//! What hooks of JavaScript are given, what becomes of their response, and what all calls of one request share. Calls no hook.
 
 use crate::interpreter::{Env, Reference, Value};
 use crate::value::{Streamed, content, headers, of_headers};
@@ -85,34 +85,5 @@ pub(crate) fn edited(
         drop(before); // it may run code of JavaScript
         return;
     }
-    passage.response(|response| {
-        response.status = status;
-        response.headers = fields;
-        response.content_type = media.map(Into::into);
-    });
-}
-
-/// An edit of the request, as `request.ts` names it; the message of what is wrong with it.
-pub(crate) fn edit(
-    passage: &Passage,
-    what: &str,
-    name: &str,
-    value: Vec<u8>,
-) -> Result<(), String> {
-    if passage.moment().is_none() {
-        return Err("only hooks edit a request".to_owned());
-    }
-    match what {
-        "set" => passage.set_header(name, &value),
-        "add" => passage.add_header(name, &value),
-        "remove" => {
-            passage.remove_header(name);
-            Ok(())
-        }
-        "query" => passage.set_query(name),
-        _ => {
-            passage.set_body(value);
-            Ok(())
-        }
-    }
+    passage.set_response_head(status, fields, media);
 }

@@ -41,27 +41,6 @@ pub(crate) fn problem(passage: &Passage) -> Option<Vec<u8>> {
     })
 }
 
-/// An edit of the request; what is wrong with it.
-pub(crate) fn edit(passage: &Passage, what: &str, name: &str, value: &[u8]) -> Result<(), String> {
-    match what {
-        "setHeader" => passage.set_header(name, value),
-        "addHeader" => passage.add_header(name, value),
-        "setQueryString" => {
-            let query = std::str::from_utf8(value).map_err(|_| "the query string is no UTF-8")?;
-            passage.set_query(query)
-        }
-        "removeHeader" => {
-            passage.remove_header(name);
-            Ok(())
-        }
-        "setBody" => {
-            passage.set_body(value.to_vec());
-            Ok(())
-        }
-        other => Err(format!("a request has no {other}()")),
-    }
-}
-
 /// A response whose content is what it was, so that its head alone is taken over: a hook gave back what it could not see.
 pub(crate) fn edits_head(passage: &Passage, answer: &Zval) -> bool {
     let is_kept = answer.item(4).is_some_and(|kind| kind.bytes() == b"kept");
@@ -69,10 +48,7 @@ pub(crate) fn edits_head(passage: &Passage, answer: &Zval) -> bool {
         return false;
     }
     let media = answer.item(3).filter(|own| own.is_string()).map(Zval::text);
-    let edited = passage.response(|response| {
-        response.status = answer.item(1).map_or(0, Zval::integer) as u16;
-        response.headers = headers(answer.item(2));
-        response.content_type = media.map(Into::into);
-    });
-    edited.is_some()
+    let status = answer.item(1).map_or(0, Zval::integer) as u16;
+    passage.set_response_head(status, headers(answer.item(2)), media);
+    true
 }

@@ -241,13 +241,8 @@ unsafe extern "C" fn sp_rust_app_edit(
     // SAFETY: see above; pointers and lengths belong together (module.c).
     unsafe {
         let (what, name, value) = (what.string(), name.string(), value.get());
-        let edited = match app(this).guest().passage(call) {
-            Some(passage) => hook::edit(&passage, &what, &name, value),
-            None => {
-                Err("the app has no hooks, so nothing that follows would see the edit".to_owned())
-            }
-        };
-        match edited {
+        let passage = app(this).guest().passage(call);
+        match spikard_bridge::edit(passage.as_deref(), &what, &name, value) {
             Ok(()) => true,
             Err(message) => {
                 give(wrong, message);

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use pyo3::{IntoPyObjectExt as _, intern};
 use spikard::contract::Source;
-use spikard::{Cancel, Held, Passage, Problem, Response, Verdict};
+use spikard::{Cancel, Held, Passage, Problem, Verdict};
 use spikard_bridge::{Call, Completion, Facts, Guest, GuestStream, Outcome, Token, refused};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -140,24 +140,14 @@ impl PythonGuest {
         passage: Option<&Rc<Passage>>,
         value: &Bound<'_, PyAny>,
     ) -> Result<Verdict, Failure> {
+        let stream = |source: &Bound<'_, PyAny>| self.stream(py, facts, kind, source);
         match passage.filter(|passage| passage.moment().is_some()) {
-            None => Ok(Some(Ok(self.response(py, facts, kind, value)?))),
-            Some(passage) => hook::verdict(py, &self.types, facts, passage, value, &|source| {
-                self.stream(py, facts, kind, source)
-            }),
+            None => {
+                let response = value::response(py, &self.types, facts, value, &stream)?;
+                Ok(Some(Ok(response)))
+            }
+            Some(passage) => hook::verdict(py, &self.types, facts, passage, value, &stream),
         }
-    }
-
-    fn response(
-        &self,
-        py: Python<'_>,
-        facts: &Facts,
-        kind: Kind,
-        value: &Bound<'_, PyAny>,
-    ) -> Result<Response, Failure> {
-        value::response(py, &self.types, facts, value, &|source| {
-            self.stream(py, facts, kind, source)
-        })
     }
 
     /// An iterator as a body.

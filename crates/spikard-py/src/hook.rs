@@ -134,11 +134,7 @@ pub(crate) fn verdict(
     let content = edited.getattr(intern!(py, "content"))?;
     if content.is(&shown.content) {
         let (status, headers, content_type) = value::parts(edited)?;
-        passage.response(|response| {
-            response.status = status;
-            response.headers = headers;
-            response.content_type = content_type.map(Into::into);
-        });
+        passage.set_response_head(status, headers, content_type);
     } else {
         let replaced = value::response(py, types, facts, edited, stream)?;
         let before = passage.response(|response| std::mem::replace(response, replaced));

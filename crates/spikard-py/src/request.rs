@@ -2,7 +2,7 @@
 
 use crate::interpreter::{Gil, Obj};
 use crate::value;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
@@ -45,15 +45,6 @@ impl Link {
         }
         Ok(())
     }
-}
-
-/// Text as the bytes of a field value; what is read as Latin-1 is written so.
-fn latin(value: &str) -> Result<Vec<u8>, String> {
-    let byte = |letter: char| {
-        let wrong = || format!("{letter:?} cannot stand in a header value; encode it");
-        u8::try_from(letter).map_err(|_| wrong())
-    };
-    value.chars().map(byte).collect()
 }
 
 /// See `_native.pyi`.
@@ -115,35 +106,6 @@ impl Request {
             link: Gil::new(Rc::clone(link)),
             passage: request.passage.map(|passage| Gil::new(Rc::clone(passage))),
         })
-    }
-
-    /// This request again, after an edit.
-    fn after(
-        &self,
-        py: Python<'_>,
-        edit: impl FnOnce(&Passage) -> Result<(), String>,
-    ) -> PyResult<Py<Self>> {
-        let Some(passage) = &self.passage else {
-            let message = "the app has no hooks, so nothing that follows would see the edit";
-            return Err(PyRuntimeError::new_err(message));
-        };
-        edit(passage).map_err(PyValueError::new_err)?;
-        let body = PyBytes::new(py, &passage.body()).unbind();
-        let edited = passage.look(|head| {
-            let request = spikard::Request {
-                head,
-                arguments: &[],
-                body: &[],
-                unvalidated: None,
-                request_id: passage.request_id(),
-                peer: passage.peer(),
-                passage: Some(passage),
-            };
-            let mut edited = Self::copy(py, &request, body, &self.link)?;
-            edited.parameters = self.parameters.clone_ref(py);
-            Ok::<_, PyErr>(edited)
-        })?;
-        Py::new(py, edited)
     }
 }
 
@@ -232,30 +194,28 @@ impl Request {
         Ok(state)
     }
 
-    fn set_header(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<Py<Self>> {
-        self.after(py, |passage| passage.set_header(name, &latin(value)?))
-    }
-
-    fn add_header(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<Py<Self>> {
-        self.after(py, |passage| passage.add_header(name, &latin(value)?))
-    }
-
-    fn remove_header(&self, py: Python<'_>, name: &str) -> PyResult<Py<Self>> {
-        self.after(py, |passage| {
-            passage.remove_header(name);
-            Ok(())
-        })
-    }
-
-    fn set_query_string(&self, py: Python<'_>, query: &str) -> PyResult<Py<Self>> {
-        self.after(py, |passage| passage.set_query(query))
-    }
-
-    fn set_body(&self, py: Python<'_>, body: Vec<u8>) -> PyResult<Py<Self>> {
-        self.after(py, |passage| {
-            passage.set_body(body);
-            Ok(())
-        })
+    /// This request again, after an edit (see `spikard_bridge::edit`).
+    fn edited(&self, py: Python<'_>, what: &str, name: &str, value: &[u8]) -> PyResult<Py<Self>> {
+        let passage = self.passage.as_ref().map(|passage| &***passage);
+        spikard_bridge::edit(passage, what, name, value).map_err(PyValueError::new_err)?;
+        let passage = self.passage.as_ref();
+        let passage = passage.expect("invariant: without it no edit is made");
+        let body = PyBytes::new(py, &passage.body()).unbind();
+        let edited = passage.look(|head| {
+            let request = spikard::Request {
+                head,
+                arguments: &[],
+                body: &[],
+                unvalidated: None,
+                request_id: passage.request_id(),
+                peer: passage.peer(),
+                passage: Some(passage),
+            };
+            let mut edited = Self::copy(py, &request, body, &self.link)?;
+            edited.parameters = self.parameters.clone_ref(py);
+            Ok::<_, PyErr>(edited)
+        })?;
+        Py::new(py, edited)
     }
 
     #[getter]

@@ -63,17 +63,16 @@ impl Frozen {
         has_body: bool,
         peer: Option<SocketAddr>,
     ) -> Opened {
-        if self.hooks(&exchange).is_empty() {
-            return match found {
-                Ok(()) => self.admit(exchange, head, has_body),
-                Err(reply) => Opened::Refused(exchange, reply),
-            };
-        }
-        let passage = Rc::new(Passage::of(head, exchange.request_id.clone(), peer));
-        exchange.passage = Some(Rc::clone(&passage));
+        let hooks = self.hooks_of(exchange.route);
+        let passage = (!hooks.is_empty())
+            .then(|| Rc::new(Passage::of(head, exchange.request_id.clone(), peer)));
+        exchange.passage = passage.clone();
         if let Err(reply) = found {
             return Opened::Refused(exchange, reply);
         }
+        let Some(passage) = passage.filter(|_| !hooks.at(Moment::OnRequest).is_empty()) else {
+            return self.admit(exchange, head, has_body);
+        };
         let (app, route) = (Rc::clone(self), exchange.route);
         let verdict = async move {
             let hooks = app.hooks_of(route).at(Moment::OnRequest);
@@ -152,7 +151,11 @@ impl Frozen {
         if exchange.concluded {
             return Concluded::Now(reply);
         }
-        let Some(passage) = exchange.passage.clone() else {
+        let hooks = self.hooks_of(exchange.route);
+        let looks = [Moment::OnError, Moment::OnResponse]
+            .into_iter()
+            .any(|moment| !hooks.at(moment).is_empty());
+        let Some(passage) = exchange.passage.clone().filter(|_| looks) else {
             return Concluded::Now(reply);
         };
         exchange.concluded = true;
@@ -179,12 +182,13 @@ impl Frozen {
             passage.put_response(Some(response));
             let verdict = self.run(hook, Moment::OnResponse, passage).await;
             let edited = passage.put_response(None);
+            let edited = edited.expect("invariant: nobody else takes it away");
             response = match verdict {
                 Some(Ok(other)) => other,
                 Some(Err(problem)) => {
                     passage.look(|head| self.render(plan, id, Some(head), problem))
                 }
-                None => edited.unwrap_or_else(|| Response::empty(500)),
+                None => edited,
             };
         }
         match leave::sendable(&mut response) {
@@ -206,14 +210,13 @@ impl Frozen {
             passage.put_problem(Some(problem));
             let verdict = self.run(hook, Moment::OnError, passage).await;
             let before = passage.put_problem(None);
-            problem = match (verdict, before) {
-                (Some(Ok(response)), _) => return Ok(response),
-                (Some(Err(other)), _) => {
+            problem = match verdict {
+                Some(Ok(response)) => return Ok(response),
+                Some(Err(other)) => {
                     self.tell(plan, passage.id(), &other);
                     other
                 }
-                (None, Some(before)) => before,
-                (None, None) => Problem::internal("").because("the problem is gone"),
+                None => before.expect("invariant: nobody else takes it away"),
             };
         }
         Err(problem)
@@ -247,10 +250,6 @@ impl Frozen {
         };
         passage.come_to(None);
         verdict
-    }
-
-    fn hooks(&self, exchange: &Exchange) -> &Hooks {
-        self.hooks_of(exchange.route)
     }
 
     /// Where no route is, the app's own.

@@ -51,7 +51,7 @@ pub use native::{
     Html, IntoReply, IntoVerdict, Json, Kept, OwnedRequest, Path, Query, RequestId, RunError,
     State, Status, TestClient, TestRequest, Text,
 };
-pub use passage::Passage;
+pub use passage::{ONLY_HOOKS, Passage};
 pub use pipeline::Frozen;
 pub use problem::Problem;
 pub use response::{Body, Response};

@@ -5,6 +5,7 @@ use crate::request_id::RequestId;
 use crate::spec::Moment;
 use crate::{Head, Headers, Problem, Response};
 use std::any::Any;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use std::rc::Rc;
 /// One request and its response as hooks see them. What a hook edits is seen by all that follows: later hooks, validation,
 /// the handler, the pipeline.
 ///
-/// Nothing of it stays borrowed: a hook may wait and look again.
+/// Nothing of it stays borrowed: a hook may wait and look again. The request is edited while a hook runs, and only then.
 #[derive(Debug)]
 pub struct Passage {
     moment: Cell<Option<Moment>>,
@@ -24,6 +25,9 @@ pub struct Passage {
     problem: RefCell<Option<Problem>>,
     kept: RefCell<Vec<Rc<dyn Any>>>,
 }
+
+/// What is wrong with an edit of a request while no hook runs, and where none ever does.
+pub const ONLY_HOOKS: &str = "only hooks edit a request";
 
 /// The head of a request, owned.
 #[derive(Debug, Clone)]
@@ -115,12 +119,11 @@ impl Passage {
     /// Replaces every value of the header field `name` by one.
     ///
     /// # Errors
-    /// What is wrong with the name or the value (RFC 9110 section 5).
+    /// What is wrong with the name or the value (RFC 9110 section 5); or that no hook runs.
     pub fn set_header(&self, name: &str, value: &[u8]) -> Result<(), String> {
         check(name, value)?;
-        self.remove_header(name);
-        self.edit(|lines| lines.fields.push((name.as_bytes().into(), value.into())));
-        Ok(())
+        self.remove_header(name)?;
+        self.add_header(name, value)
     }
 
     /// Adds a value of the header field `name` to those that are there.
@@ -129,20 +132,22 @@ impl Passage {
     /// As [`Passage::set_header`].
     pub fn add_header(&self, name: &str, value: &[u8]) -> Result<(), String> {
         check(name, value)?;
-        self.edit(|lines| lines.fields.push((name.as_bytes().into(), value.into())));
-        Ok(())
+        self.edit(|lines| lines.fields.push((name.as_bytes().into(), value.into())))
     }
 
     /// Removes every value of the header field `name`.
-    pub fn remove_header(&self, name: &str) {
+    ///
+    /// # Errors
+    /// While no hook runs.
+    pub fn remove_header(&self, name: &str) -> Result<(), String> {
         let other = |field: &OwnedField| !field.0.eq_ignore_ascii_case(name.as_bytes());
-        self.edit(|lines| lines.fields.retain(other));
+        self.edit(|lines| lines.fields.retain(other))
     }
 
     /// Replaces the query string, without `?`; empty for none. The path stays: the route is chosen already.
     ///
     /// # Errors
-    /// When it holds what no target may: a space, `#`, a control character, a letter beyond ASCII (RFC 3986 section 3.4).
+    /// While no hook runs, and when it holds what no target may: a space, `#`, a control character, a letter beyond ASCII (RFC 3986 section 3.4).
     pub fn set_query(&self, query: &str) -> Result<(), String> {
         if let Some(wrong) = query.chars().find(|c| !c.is_ascii_graphic() || *c == '#') {
             return Err(format!(
@@ -156,8 +161,7 @@ impl Passage {
                 lines.target.push('?');
                 lines.target.push_str(query);
             }
-        });
-        Ok(())
+        })
     }
 
     /// The whole body; empty before [`Moment::PreValidation`].
@@ -166,14 +170,33 @@ impl Passage {
     }
 
     /// Replaces the body. What is set before it was read is replaced by it.
-    pub fn set_body(&self, body: Vec<u8>) {
-        self.body.replace(Rc::new(body));
+    ///
+    /// # Errors
+    /// While no hook runs.
+    pub fn set_body(&self, body: Vec<u8>) -> Result<(), String> {
+        self.check_moment()?;
+        self.put_body(body);
+        Ok(())
     }
 
     /// The response at [`Moment::OnResponse`], to be looked at and edited; `None` before. A status or a field that cannot be
     /// sent becomes a 500 later.
     pub fn response<R>(&self, edit: impl FnOnce(&mut Response) -> R) -> Option<R> {
         self.response.borrow_mut().as_mut().map(edit)
+    }
+
+    /// Replaces all of the response but its content.
+    pub fn set_response_head(
+        &self,
+        status: u16,
+        headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
+        content_type: Option<String>,
+    ) {
+        self.response(|response| {
+            response.status = status;
+            response.headers = headers;
+            response.content_type = content_type.map(Cow::Owned);
+        });
     }
 
     /// The problem at [`Moment::OnError`]; `None` before.
@@ -225,8 +248,21 @@ impl Passage {
         self.problem.replace(problem)
     }
 
-    fn edit(&self, edit: impl FnOnce(&mut Lines)) {
+    pub(crate) fn put_body(&self, body: Vec<u8>) {
+        self.body.replace(Rc::new(body));
+    }
+
+    fn edit(&self, edit: impl FnOnce(&mut Lines)) -> Result<(), String> {
+        self.check_moment()?;
         edit(Rc::make_mut(&mut self.lines.borrow_mut()));
+        Ok(())
+    }
+
+    fn check_moment(&self) -> Result<(), String> {
+        match self.moment.get() {
+            Some(_) => Ok(()),
+            None => Err(ONLY_HOOKS.to_owned()),
+        }
     }
 }
 
@@ -269,7 +305,26 @@ mod tests {
             target: "/items?a=1",
             headers: Headers(&fields),
         };
-        Passage::of(&head, RequestId::generate(), None)
+        let passage = Passage::of(&head, RequestId::generate(), None);
+        passage.come_to(Some(Moment::OnRequest));
+        passage
+    }
+
+    #[test]
+    fn a_request_is_edited_while_a_hook_runs_alone() {
+        let passage = passage();
+        passage.come_to(None);
+        let refused = Err(ONLY_HOOKS.to_owned());
+        assert_eq!(passage.set_header("accept", b"c/d"), refused);
+        assert_eq!(passage.add_header("accept", b"c/d"), refused);
+        assert_eq!(passage.remove_header("accept"), refused);
+        assert_eq!(passage.set_query("b=2"), refused);
+        assert_eq!(passage.set_body(b"body".to_vec()), refused);
+        assert_eq!(passage.header("accept"), Some(b"a/b".to_vec()));
+        assert_eq!(
+            (passage.target().as_str(), passage.body().len()),
+            ("/items?a=1", 0)
+        );
     }
 
     #[test]
@@ -280,7 +335,7 @@ mod tests {
         assert_eq!(passage.header("X-Tag"), Some(b"3".to_vec()));
         passage.add_header("x-tag", b"4").expect("a field");
         assert_eq!(passage.look(|head| head.headers.all("x-tag").count()), 2);
-        passage.remove_header("ACCEPT");
+        passage.remove_header("ACCEPT").expect("a hook runs");
         assert_eq!(passage.header("accept"), None);
         assert!(passage.set_header("x y", b"").is_err());
         assert!(passage.set_header("x", b"1\r\n").is_err());

@@ -286,7 +286,7 @@ impl Frozen {
             return fail(Problem::not_found(""));
         };
         if let Some(passage) = &exchange.passage {
-            passage.set_body(content.to_vec());
+            passage.put_body(content.to_vec());
             let (app, passage) = (Rc::clone(self), Rc::clone(passage));
             return Flow::Pending(Box::pin(app.call_past_hooks(
                 passage,

@@ -8,7 +8,7 @@ export interface Source {
   body(): Uint8Array | undefined;
   signal(): AbortSignal;
   /** `set`, `add` or `remove` a field, replace the `query` or the `body`. Throws an Error that says what is wrong. */
-  edit(what: "set" | "add" | "remove" | "query" | "body", name: string, value: Uint8Array): void;
+  edit(what: "set_header" | "add_header" | "remove_header" | "set_query" | "set_body", name: string, value: Uint8Array): void;
 }
 
 /**
@@ -116,27 +116,27 @@ export class Request {
 
   /** In a hook: gives the field this one value, for all that follows. Throws an Error (RFC 9110 section 5). */
   setHeader(name: string, value: string): void {
-    this.#edit("set", name, latin1(value));
+    this.#edit("set_header", name, latin1(value));
   }
 
   /** In a hook: adds a value to those of the field. Throws an Error. */
   addHeader(name: string, value: string): void {
-    this.#edit("add", name, latin1(value));
+    this.#edit("add_header", name, latin1(value));
   }
 
   /** In a hook: removes the field. */
   removeHeader(name: string): void {
-    this.#edit("remove", name);
+    this.#edit("remove_header", name);
   }
 
   /** In a hook: replaces the query, without `?`. The path stays, as the route is found. Throws an Error. */
   setQueryString(query: string): void {
-    this.#edit("query", query);
+    this.#edit("set_query", "", new TextEncoder().encode(query));
   }
 
   /** In a hook: replaces the body. What is validated, and what the handler gets as `body`, is what it is before validation. */
   setBody(body: Uint8Array | string): void {
-    this.#edit("body", "", typeof body === "string" ? new TextEncoder().encode(body) : body);
+    this.#edit("set_body", "", typeof body === "string" ? new TextEncoder().encode(body) : body);
   }
 
   #edit(what: Parameters<Source["edit"]>[0], name: string, value: Uint8Array = new Uint8Array()): void {

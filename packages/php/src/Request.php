@@ -133,30 +133,30 @@ final class Request
     /** Replaces every value of a header field. Edits are seen by what follows; throws ValueError for what cannot stand, and without hooks. */
     public function setHeader(string $name, string $value): void
     {
-        $this->edit(__FUNCTION__, $name, $value);
+        $this->edit('set_header', $name, $value);
     }
 
     /** Adds a value to those of a header field. */
     public function addHeader(string $name, string $value): void
     {
-        $this->edit(__FUNCTION__, $name, $value);
+        $this->edit('add_header', $name, $value);
     }
 
     public function removeHeader(string $name): void
     {
-        $this->edit(__FUNCTION__, $name);
+        $this->edit('remove_header', $name);
     }
 
     /** Without `?`; empty for none. The path stays: the route is found. */
     public function setQueryString(string $query): void
     {
-        $this->edit(__FUNCTION__, '', $query);
+        $this->edit('set_query', '', $query);
     }
 
     /** Before it was read, by an onRequest hook, this is in vain. */
     public function setBody(string $body): void
     {
-        $this->edit(__FUNCTION__, '', $body);
+        $this->edit('set_body', '', $body);
     }
 
     /** False once the client has left or its time was over: nobody hears an answer. */

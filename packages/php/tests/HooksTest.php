@@ -123,7 +123,7 @@ final class HooksTest extends TestCase
         $hooked ? $app->get('/', fn (): string => '', onRequest: $wrong) : $app->get('/', $wrong);
         $answer = (new TestClient($app))->get('/');
         self::assertSame(500, $answer->status);
-        self::assertStringContainsString($hooked ? 'ValueError' : 'ValueError: the app has no hooks, so nothing that follows would see the edit', $answer->json()['cause']);
+        self::assertStringContainsString($hooked ? 'ValueError' : 'ValueError: only hooks edit a request', $answer->json()['cause']);
     }
 
     public function edits(): array

@@ -83,12 +83,13 @@ class Request:
     def parameters(self) -> list[Any]: ...
     def state(self, make: Callable[[], object]) -> Any:
         """One for all that see this request; made when it is first asked for."""
-    def set_header(self, name: str, value: str) -> Request:
-        """The request after the edit, as the others. Raises ValueError, or RuntimeError where the app has no hooks."""
-    def add_header(self, name: str, value: str) -> Request: ...
-    def remove_header(self, name: str) -> Request: ...
-    def set_query_string(self, query: str) -> Request: ...
-    def set_body(self, body: bytes) -> Request: ...
+    def edited(
+        self,
+        what: Literal["set_header", "add_header", "remove_header", "set_query", "set_body"],
+        name: str,
+        value: bytes,
+    ) -> Request:
+        """The request after an edit by a hook. Raises ValueError."""
     @property
     def disconnected(self) -> bool: ...
     def wait_disconnected(self) -> Future[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import msgspec
 
@@ -42,6 +42,18 @@ class Headers(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"Headers({self.raw!r})"
+
+
+Edit = Literal["set_header", "add_header", "remove_header", "set_query", "set_body"]
+
+
+def _latin(value: str) -> bytes:
+    """A field's value as bytes; what is read as Latin-1 is written so."""
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError as error:
+        wrong = value[error.start]
+        raise ValueError(f"{wrong!r} cannot stand in a header value; encode it") from None
 
 
 class RequestState:
@@ -99,26 +111,26 @@ class Request:
 
     def set_header(self, name: str, value: str) -> None:
         """In a hook: gives the field this one value, for all that follows. Raises ValueError (RFC 9110 section 5)."""
-        self._edited(self._native.set_header(name, value))
+        self._edit("set_header", name, _latin(value))
 
     def add_header(self, name: str, value: str) -> None:
         """In a hook: adds a value to those of the field. Raises ValueError."""
-        self._edited(self._native.add_header(name, value))
+        self._edit("add_header", name, _latin(value))
 
     def remove_header(self, name: str) -> None:
         """In a hook: removes the field."""
-        self._edited(self._native.remove_header(name))
+        self._edit("remove_header", name)
 
     def set_query_string(self, query: str) -> None:
         """In a hook: replaces the query, without `?`. The path stays, as the route is found. Raises ValueError."""
-        self._edited(self._native.set_query_string(query))
+        self._edit("set_query", value=query.encode())
 
     def set_body(self, body: bytes) -> None:
         """In a hook before validation: replaces the body."""
-        self._edited(self._native.set_body(body))
+        self._edit("set_body", value=body)
 
-    def _edited(self, native: NativeRequest) -> None:
-        self._native = native
+    def _edit(self, what: Edit, name: str = "", value: bytes = b"") -> None:
+        self._native = self._native.edited(what, name, value)
         for name in ("headers", "cookies", "query"):
             self.__dict__.pop(name, None)
 

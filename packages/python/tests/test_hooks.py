@@ -103,7 +103,10 @@ def test_an_edit_is_seen_by_validation_and_handler() -> None:
         assert answer.json() == [1, 7, ["a", "ü"], False]
 
 
-@pytest.mark.parametrize("edit", [("set_header", "a b", ""), ("set_header", "a", "\n"), ("set_query_string", "a b")])
+@pytest.mark.parametrize(
+    "edit",
+    [("set_header", "a b", ""), ("set_header", "a", "\n"), ("set_header", "a", "€"), ("set_query_string", "a b")],
+)
 def test_an_edit_that_cannot_stand_is_refused(edit: tuple[str, ...]) -> None:
     app = Spikard(debug=True)
 
@@ -119,14 +122,14 @@ def test_an_edit_that_cannot_stand_is_refused(edit: tuple[str, ...]) -> None:
     assert "ValueError" in answer.json()["cause"]
 
 
-def test_an_edit_without_hooks_says_why_it_is_refused() -> None:
-    app = Spikard(debug=True)
-
-    @app.get("/")
+def test_an_edit_outside_of_a_hook_is_refused() -> None:
     def index(request: Request) -> None:
         request.set_header("a", "b")
 
-    assert "the app has no hooks" in TestClient(app).get("/").json()["cause"]
+    for hooks in ({}, {"on_request": lambda request: None}):
+        app = Spikard(debug=True)
+        app.get("/", **hooks)(index)  # type: ignore[arg-type]
+        assert "ValueError: only hooks edit a request" in TestClient(app).get("/").json()["cause"]
 
 
 @pytest.mark.parametrize("moment", ["on_request", "pre_validation", "pre_handler"])

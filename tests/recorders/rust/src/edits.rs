@@ -13,7 +13,7 @@ pub(crate) fn edit(passage: &Passage, wanted: &Value) {
         passage.keep(Kept(text.to_owned()));
     }
     if let Some(name) = wanted["remove_header"].as_str() {
-        passage.remove_header(name);
+        passage.remove_header(name).expect("a hook runs");
     }
     if let Some((name, value)) = pair("set_header") {
         let set = passage.set_header(name, value.as_bytes());
@@ -27,7 +27,8 @@ pub(crate) fn edit(passage: &Passage, wanted: &Value) {
         passage.set_query(query).expect("the case gives a query");
     }
     if let Some(text) = wanted["set_body"].as_str() {
-        passage.set_body(text.as_bytes().to_vec());
+        let set = passage.set_body(text.as_bytes().to_vec());
+        set.expect("a hook runs");
     }
     edit_response(passage, &wanted["response"]);
 }
