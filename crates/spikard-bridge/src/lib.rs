@@ -3,6 +3,7 @@
 //! A new language implements [`Guest`] and nothing else of serving.
 #![forbid(unsafe_code)]
 
+mod calls;
 mod edit;
 mod endpoint;
 mod facts;
@@ -16,13 +17,14 @@ mod spec;
 mod stream;
 mod tables;
 
+pub use calls::Calls;
 pub use edit::edit;
 pub use endpoint::GuestEndpoint;
 pub use facts::{Content, Facts};
 pub use guest::{Call, Guest, Outcome};
 pub use kept::Kept;
 pub use nested::{Kick, Nested};
-pub use refusal::refused;
+pub use refusal::{refused, source};
 pub use returns::Returns;
 pub use slots::{Completion, Token};
 pub use spec::{build, parse, schema};

@@ -32,6 +32,17 @@ pub fn refused<P: AsRef<[N]>, N: AsRef<str>>(
     problem
 }
 
+/// Where a value came from, by the name that violations have for it; the body where there is no such name.
+pub fn source(name: &str) -> Source {
+    match name {
+        "path" => Source::Path,
+        "query" => Source::Query,
+        "header" => Source::Header,
+        "cookie" => Source::Cookie,
+        _ => Source::Body,
+    }
+}
+
 /// RFC 6901 section 4.
 fn token(name: impl AsRef<str>) -> String {
     format!("/{}", name.as_ref().replace('~', "~0").replace('/', "~1"))

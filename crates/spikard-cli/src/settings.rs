@@ -12,11 +12,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What supervisors, workers and this command tell each other.
-const PROTOCOL: [&str; 8] = [
+const PROTOCOL: [&str; 9] = [
     "SPIKARD_CONFIG",
     "SPIKARD_DEFECT",
     "SPIKARD_EMIT",
     "SPIKARD_FD",
+    "SPIKARD_MEMORY_TOLD",
     "SPIKARD_NODE_LOOP",
     "SPIKARD_READY_FD",
     "SPIKARD_READY_LINE",

@@ -112,13 +112,7 @@ impl App {
         closed: Unknown<'_>,
     ) -> Result<u16> {
         let js = Env(env.raw());
-        let mut listen = Listen::from_env().map_err(error)?;
-        if host.is_some() || port.is_some() {
-            listen.fd = None;
-            listen.uds = None;
-        }
-        listen.host = host.unwrap_or(listen.host);
-        listen.port = port.unwrap_or(listen.port);
+        let listen = Listen::asked(host, port).map_err(error)?;
         check_tls(self.frozen.config()).map_err(error)?;
         let listener = listen.open().map_err(error)?;
         // A path has none.

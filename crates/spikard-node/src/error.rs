@@ -5,8 +5,7 @@ use crate::interpreter::{Env, Value};
 use crate::value::headers;
 use serde_json::Map;
 use spikard::Problem;
-use spikard::contract::Source;
-use spikard_bridge::refused;
+use spikard_bridge::{refused, source};
 use std::borrow::Cow;
 
 /// `[kind, code, status, title, detail, headers, extensions as JSON text or undefined]`.
@@ -40,14 +39,4 @@ pub(crate) fn refusals(env: Env, parts: Value) -> Problem {
         (source, path, env.to_string(env.element(refusal, 2)))
     };
     refused((1..env.length(parts)).map(one))
-}
-
-fn source(name: &str) -> Source {
-    match name {
-        "path" => Source::Path,
-        "query" => Source::Query,
-        "header" => Source::Header,
-        "cookie" => Source::Cookie,
-        _ => Source::Body,
-    }
 }

@@ -8,10 +8,8 @@ use crate::request::{Running, body_of_running, head_of_running, of_running, pass
 use crate::{hook, stack, value};
 use spikard::contract::Argument;
 use spikard::{Cancel, Held, Passage, Problem, Verdict};
-use spikard_bridge::{Call, Completion, Facts, Guest, GuestStream, Kept, Outcome, Token};
+use spikard_bridge::{Call, Calls, Completion, Facts, Guest, GuestStream, Kept, Outcome, Token};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::{Rc, Weak};
 
 /// What a handler wants of the body.
@@ -86,7 +84,7 @@ pub(crate) struct NodeGuest {
     /// Stands in the place of a list among the arguments of a handler.
     list: Reference,
     completion: Completion,
-    suspended: RefCell<Calls>,
+    suspended: RefCell<Calls<Suspended>>,
     /// The arguments of a call, between calls empty.
     arguments: Cell<Vec<Value>>,
     me: Weak<Self>,
@@ -96,31 +94,8 @@ pub(crate) struct NodeGuest {
 struct Suspended {
     facts: Rc<Facts>,
     request: Kept,
-    /// Where hooks look at the request.
-    passage: Option<Rc<Passage>>,
     /// Somebody waits for the answer.
     awaited: bool,
-}
-
-/// Calls by token. Tokens come from a counter of our own, so their hash needs no secret: slot and generation, spread.
-type Calls = HashMap<Token, Suspended, BuildHasherDefault<Spread>>;
-
-#[derive(Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u32((*byte).into()));
-    }
-
-    fn write_u32(&mut self, part: u32) {
-        // The factor is 2^64 divided by the golden ratio: neighbours end up far apart.
-        self.0 = (self.0.rotate_left(32) ^ u64::from(part)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
 }
 
 /// Bits of a token's slot in the number that JavaScript has: with a generation they make up the 53 that it keeps exactly.
@@ -221,7 +196,6 @@ impl NodeGuest {
         let suspended = Suspended {
             facts: Rc::clone(&callable.facts),
             request: Kept::of(call),
-            passage: call.request().passage.cloned(),
             awaited: true,
         };
         self.suspended.borrow_mut().insert(token, suspended);
@@ -245,12 +219,12 @@ impl NodeGuest {
     /// The answer of a call that had suspended. A second one finds nothing.
     pub(crate) fn reply(&self, id: f64, result: Value) {
         let token = token(id);
-        let Some(suspended) = self.suspended.borrow_mut().remove(&token) else {
+        let Some(suspended) = self.suspended.borrow_mut().remove(token) else {
             of_running(token, |running| self.settle(running, result));
             return;
         };
         // Made also when nobody waits for it: a stream is then closed.
-        let answer = self.answer(&suspended.facts, suspended.passage.as_ref(), result);
+        let answer = self.answer(&suspended.facts, suspended.request.passage(), result);
         if suspended.awaited {
             let nothing = || {
                 Some(Err(internal(
@@ -278,11 +252,7 @@ impl NodeGuest {
         let (env, token) = (self.env, token(id));
         head_of_running(env, token).or_else(|| {
             let suspended = self.suspended.borrow();
-            let suspended = suspended.get(&token)?;
-            Some(env.latin1(&match &suspended.passage {
-                Some(passage) => Kept::head_of_passage(passage),
-                None => suspended.request.head(),
-            }))
+            Some(env.latin1(&suspended.get(token)?.request.head()))
         })
     }
 
@@ -291,11 +261,7 @@ impl NodeGuest {
         let (env, token) = (self.env, token(id));
         body_of_running(env, token).or_else(|| {
             let suspended = self.suspended.borrow();
-            let suspended = suspended.get(&token)?;
-            Some(match &suspended.passage {
-                Some(passage) => env.buffer(&passage.body()),
-                None => env.buffer(suspended.request.body()),
-            })
+            Some(suspended.get(token)?.request.body(|body| env.buffer(body)))
         })
     }
 
@@ -304,7 +270,7 @@ impl NodeGuest {
         let token = token(id);
         passage_of_running(token).or_else(|| {
             let suspended = self.suspended.borrow();
-            suspended.get(&token)?.passage.clone()
+            suspended.get(token)?.request.passage().cloned()
         })
     }
 
@@ -320,8 +286,7 @@ impl NodeGuest {
     pub(crate) fn is_awaited(&self, id: f64) -> bool {
         let token = token(id);
         let suspended = self.suspended.borrow();
-        suspended.get(&token).is_some_and(|call| call.awaited)
-            || of_running(token, |_| ()).is_some()
+        suspended.get(token).is_some_and(|call| call.awaited) || of_running(token, |_| ()).is_some()
     }
 }
 
@@ -376,7 +341,7 @@ impl Guest for NodeGuest {
 
     fn cancel(&self, token: Token, why: Cancel) {
         let open = Reactor::current().is_some_and(|reactor| reactor.is_open());
-        let known = match self.suspended.borrow_mut().get_mut(&token) {
+        let known = match self.suspended.borrow_mut().get_mut(token) {
             Some(suspended) => std::mem::replace(&mut suspended.awaited, false),
             None => false,
         };

@@ -62,22 +62,12 @@ pub(crate) fn of_running<R>(token: Token, ask: impl FnOnce(&Running<'_, '_>) -> 
 
 /// As it is now, where hooks look at the request.
 pub(crate) fn head_of_running(env: Env, token: Token) -> Option<Value> {
-    of_running(token, |running| {
-        let passage = running.call.request().passage;
-        env.latin1(&passage.map_or_else(
-            || Kept::head_of(running.call),
-            |passage| Kept::head_of_passage(passage),
-        ))
-    })
+    of_running(token, |running| env.latin1(&Kept::head_now(running.call)))
 }
 
 pub(crate) fn body_of_running(env: Env, token: Token) -> Option<Value> {
     of_running(token, |running| {
-        let request = running.call.request();
-        match request.passage {
-            Some(passage) => env.buffer(&passage.body()),
-            None => env.buffer(request.body),
-        }
+        Kept::body_now(running.call, |body| env.buffer(body))
     })
 }
 

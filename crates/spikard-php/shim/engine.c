@@ -14,9 +14,8 @@
 #include <signal.h>
 
 struct sp_job {
-    int status, wait_kind, wait_fd, waited;
-    uint64_t wait_microseconds;
-    int64_t ticket;                                       /* by which its waits are ended from elsewhere; 0 for none */
+    int status, waited;
+    sp_waiting wait;
     bool in_fiber, started, ending, given_up;
     sp_handler *handler;
     sp_call call;
@@ -151,30 +150,39 @@ static void coroutine(zend_fiber_transfer *transfer) {
     ZVAL_NULL(&transfer->value);
 }
 
+/* The door itself: `false` when PHP was lost, before or by this. */
+static bool enter(void (*inner)(void *), void *with) {
+    zend_execute_data *frame_before = EG(current_execute_data);
+    if (lost) return false;
+    zend_try {
+        inner(with);
+    } zend_catch {
+        EG(current_execute_data) = frame_before;          /* zend_bailout() cleared it */
+        lost = true;
+    } zend_end_try();
+    return !lost;
+}
+
+static void go_on(void *with) {
+    sp_job *job = with;
+    if (!job->in_fiber) { invoke(job); return; }
+    job->back = EG(current_fiber_context);
+    if (!job->started) {
+        zend_fiber_init_context(&job->context, &kind, coroutine, EG(fiber_stack_size));
+        job->started = !EG(exception);                    /* what it gives is of another type in each PHP */
+        job->resume = &job->context;
+    }
+    if (job->started) switch_to(job->resume); else classify(job);
+}
+
 /* Starts or goes on with a call. */
 int sp_job_step(sp_job *job) {
     sp_job *before = current;
-    zend_execute_data *frame_before = EG(current_execute_data);
     current = job;
     job->status = 0;
     if (time_limit) zend_set_timeout(time_limit, 1);
     swap_output(job);
-    zend_try {
-        if (!job->in_fiber) {
-            invoke(job);
-        } else {
-            job->back = EG(current_fiber_context);
-            if (!job->started) {
-                zend_fiber_init_context(&job->context, &kind, coroutine, EG(fiber_stack_size));
-                job->started = !EG(exception);            /* what it gives is of another type in each PHP */
-                job->resume = &job->context;
-            }
-            if (job->started) switch_to(job->resume); else classify(job);
-        }
-    } zend_catch {
-        EG(current_execute_data) = frame_before;          /* zend_bailout() cleared it */
-        job->status = SP_BAILOUT;
-    } zend_end_try();
+    if (!enter(go_on, job)) job->status = SP_BAILOUT;
     swap_output(job);
     if (job->status == SP_BAILOUT) lost = true;
     if (EG(timeout_seconds)) { zend_unset_timeout(); EG(timeout_seconds) = 0; }
@@ -182,27 +190,27 @@ int sp_job_step(sp_job *job) {
     return job->status;
 }
 
-/* Lets go of what a call has left, and of a function that is not called again: a destructor may run, so this is a step too. */
-int sp_job_done(sp_job *job, sp_handler *spent) {
-    int status = SP_OK;
-    if (lost) return SP_BAILOUT;
-    zend_execute_data *frame_before = EG(current_execute_data);
-    zend_try {
-        zval_ptr_dtor(&job->result);
-        ZVAL_UNDEF(&job->result);
-        if (spent) sp_handler_free(spent);
-        if (EG(exception)) zend_clear_exception();
-    } zend_catch {
-        EG(current_execute_data) = frame_before;
-        lost = true;
-        status = SP_BAILOUT;
-    } zend_end_try();
-    if (job->ticket) sp_rust_ticket_end(job->ticket);
-    job->ticket = 0;
+/* A destructor may run, and what it throws is nobody's. */
+static void let_go(void *with) {
+    zval_ptr_dtor(with);
+    ZVAL_UNDEF((zval *) with);
+    if (EG(exception)) zend_clear_exception();
+}
+
+static void let_go_of_handler(void *with) {
+    sp_handler_free(with);
+    if (EG(exception)) zend_clear_exception();
+}
+
+/* Lets go of what a call has left, and of a function that is not called again. */
+bool sp_job_done(sp_job *job, sp_handler *spent) {
+    if (!enter(let_go, &job->result) || (spent && !enter(let_go_of_handler, spent))) return false;
+    if (job->wait.ticket) sp_rust_ticket_end(job->wait.ticket);
+    job->wait.ticket = 0;
     zend_stack_destroy(&job->output.handlers);
     smart_str_free(&job->printed);
     smart_str_free(&job->error);
-    return status;
+    return true;
 }
 
 /* A value that outlives its call. */
@@ -212,46 +220,29 @@ zval *sp_hold(const zval *value) {
     return held;
 }
 
-int sp_let_go(zval *held) {
-    int status = SP_OK;
-    if (lost) return SP_BAILOUT;
-    zend_execute_data *frame_before = EG(current_execute_data);
-    zend_try {
-        zval_ptr_dtor(held);
-        if (EG(exception)) zend_clear_exception();
-    } zend_catch {
-        EG(current_execute_data) = frame_before;
-        lost = true;
-        status = SP_BAILOUT;
-    } zend_end_try();
+bool sp_let_go(zval *held) {
+    if (!enter(let_go, held)) return false;
     pefree(held, 1);
-    return status;
+    return true;
 }
 
 /* A signal came for which PHP code has a handler (pcntl_async_signals). */
 bool sp_interrupted(void) { return zend_atomic_bool_load_ex(&EG(vm_interrupt)) && !zend_atomic_bool_load_ex(&EG(timed_out)); }
 
+static void run_signal_handlers(void *with) {
+    (void) with;
+    zend_atomic_bool_store_ex(&EG(vm_interrupt), false);
+    if (zend_interrupt_function) zend_interrupt_function(EG(current_execute_data));
+}
+
 /* Runs those handlers, as the VM does between two instructions: a step of its own. */
 int sp_interrupt(void) {
-    zend_execute_data *frame_before = EG(current_execute_data);
-    int status = SP_OK;
-    if (lost) return SP_BAILOUT;
-    zend_try {
-        zend_atomic_bool_store_ex(&EG(vm_interrupt), false);
-        if (zend_interrupt_function) zend_interrupt_function(EG(current_execute_data));
-    } zend_catch {
-        EG(current_execute_data) = frame_before;
-        lost = true;
-        status = SP_BAILOUT;
-    } zend_end_try();
-    if (!lost && EG(exception)) {
-        sp_job told = {0};
-        classify(&told);
-        status = told.status;
-        if (told.error.s) fprintf(stderr, "spikard: a signal handler failed: %.*s\n", (int) ZSTR_LEN(told.error.s), ZSTR_VAL(told.error.s));
-        smart_str_free(&told.error);
-    }
-    return status;
+    sp_job told = { .status = SP_OK };
+    if (!enter(run_signal_handlers, NULL)) return SP_BAILOUT;
+    if (EG(exception)) classify(&told);
+    if (told.error.s) fprintf(stderr, "spikard: a signal handler failed: %s\n", ZSTR_VAL(told.error.s));
+    smart_str_free(&told.error);
+    return told.status;
 }
 
 /* ---- where it is ------------------------------------------------------------------------------------------------- */
@@ -294,8 +285,8 @@ bool sp_may_wait(void) { return current && current->in_fiber && !zend_fiber_swit
 
 /* By which this call's waits are ended from elsewhere. */
 int64_t sp_ticket(void) {
-    if (!current->ticket) current->ticket = sp_rust_ticket();
-    return current->ticket;
+    if (!current->wait.ticket) current->wait.ticket = sp_rust_ticket();
+    return current->wait.ticket;
 }
 
 /* Waits without holding the thread where a call may; else it holds it, so that the meaning stays. `true` when what it waits for
@@ -308,9 +299,9 @@ bool sp_wait(int kind_of_wait, int fd, uint64_t microseconds) {
         int milliseconds = microseconds == UINT64_MAX ? -1 : (int) MIN(microseconds / 1000, INT_MAX);
         return poll(&poll_fd, 1, milliseconds) > 0;
     }
-    job->wait_kind = kind_of_wait;
-    job->wait_fd = fd;
-    job->wait_microseconds = microseconds;
+    job->wait.kind = kind_of_wait;
+    job->wait.fd = fd;
+    job->wait.microseconds = microseconds;
     job->status = SP_SUSPENDED;
     job->resume = EG(current_fiber_context);
     switch_to(job->back);
@@ -321,12 +312,7 @@ bool sp_wait(int kind_of_wait, int fd, uint64_t microseconds) {
     return job->waited == SP_READY;
 }
 
-int sp_job_wait(const sp_job *job, int *fd, uint64_t *microseconds, int64_t *ticket) {
-    *fd = job->wait_fd;
-    *ticket = job->ticket;
-    *microseconds = job->wait_microseconds;
-    return job->wait_kind;
-}
+sp_waiting sp_job_wait(const sp_job *job) { return job->wait; }
 
 void sp_job_waited(sp_job *job, int how) { job->waited = how; }
 
@@ -368,22 +354,16 @@ int sp_exit_status(void) { return EG(exit_status); }
 
 const zval *sp_job_result(const sp_job *job) { return &job->result; }
 
-void sp_job_text(const sp_job *job, bool error, const char **text, size_t *length) {
-    const smart_str *from = error ? &job->error : &job->printed;
-    *text = from->s ? ZSTR_VAL(from->s) : NULL;
-    *length = from->s ? ZSTR_LEN(from->s) : 0;
-}
+static sp_bytes bytes_of(const zend_string *string) { return string ? (sp_bytes) { ZSTR_VAL(string), ZSTR_LEN(string) } : (sp_bytes) { NULL, 0 }; }
+
+sp_bytes sp_job_printed(const sp_job *job) { return bytes_of(job->printed.s); }
+sp_bytes sp_job_error(const sp_job *job) { return bytes_of(job->error.s); }
 
 /* ---- results, read by Rust --------------------------------------------------------------------------------------- */
 
 uint32_t sp_zval_type(const zval *value) { ZVAL_DEREF(value); return Z_TYPE_P(value); }
 int64_t sp_zval_integer(const zval *value) { ZVAL_DEREF(value); return Z_TYPE_P(value) == IS_LONG ? Z_LVAL_P(value) : 0; }
-const char *sp_zval_text(const zval *value, size_t *length) {
-    ZVAL_DEREF(value);
-    if (Z_TYPE_P(value) != IS_STRING) { *length = 0; return NULL; }
-    *length = Z_STRLEN_P(value);
-    return Z_STRVAL_P(value);
-}
+sp_bytes sp_zval_text(const zval *value) { ZVAL_DEREF(value); return bytes_of(Z_TYPE_P(value) == IS_STRING ? Z_STR_P(value) : NULL); }
 uint32_t sp_zval_count(const zval *value) { ZVAL_DEREF(value); return Z_TYPE_P(value) == IS_ARRAY ? zend_hash_num_elements(Z_ARRVAL_P(value)) : 0; }
 const zval *sp_zval_item(const zval *value, uint32_t index) {
     ZVAL_DEREF(value);

@@ -58,11 +58,9 @@ void sp_handler_free(sp_handler *handler) {
     pefree(handler, 1);
 }
 
-bool sp_handler_wants_body(const sp_handler *handler) { return handler->wants_body; }
 /* One of the straight way takes values and a body, and nothing stands around it. */
-bool sp_handler_asks(const sp_handler *handler) { return !handler->make; }
+sp_handler_told sp_handler_tells(const sp_handler *handler) { return (sp_handler_told) { handler->shape, handler->wants_body, !handler->make }; }
 bool sp_handler_in_fiber(const sp_handler *handler) { return handler->in_fiber; }
-const zval *sp_handler_shape(const sp_handler *handler) { return handler->shape; }
 zval *sp_handler_made(sp_handler *handler) { return &handler->made; }
 
 /* What was thrown becomes an answer, where there is who makes it; the end of the program stays what it is. */
@@ -82,7 +80,7 @@ void sp_call_whole(sp_handler *handler, zval *result, const sp_call *call) {
     zval arguments[3];
     ZVAL_LONG(&arguments[0], call->token);
     if (call->built) sp_build(&arguments[1], call->built, call->built_count);
-    else if (call->has_body) ZVAL_STRINGL(&arguments[1], call->body, call->length);
+    else if (call->body.text) ZVAL_STRINGL(&arguments[1], call->body.text, call->body.length);
     else ZVAL_NULL(&arguments[1]);
     sp_set_values(&arguments[2], call->values, call->count);
     if (!EG(exception)) {

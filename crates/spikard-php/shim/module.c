@@ -87,10 +87,7 @@ ZEND_METHOD(Spikard_Native_App, __construct) {
     zend_string *spec;
     HashTable *list;
     zval *handlers, *entry;
-    ZEND_PARSE_PARAMETERS_START(2, 2)
-        Z_PARAM_STR(spec)
-        Z_PARAM_ARRAY(handlers)
-    ZEND_PARSE_PARAMETERS_END();
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "Sa", &spec, &handlers) == FAILURE) RETURN_THROWS();
     app_object *app = app_of(Z_OBJ_P(ZEND_THIS));
     if (app->rust) { zend_throw_error(NULL, "the app is constructed already"); RETURN_THROWS(); }
     list = Z_ARRVAL_P(handlers);
@@ -132,25 +129,31 @@ static void default_signals(void) {
     sigaction(SIGHUP, &action, NULL);
 }
 
-/* A runaway handler without a limit takes the memory of the whole machine. */
+#define MEMORY_TOLD "SPIKARD_MEMORY_TOLD"
+
+/* A runaway handler without a limit takes the memory of the whole machine. Told by whoever starts first: the command, or a
+ * worker that nobody started. */
+static void tell_memory(void) {
+    if (PG(memory_limit) > 0 || getenv(MEMORY_TOLD)) return;
+    setenv(MEMORY_TOLD, "1", 1);
+    fputs("spikard: memory_limit is not set: each worker has 256M (set another in php.ini, or with ini_set() in the program)\n", stderr);
+}
+
 static void limit_memory(void) {
+    tell_memory();
+    unsetenv(MEMORY_TOLD);                                /* what this process starts was told nothing */
     if (PG(memory_limit) > 0) return;
     zend_string *name = zend_string_init(ZEND_STRL("memory_limit"), 0), *limit = zend_string_init(ZEND_STRL("256M"), 0);
     zend_alter_ini_entry(name, limit, PHP_INI_USER, PHP_INI_STAGE_RUNTIME);
     zend_string_release(name);
     zend_string_release(limit);
-    fputs("spikard: memory_limit is not set: this worker has 256M (php -d memory_limit=512M sets another limit)\n", stderr);
 }
 
 ZEND_METHOD(Spikard_Native_App, serve) {
     zend_string *host = NULL;
     zend_long port = 0;
     bool no_port = 1;
-    ZEND_PARSE_PARAMETERS_START(0, 2)
-        Z_PARAM_OPTIONAL
-        Z_PARAM_STR_OR_NULL(host)
-        Z_PARAM_LONG_OR_NULL(port, no_port)
-    ZEND_PARSE_PARAMETERS_END();
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "|S!l!", &host, &port, &no_port) == FAILURE) RETURN_THROWS();
     THIS_APP
     if (sp_in_job()) { zend_throw_error(NULL, "an app cannot be served from inside a handler"); RETURN_THROWS(); }
     limit_memory();
@@ -175,31 +178,24 @@ ZEND_METHOD(Spikard_Native_App, drain) {
     sp_rust_app_drain(app->rust);
 }
 
-/* A text of a call, or null when there is none. */
-#define TEXT_OF_CALL(name) \
-    ZEND_METHOD(Spikard_Native_App, name) { \
-        zend_long call; \
-        ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_LONG(call) ZEND_PARSE_PARAMETERS_END(); \
-        THIS_APP \
-        sp_text text = {0}; \
-        if (!sp_rust_app_##name(app->rust, call, &text)) RETURN_NULL(); \
-        RETURN_STR(string_of(text)); \
-    }
+/* Or null when there is none. */
+static void text_of_call(INTERNAL_FUNCTION_PARAMETERS, int which) {
+    zend_long call;
+    sp_text text = {0};
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "l", &call) == FAILURE) RETURN_THROWS();
+    THIS_APP
+    if (sp_rust_app_text(app->rust, call, which, &text)) RETURN_STR(string_of(text));
+}
 
-TEXT_OF_CALL(head)
-TEXT_OF_CALL(body)
-TEXT_OF_CALL(response)
-TEXT_OF_CALL(problem)
+ZEND_METHOD(Spikard_Native_App, head) { text_of_call(INTERNAL_FUNCTION_PARAM_PASSTHRU, SP_HEAD); }
+ZEND_METHOD(Spikard_Native_App, body) { text_of_call(INTERNAL_FUNCTION_PARAM_PASSTHRU, SP_BODY); }
+ZEND_METHOD(Spikard_Native_App, response) { text_of_call(INTERNAL_FUNCTION_PARAM_PASSTHRU, SP_RESPONSE); }
+ZEND_METHOD(Spikard_Native_App, problem) { text_of_call(INTERNAL_FUNCTION_PARAM_PASSTHRU, SP_PROBLEM); }
 
 ZEND_METHOD(Spikard_Native_App, edit) {
     zend_long call;
     zend_string *what, *name, *value;
-    ZEND_PARSE_PARAMETERS_START(4, 4)
-        Z_PARAM_LONG(call)
-        Z_PARAM_STR(what)
-        Z_PARAM_STR(name)
-        Z_PARAM_STR(value)
-    ZEND_PARSE_PARAMETERS_END();
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "lSSS", &call, &what, &name, &value) == FAILURE) RETURN_THROWS();
     THIS_APP
     sp_text wrong = {0};
     if (!sp_rust_app_edit(app->rust, call, bytes_of(what), bytes_of(name), bytes_of(value), &wrong)) {
@@ -210,7 +206,7 @@ ZEND_METHOD(Spikard_Native_App, edit) {
 
 ZEND_METHOD(Spikard_Native_App, kept) {
     zend_long call;
-    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_LONG(call) ZEND_PARSE_PARAMETERS_END();
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "l", &call) == FAILURE) RETURN_THROWS();
     THIS_APP
     const zval *kept = sp_rust_app_kept(app->rust, call);
     if (kept) RETURN_COPY(kept);
@@ -219,24 +215,21 @@ ZEND_METHOD(Spikard_Native_App, kept) {
 ZEND_METHOD(Spikard_Native_App, keep) {
     zend_long call;
     zval *value;
-    ZEND_PARSE_PARAMETERS_START(2, 2)
-        Z_PARAM_LONG(call)
-        Z_PARAM_OBJECT(value)
-    ZEND_PARSE_PARAMETERS_END();
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "lo", &call, &value) == FAILURE) RETURN_THROWS();
     THIS_APP
     sp_rust_app_keep(app->rust, call, value);
 }
 
 ZEND_METHOD(Spikard_Native_App, isAwaited) {
     zend_long call;
-    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_LONG(call) ZEND_PARSE_PARAMETERS_END();
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "l", &call) == FAILURE) RETURN_THROWS();
     THIS_APP
     RETURN_BOOL(sp_rust_app_awaited(app->rust, call));
 }
 
 ZEND_METHOD(Spikard_Native_App, exchange) {
     zend_string *bytes;
-    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_STR(bytes) ZEND_PARSE_PARAMETERS_END();
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "S", &bytes) == FAILURE) RETURN_THROWS();
     THIS_APP
     sp_text answer = {0};
     if (sp_in_job()) { zend_throw_error(NULL, "a test client cannot be used inside a handler"); RETURN_THROWS(); }
@@ -253,7 +246,7 @@ ZEND_METHOD(Spikard_Native_App, exchange) {
 
 ZEND_METHOD(Spikard_Native_App, spawn) {
     zval *function;
-    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_ZVAL(function) ZEND_PARSE_PARAMETERS_END();
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "z", &function) == FAILURE) RETURN_THROWS();
     THIS_APP
     sp_handler *task = sp_handler_kept(function, NULL);   /* until it has run */
     if (!task) { zend_argument_type_error(1, "must be callable"); RETURN_THROWS(); }
@@ -266,7 +259,7 @@ static uint64_t microseconds_of(double seconds) { return seconds > 0 ? (uint64_t
 
 ZEND_FUNCTION(Spikard_sleep) {
     double seconds;
-    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_DOUBLE(seconds) ZEND_PARSE_PARAMETERS_END();
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "d", &seconds) == FAILURE) RETURN_THROWS();
     sp_wait(SP_SLEEP, -1, microseconds_of(seconds));
 }
 
@@ -276,11 +269,7 @@ static void await_stream(INTERNAL_FUNCTION_PARAMETERS, int kind) {
     bool forever = 1;
     php_stream *stream;
     php_socket_t fd;
-    ZEND_PARSE_PARAMETERS_START(1, 2)
-        Z_PARAM_RESOURCE(resource)
-        Z_PARAM_OPTIONAL
-        Z_PARAM_DOUBLE_OR_NULL(timeout, forever)
-    ZEND_PARSE_PARAMETERS_END();
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "r|d!", &resource, &timeout, &forever) == FAILURE) RETURN_THROWS();
     php_stream_from_zval(stream, resource);
     if (kind == SP_READABLE && stream->writepos > stream->readpos) RETURN_TRUE;        /* PHP has read it already */
     if (php_stream_cast(stream, PHP_STREAM_AS_FD_FOR_SELECT | PHP_STREAM_CAST_INTERNAL, (void *) &fd, 1) != SUCCESS) {
@@ -308,17 +297,14 @@ ZEND_FUNCTION(Spikard_Native_ticket) {
 ZEND_FUNCTION(Spikard_Native_park) {
     double timeout = 0;
     bool forever = 1;
-    ZEND_PARSE_PARAMETERS_START(0, 1)
-        Z_PARAM_OPTIONAL
-        Z_PARAM_DOUBLE_OR_NULL(timeout, forever)
-    ZEND_PARSE_PARAMETERS_END();
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "|d!", &timeout, &forever) == FAILURE) RETURN_THROWS();
     if (!may_wait()) RETURN_THROWS();
     RETURN_BOOL(sp_wait(SP_SLEEP, -1, forever ? UINT64_MAX : microseconds_of(timeout)));
 }
 
 ZEND_FUNCTION(Spikard_Native_wake) {
     zend_long ticket;
-    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_LONG(ticket) ZEND_PARSE_PARAMETERS_END();
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "l", &ticket) == FAILURE) RETURN_THROWS();
     sp_rust_wake(ticket);
 }
 
@@ -335,7 +321,7 @@ ZEND_FUNCTION(Spikard_Native_announceReady) {
 /* Objects of the class are made without a call: see sp_only_keeps. */
 ZEND_FUNCTION(Spikard_Native_onlyKeeps) {
     zend_string *name;
-    ZEND_PARSE_PARAMETERS_START(1, 1) Z_PARAM_STR(name) ZEND_PARSE_PARAMETERS_END();
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "S", &name) == FAILURE) RETURN_THROWS();
     zend_class_entry *class = zend_lookup_class(name);
     RETURN_BOOL(class && sp_only_keeps(class));
 }
@@ -351,17 +337,19 @@ static sp_bytes *words_of(HashTable *list, size_t *count) {
     return words;
 }
 
+static bool starts_workers(HashTable *arguments) {
+    const zval *verb = zend_hash_index_find(arguments, 1);
+    return verb && Z_TYPE_P(verb) == IS_STRING && (zend_string_equals_literal(Z_STR_P(verb), "run") || zend_string_equals_literal(Z_STR_P(verb), "dev"));
+}
+
 ZEND_FUNCTION(Spikard_Native_command) {
     HashTable *arguments;
     zend_string *interpreter, *program;
-    ZEND_PARSE_PARAMETERS_START(3, 3)
-        Z_PARAM_ARRAY_HT(arguments)
-        Z_PARAM_STR(interpreter)
-        Z_PARAM_STR(program)
-    ZEND_PARSE_PARAMETERS_END();
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "hSS", &arguments, &interpreter, &program) == FAILURE) RETURN_THROWS();
     size_t count;
     sp_bytes *words = words_of(arguments, &count);
     default_signals();
+    if (starts_workers(arguments)) tell_memory();
     int code = sp_rust_command(words, count, bytes_of(interpreter), bytes_of(program));
     efree(words);
     RETURN_LONG(code);
@@ -373,17 +361,11 @@ ZEND_FUNCTION(Spikard_Native_start) {
     zend_string *interpreter, *program, *host = NULL, *workers = NULL;
     zend_long port = 0;
     bool no_port = 1;
-    ZEND_PARSE_PARAMETERS_START(6, 6)
-        Z_PARAM_ARRAY_HT(again)
-        Z_PARAM_STR(interpreter)
-        Z_PARAM_STR(program)
-        Z_PARAM_STR_OR_NULL(host)
-        Z_PARAM_LONG_OR_NULL(port, no_port)
-        Z_PARAM_STR_OR_NULL(workers)
-    ZEND_PARSE_PARAMETERS_END();
+    if (zend_parse_parameters(ZEND_NUM_ARGS(), "hSSS!l!S!", &again, &interpreter, &program, &host, &port, &no_port, &workers) == FAILURE) RETURN_THROWS();
     size_t count;
     sp_bytes *words = words_of(again, &count);
     default_signals();
+    tell_memory();
     sp_text variables = {0};
     int code = sp_rust_start(words, count, bytes_of(interpreter), bytes_of(program), bytes_of(host), no_port ? SP_NO_PORT : port, bytes_of(workers), &variables);
     efree(words);
@@ -394,92 +376,52 @@ ZEND_FUNCTION(Spikard_Native_start) {
 
 /* ---- types ------------------------------------------------------------------------------------------------------- */
 
-ZEND_BEGIN_ARG_INFO_EX(info_construct, 0, 0, 2)
-    ZEND_ARG_TYPE_INFO(0, spec, IS_STRING, 0)
-    ZEND_ARG_TYPE_INFO(0, handlers, IS_ARRAY, 0)
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_string, 0, 0, IS_STRING, 0)
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_void, 0, 0, IS_VOID, 0)
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_serve, 0, 0, IS_VOID, 0)
-    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, host, IS_STRING, 1, "null")
-    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, port, IS_LONG, 1, "null")
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_of_call, 0, 1, IS_STRING, 1)
-    ZEND_ARG_TYPE_INFO(0, call, IS_LONG, 0)
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_is_awaited, 0, 1, _IS_BOOL, 0)
-    ZEND_ARG_TYPE_INFO(0, call, IS_LONG, 0)
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_edit, 0, 4, IS_VOID, 0)
-    ZEND_ARG_TYPE_INFO(0, call, IS_LONG, 0)
-    ZEND_ARG_TYPE_INFO(0, what, IS_STRING, 0)
-    ZEND_ARG_TYPE_INFO(0, name, IS_STRING, 0)
-    ZEND_ARG_TYPE_INFO(0, value, IS_STRING, 0)
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_kept, 0, 1, IS_OBJECT, 1)
-    ZEND_ARG_TYPE_INFO(0, call, IS_LONG, 0)
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_keep, 0, 2, IS_VOID, 0)
-    ZEND_ARG_TYPE_INFO(0, call, IS_LONG, 0)
-    ZEND_ARG_TYPE_INFO(0, value, IS_OBJECT, 0)
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_exchange, 0, 1, IS_STRING, 0)
-    ZEND_ARG_TYPE_INFO(0, bytes, IS_STRING, 0)
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_spawn, 0, 1, IS_VOID, 0)
-    ZEND_ARG_TYPE_INFO(0, task, IS_CALLABLE, 0)
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_sleep, 0, 1, IS_VOID, 0)
-    ZEND_ARG_TYPE_INFO(0, seconds, IS_DOUBLE, 0)
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_await, 0, 1, _IS_BOOL, 0)
-    ZEND_ARG_INFO(0, stream)
-    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, seconds, IS_DOUBLE, 1, "null")
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_ticket, 0, 0, IS_LONG, 0)
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_park, 0, 0, _IS_BOOL, 0)
-    ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, seconds, IS_DOUBLE, 1, "null")
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_wake, 0, 1, IS_VOID, 0)
-    ZEND_ARG_TYPE_INFO(0, ticket, IS_LONG, 0)
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_command, 0, 3, IS_LONG, 0)
-    ZEND_ARG_TYPE_INFO(0, arguments, IS_ARRAY, 0)
-    ZEND_ARG_TYPE_INFO(0, interpreter, IS_STRING, 0)
-    ZEND_ARG_TYPE_INFO(0, program, IS_STRING, 0)
-ZEND_END_ARG_INFO()
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_start, 0, 6, IS_ARRAY, 0)
-    ZEND_ARG_TYPE_INFO(0, again, IS_ARRAY, 0)
-    ZEND_ARG_TYPE_INFO(0, interpreter, IS_STRING, 0)
-    ZEND_ARG_TYPE_INFO(0, program, IS_STRING, 0)
-    ZEND_ARG_TYPE_INFO(0, host, IS_STRING, 1)
-    ZEND_ARG_TYPE_INFO(0, port, IS_LONG, 1)
-    ZEND_ARG_TYPE_INFO(0, workers, IS_STRING, 1)
-ZEND_END_ARG_INFO()
+#define TAKES(name, type) ZEND_ARG_TYPE_INFO(0, name, type, 0)
+#define TAKES_NULL(name, type) ZEND_ARG_TYPE_INFO(0, name, type, 1)
+#define MAY_TAKE(name, type) ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, name, type, 1, "null")
+#define GIVES(info, needed, type, nullable, ...) \
+    ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info, 0, needed, type, nullable) __VA_ARGS__ ZEND_END_ARG_INFO()
 
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(info_only_keeps, 0, 1, _IS_BOOL, 0)
-    ZEND_ARG_TYPE_INFO(0, class, IS_STRING, 0)
-ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_INFO_EX(info_construct, 0, 0, 2) TAKES(spec, IS_STRING) TAKES(handlers, IS_ARRAY) ZEND_END_ARG_INFO()
+GIVES(info_string, 0, IS_STRING, 0)
+GIVES(info_void, 0, IS_VOID, 0)
+GIVES(info_serve, 0, IS_VOID, 0, MAY_TAKE(host, IS_STRING) MAY_TAKE(port, IS_LONG))
+GIVES(info_of_call, 1, IS_STRING, 1, TAKES(call, IS_LONG))
+GIVES(info_is_awaited, 1, _IS_BOOL, 0, TAKES(call, IS_LONG))
+GIVES(info_edit, 4, IS_VOID, 0, TAKES(call, IS_LONG) TAKES(what, IS_STRING) TAKES(name, IS_STRING) TAKES(value, IS_STRING))
+GIVES(info_kept, 1, IS_OBJECT, 1, TAKES(call, IS_LONG))
+GIVES(info_keep, 2, IS_VOID, 0, TAKES(call, IS_LONG) TAKES(value, IS_OBJECT))
+GIVES(info_exchange, 1, IS_STRING, 0, TAKES(bytes, IS_STRING))
+GIVES(info_spawn, 1, IS_VOID, 0, TAKES(task, IS_CALLABLE))
+GIVES(info_sleep, 1, IS_VOID, 0, TAKES(seconds, IS_DOUBLE))
+GIVES(info_await, 1, _IS_BOOL, 0, ZEND_ARG_INFO(0, stream) MAY_TAKE(seconds, IS_DOUBLE))
+GIVES(info_ticket, 0, IS_LONG, 0)
+GIVES(info_park, 0, _IS_BOOL, 0, MAY_TAKE(seconds, IS_DOUBLE))
+GIVES(info_wake, 1, IS_VOID, 0, TAKES(ticket, IS_LONG))
+GIVES(info_command, 3, IS_LONG, 0, TAKES(arguments, IS_ARRAY) TAKES(interpreter, IS_STRING) TAKES(program, IS_STRING))
+GIVES(info_start, 6, IS_ARRAY, 0, TAKES(again, IS_ARRAY) TAKES(interpreter, IS_STRING) TAKES(program, IS_STRING)
+      TAKES_NULL(host, IS_STRING) TAKES_NULL(port, IS_LONG) TAKES_NULL(workers, IS_STRING))
+GIVES(info_only_keeps, 1, _IS_BOOL, 0, TAKES(class, IS_STRING))
+
+#define METHOD(name, info) ZEND_ME(Spikard_Native_App, name, info, ZEND_ACC_PUBLIC)
+#define NATIVE(name, info) ZEND_NS_NAMED_FE("Spikard\\Native", name, ZEND_FN(Spikard_Native_##name), info)
 
 static const zend_function_entry app_methods[] = {
-    ZEND_ME(Spikard_Native_App, __construct, info_construct, ZEND_ACC_PUBLIC)
-    ZEND_ME(Spikard_Native_App, openapi, info_string, ZEND_ACC_PUBLIC)
-    ZEND_ME(Spikard_Native_App, routes, info_string, ZEND_ACC_PUBLIC)
-    ZEND_ME(Spikard_Native_App, serve, info_serve, ZEND_ACC_PUBLIC)
-    ZEND_ME(Spikard_Native_App, drain, info_void, ZEND_ACC_PUBLIC)
-    ZEND_ME(Spikard_Native_App, head, info_of_call, ZEND_ACC_PUBLIC)
-    ZEND_ME(Spikard_Native_App, body, info_of_call, ZEND_ACC_PUBLIC)
-    ZEND_ME(Spikard_Native_App, isAwaited, info_is_awaited, ZEND_ACC_PUBLIC)
-    ZEND_ME(Spikard_Native_App, response, info_of_call, ZEND_ACC_PUBLIC)
-    ZEND_ME(Spikard_Native_App, problem, info_of_call, ZEND_ACC_PUBLIC)
-    ZEND_ME(Spikard_Native_App, edit, info_edit, ZEND_ACC_PUBLIC)
-    ZEND_ME(Spikard_Native_App, kept, info_kept, ZEND_ACC_PUBLIC)
-    ZEND_ME(Spikard_Native_App, keep, info_keep, ZEND_ACC_PUBLIC)
-    ZEND_ME(Spikard_Native_App, exchange, info_exchange, ZEND_ACC_PUBLIC)
-    ZEND_ME(Spikard_Native_App, spawn, info_spawn, ZEND_ACC_PUBLIC)
+    METHOD(__construct, info_construct)
+    METHOD(openapi, info_string)
+    METHOD(routes, info_string)
+    METHOD(serve, info_serve)
+    METHOD(drain, info_void)
+    METHOD(head, info_of_call)
+    METHOD(body, info_of_call)
+    METHOD(isAwaited, info_is_awaited)
+    METHOD(response, info_of_call)
+    METHOD(problem, info_of_call)
+    METHOD(edit, info_edit)
+    METHOD(kept, info_kept)
+    METHOD(keep, info_keep)
+    METHOD(exchange, info_exchange)
+    METHOD(spawn, info_spawn)
     ZEND_FE_END
 };
 
@@ -487,14 +429,14 @@ static const zend_function_entry functions[] = {
     ZEND_NS_NAMED_FE("Spikard", sleep, ZEND_FN(Spikard_sleep), info_sleep)
     ZEND_NS_NAMED_FE("Spikard", await_readable, ZEND_FN(Spikard_await_readable), info_await)
     ZEND_NS_NAMED_FE("Spikard", await_writable, ZEND_FN(Spikard_await_writable), info_await)
-    ZEND_NS_NAMED_FE("Spikard\\Native", ticket, ZEND_FN(Spikard_Native_ticket), info_ticket)
-    ZEND_NS_NAMED_FE("Spikard\\Native", park, ZEND_FN(Spikard_Native_park), info_park)
-    ZEND_NS_NAMED_FE("Spikard\\Native", wake, ZEND_FN(Spikard_Native_wake), info_wake)
-    ZEND_NS_NAMED_FE("Spikard\\Native", tables, ZEND_FN(Spikard_Native_tables), info_string)
-    ZEND_NS_NAMED_FE("Spikard\\Native", onlyKeeps, ZEND_FN(Spikard_Native_onlyKeeps), info_only_keeps)
-    ZEND_NS_NAMED_FE("Spikard\\Native", announceReady, ZEND_FN(Spikard_Native_announceReady), info_void)
-    ZEND_NS_NAMED_FE("Spikard\\Native", command, ZEND_FN(Spikard_Native_command), info_command)
-    ZEND_NS_NAMED_FE("Spikard\\Native", start, ZEND_FN(Spikard_Native_start), info_start)
+    NATIVE(ticket, info_ticket)
+    NATIVE(park, info_park)
+    NATIVE(wake, info_wake)
+    NATIVE(tables, info_string)
+    NATIVE(onlyKeeps, info_only_keeps)
+    NATIVE(announceReady, info_void)
+    NATIVE(command, info_command)
+    NATIVE(start, info_start)
     ZEND_FE_END
 };
 

@@ -24,15 +24,22 @@ typedef struct {
     size_t length;
 } sp_value;
 
+/* A text that somebody else keeps; or none. */
+typedef struct { const char *text; size_t length; } sp_bytes;
+
 /* What a call brings. */
 typedef struct {
     int64_t token;
-    const char *body;
-    size_t length;
+    sp_bytes body;
     const sp_value *values, *built;                       /* `built`: the body, read already; or NULL */
     uint32_t count, built_count;
-    bool has_body;
 } sp_call;
+
+/* What a call waits for; UINT64_MAX microseconds have no end. By its ticket it is ended from elsewhere; 0 for none. */
+typedef struct { int kind, fd; uint64_t microseconds; int64_t ticket; } sp_waiting;
+
+/* What is known of a handler: the shape of its body or NULL, that it takes one, that it can ask for its request. */
+typedef struct { const zval *shape; bool wants_body, asks; } sp_handler_told;
 
 typedef struct sp_handler sp_handler;
 typedef struct sp_job sp_job;
@@ -42,15 +49,16 @@ sp_job *sp_job_new(void);
 void sp_job_free(sp_job *job);
 void sp_job_call(sp_job *job, sp_handler *handler, const sp_call *call);
 int sp_job_step(sp_job *job);
-int sp_job_done(sp_job *job, sp_handler *spent);
+bool sp_job_done(sp_job *job, sp_handler *spent);
 zval *sp_hold(const zval *value);
-int sp_let_go(zval *held);
-int sp_job_wait(const sp_job *job, int *fd, uint64_t *microseconds, int64_t *ticket);
+bool sp_let_go(zval *held);
+sp_waiting sp_job_wait(const sp_job *job);
 void sp_job_waited(sp_job *job, int how);
 int sp_exit_status(void);
 void sp_serves(void);
 const zval *sp_job_result(const sp_job *job);
-void sp_job_text(const sp_job *job, bool error, const char **text, size_t *length);
+sp_bytes sp_job_printed(const sp_job *job);
+sp_bytes sp_job_error(const sp_job *job);
 
 /* For module.c. */
 void sp_engine_start(void);
@@ -63,7 +71,6 @@ bool sp_wait(int kind, int fd, uint64_t microseconds);
 int64_t sp_ticket(void);
 
 /* Rust (src/lib.rs). Texts that Rust makes are given back with sp_rust_text_free; those that it is given it copies. */
-typedef struct { const char *text; size_t length; } sp_bytes;              /* no text: none was given */
 #define SP_NO_PORT INT64_MIN
 typedef struct { char *text; size_t length, capacity; } sp_text;
 void sp_rust_text_free(sp_text text);
@@ -73,11 +80,9 @@ sp_text sp_rust_app_openapi(void *app);
 bool sp_rust_app_routes(void *app, sp_text *text);
 bool sp_rust_app_serve(void *app, sp_bytes host, int64_t port, int *status, sp_text *error);
 void sp_rust_app_drain(void *app);
-bool sp_rust_app_head(void *app, int64_t call, sp_text *text);
-bool sp_rust_app_body(void *app, int64_t call, sp_text *text);
+enum { SP_HEAD, SP_BODY, SP_RESPONSE, SP_PROBLEM };                          /* texts of a call */
+bool sp_rust_app_text(void *app, int64_t call, int which, sp_text *text);
 bool sp_rust_app_awaited(void *app, int64_t call);
-bool sp_rust_app_response(void *app, int64_t call, sp_text *text);
-bool sp_rust_app_problem(void *app, int64_t call, sp_text *text);
 bool sp_rust_app_edit(void *app, int64_t call, sp_bytes what, sp_bytes name, sp_bytes value, sp_text *wrong);
 const zval *sp_rust_app_kept(void *app, int64_t call);
 void sp_rust_app_keep(void *app, int64_t call, const zval *value);
@@ -107,10 +112,8 @@ void sp_handlers_start(void);
 sp_handler *sp_handler_new(const zval *told);
 sp_handler *sp_handler_kept(const zval *function, const sp_handler *like);
 void sp_handler_free(sp_handler *handler);
-bool sp_handler_wants_body(const sp_handler *handler);
-bool sp_handler_asks(const sp_handler *handler);
+sp_handler_told sp_handler_tells(const sp_handler *handler);
 bool sp_handler_in_fiber(const sp_handler *handler);
-const zval *sp_handler_shape(const sp_handler *handler);
 zval *sp_handler_made(sp_handler *handler);
 void sp_call_whole(sp_handler *handler, zval *result, const sp_call *call);
 bool sp_call_straight(sp_handler *handler, zval *result, const sp_call *call);

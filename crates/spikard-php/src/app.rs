@@ -1,8 +1,9 @@
 //! `App`: a frozen app, served on PHP's thread or called in process. Decides nothing about a request.
 
+use crate::brought::Handler;
 use crate::decode::Shape;
 use crate::guest::{Callable, PhpGuest};
-use crate::interpreter::{Handler, serves};
+use crate::interpreter::serves;
 use crate::reactor::{in_runtime, run};
 use spikard::Frozen;
 use spikard::server::{Life, Listen, announce_ready, check_tls, exchange, heed_signals, serve};
@@ -24,11 +25,12 @@ impl App {
         let parsed = spikard_bridge::parse(spec).map_err(|error| error.to_string())?;
         let facts = Facts::all(&parsed, handlers.len());
         let callable = |(index, (handler, facts)): (usize, (&Handler, Option<Facts>))| {
+            let known = handler.known();
             Ok(Rc::new(Callable {
                 handler: *handler,
-                wants_body: handler.wants_body(),
-                asks: handler.asks(),
-                shape: handler.shape().and_then(Shape::of),
+                wants_body: known.wants_body,
+                asks: known.asks,
+                shape: known.shape().and_then(Shape::of),
                 facts: facts.ok_or(format!("handler {index} belongs to no route"))?,
                 close: None,
             }))
@@ -64,12 +66,7 @@ impl App {
         if in_runtime() {
             return Err("this process serves an app already".to_owned());
         }
-        let mut listen = Listen::from_env().map_err(|error| error.to_string())?;
-        if host.is_some() || port.is_some() {
-            (listen.fd, listen.uds) = (None, None);
-        }
-        listen.host = host.unwrap_or(listen.host);
-        listen.port = port.unwrap_or(listen.port);
+        let listen = Listen::asked(host, port).map_err(|error| error.to_string())?;
         check_tls(self.frozen.config()).map_err(|error| error.to_string())?;
         let listener = listen.open().map_err(|error| error.to_string())?;
         let life = Life::new();

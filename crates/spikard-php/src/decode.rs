@@ -1,7 +1,8 @@
 //! JSON as values for PHP, read while its schema is checked: no second pass. Makes nothing of PHP's; `values.c` does, in the
 //! step of the call. Knows plain kinds only: the package reads whatever else a text holds, once the core has checked it.
 
-use crate::interpreter::{Class, Told, Value};
+use crate::brought::{Class, Value};
+use crate::zval::Told;
 use spikard::contract::json::{Digits, Text};
 use spikard::contract::{Build, Schema};
 

@@ -1,12 +1,11 @@
 //! Failures of PHP as problems. Decides what a client may see of them; the text of an unexpected one is a cause, for the
 //! log only.
 
-use crate::interpreter::Zval;
 use crate::value::headers;
+use crate::zval::Zval;
 use serde_json::Map;
 use spikard::Problem;
-use spikard::contract::Source;
-use spikard_bridge::refused;
+use spikard_bridge::{refused, source};
 use std::borrow::Cow;
 
 /// `[kind, code, status, title, detail, headers, extensions as JSON text]`.
@@ -48,14 +47,4 @@ pub(crate) fn refusals(parts: &Zval) -> Problem {
             .filter_map(|index| parts.item(index))
             .map(one),
     )
-}
-
-fn source(name: &str) -> Source {
-    match name {
-        "path" => Source::Path,
-        "query" => Source::Query,
-        "header" => Source::Header,
-        "cookie" => Source::Cookie,
-        _ => Source::Body,
-    }
 }

@@ -1,18 +1,18 @@
 //! PHP as a guest of the bridge: gives a handler its arguments, calls it, answers for it when it ends later.
 
+use crate::brought::{Brought, Handler, Value};
 use crate::decode::{Built, Shape};
 use crate::error::{ending, internal};
 use crate::hook;
-use crate::interpreter::{
-    Brought, Handler, Job, Step, Value, Zval, exit_status, interrupt, let_go, shows_where,
-};
+use crate::interpreter::{Job, Step, exit_status, interrupt, shows_where};
 use crate::reactor::{in_runtime, interrupted, waited};
-use crate::request::{Running, of_running};
-use crate::value::{answer, is_nothing, lossy, of_argument};
+use crate::request::{of_running, running};
+use crate::value::{answer, is_nothing, of_argument};
+use crate::zval::{Zval, let_go, lossy};
 use spikard::response::ChunkSource;
 use spikard::server::Life;
 use spikard::{Cancel, Held, Passage, Problem, Reply, Verdict};
-use spikard_bridge::{Call, Completion, Facts, Guest, GuestStream, Kept, Outcome, Token};
+use spikard_bridge::{Call, Calls, Completion, Facts, Guest, GuestStream, Kept, Outcome, Token};
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -74,7 +74,7 @@ impl Drop for Callable {
 pub(crate) struct PhpGuest {
     me: Weak<Self>,
     completion: Completion,
-    suspended: RefCell<Waiting>,
+    suspended: RefCell<Calls<Suspended>>,
     stacks: RefCell<Vec<Job>>,
     /// Places for what the next call brings.
     room: RefCell<Room>,
@@ -96,53 +96,12 @@ struct Room {
 
 /// A call whose handler has not ended.
 struct Suspended {
-    /// Of a handler that can ask for it.
+    /// Of a handler that can ask for it, and where hooks look at it.
     request: Option<Kept>,
     /// Somebody waits for the answer.
     awaited: bool,
-    /// Of a request that hooks look at.
-    passage: Option<Rc<Passage>>,
     /// Of a producer, which does not go on when nobody waits: tells it so.
     give_up: Option<Rc<Notify>>,
-}
-
-/// The calls that have not ended, each in the slot of its token. A slot is another call's once its answer was fetched, and a
-/// call whose client has left goes on: its place is then beside the others.
-#[derive(Default)]
-struct Waiting(Vec<Vec<(Token, Suspended)>>);
-
-impl Waiting {
-    fn get(&self, token: Token) -> Option<&Suspended> {
-        let calls = self.0.get(token.slot as usize)?;
-        calls
-            .iter()
-            .find(|(of, _)| *of == token)
-            .map(|(_, call)| call)
-    }
-
-    fn get_mut(&mut self, token: Token) -> Option<&mut Suspended> {
-        let calls = self.0.get_mut(token.slot as usize)?;
-        let found = calls.iter_mut().find(|(of, _)| *of == token);
-        found.map(|(_, call)| call)
-    }
-
-    fn insert(&mut self, token: Token, call: Suspended) {
-        let slot = token.slot as usize;
-        if self.0.len() <= slot {
-            self.0.resize_with(slot + 1, Vec::new);
-        }
-        self.0[slot].push((token, call));
-    }
-
-    fn remove(&mut self, token: Token) -> Option<Suspended> {
-        let calls = self.0.get_mut(token.slot as usize)?;
-        let at = calls.iter().position(|(of, _)| *of == token)?;
-        Some(calls.swap_remove(at).1)
-    }
-
-    fn all(self) -> impl Iterator<Item = (Token, Suspended)> {
-        self.0.into_iter().flatten()
-    }
 }
 
 /// A token as PHP keeps it.
@@ -231,37 +190,40 @@ impl PhpGuest {
         self.keep(job, spent);
     }
 
-    /// The request of a call that has not been answered.
-    pub(crate) fn head(&self, call: i64) -> Option<Vec<u8>> {
-        if let Some(passage) = self.passage(call) {
-            return Some(Kept::head_of_passage(&passage));
-        }
+    /// The request of a call that has not been answered: while it runs, and once it has suspended.
+    fn ask<R>(
+        &self,
+        call: i64,
+        running: impl FnOnce(&Call<'_>) -> R,
+        kept: impl FnOnce(&Kept) -> R,
+    ) -> Option<R> {
         let token = token(call);
-        of_running(token, Kept::head_of).or_else(|| {
+        of_running(token, running).or_else(|| {
             let suspended = self.suspended.borrow();
-            Some(suspended.get(token)?.request.as_ref()?.head())
+            Some(kept(suspended.get(token)?.request.as_ref()?))
         })
     }
 
-    /// Its body as it came.
+    pub(crate) fn head(&self, call: i64) -> Option<Vec<u8>> {
+        self.ask(call, Kept::head_now, Kept::head)
+    }
+
     pub(crate) fn body(&self, call: i64) -> Option<Vec<u8>> {
-        if let Some(passage) = self.passage(call) {
-            return Some(passage.body().to_vec());
-        }
-        let token = token(call);
-        of_running(token, |call| call.request().body.to_vec()).or_else(|| {
-            let suspended = self.suspended.borrow();
-            Some(suspended.get(token)?.request.as_ref()?.body().to_vec())
-        })
+        self.ask(
+            call,
+            |call| Kept::body_now(call, <[u8]>::to_vec),
+            |kept| kept.body(<[u8]>::to_vec),
+        )
     }
 
     /// What hooks and handler of its request share; none where no hook looks.
     pub(crate) fn passage(&self, call: i64) -> Option<Rc<Passage>> {
-        let token = token(call);
-        of_running(token, |call| call.request().passage.cloned()).unwrap_or_else(|| {
-            let suspended = self.suspended.borrow();
-            suspended.get(token)?.passage.clone()
-        })
+        self.ask(
+            call,
+            |call| call.request().passage.cloned(),
+            |kept| kept.passage().cloned(),
+        )
+        .flatten()
     }
 
     /// Somebody still waits for the answer.
@@ -372,7 +334,7 @@ impl PhpGuest {
             return;
         }
         self.code.set(LOST);
-        for (token, suspended) in self.suspended.take().all() {
+        for (token, suspended) in self.suspended.take() {
             if suspended.awaited {
                 self.completion.complete(token, Err(ending()));
             }
@@ -448,17 +410,17 @@ impl Guest for PhpGuest {
             .iter()
             .for_each(|argument| of_argument(argument, values));
         let mut job = self.stack();
-        let brought = Brought {
-            token: number(token),
-            body: (callable.wants_body && !body.is_empty()).then_some(body),
-            values,
-            count: arguments.len(),
-            built: call.unvalidated().map(|_| built.values.as_slice()),
-        };
+        let mut brought = Brought::of(number(token), values, arguments.len());
+        if callable.wants_body && !body.is_empty() {
+            brought = brought.body(body);
+        }
+        if call.unvalidated().is_some() {
+            brought = brought.built(&built.values);
+        }
         job.call(callable.handler, &brought);
-        let running = Running::enter(token, call);
-        let step = timed(&mut job, &callable.facts.name, call.request().request_id);
-        drop(running);
+        let step = running(token, call, || {
+            timed(&mut job, &callable.facts.name, call.request().request_id)
+        });
         self.room.replace(room);
         let Some(guest) = self.me.upgrade().filter(|_| step == Step::Waits) else {
             let verdict = self.ended(callable, step, job, call.request().passage);
@@ -466,9 +428,8 @@ impl Guest for PhpGuest {
         };
         let give_up = callable.close.map(|_| Rc::new(Notify::new()));
         let suspended = Suspended {
-            request: callable.asks.then(|| Kept::of(call)),
+            request: (callable.asks || call.request().passage.is_some()).then(|| Kept::of(call)),
             awaited: true,
-            passage: call.request().passage.cloned(),
             give_up: give_up.clone(),
         };
         self.suspended.borrow_mut().insert(token, suspended);
@@ -477,9 +438,9 @@ impl Guest for PhpGuest {
             let name = &callable.facts.name;
             let step = run_on(&guest, &mut job, step, name, give_up.as_deref()).await;
             let known = guest.suspended.borrow_mut().remove(token);
-            let (awaited, passage) =
-                known.map_or((false, None), |call| (call.awaited, call.passage));
-            let verdict = guest.ended(&callable, step, job, passage.as_ref());
+            let awaited = known.as_ref().is_some_and(|call| call.awaited);
+            let request = known.as_ref().and_then(|call| call.request.as_ref());
+            let verdict = guest.ended(&callable, step, job, request.and_then(Kept::passage));
             match verdict {
                 Some(reply) if awaited => drop(guest.completion.complete(token, reply)),
                 None if awaited => drop(guest.completion.pass(token)),

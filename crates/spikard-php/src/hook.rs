@@ -1,7 +1,7 @@
 //! What hooks of PHP see of a passage and do to it. Calls no hook.
 
-use crate::interpreter::Zval;
 use crate::value::headers;
+use crate::zval::Zval;
 use serde_json::json;
 use spikard::{Body, Moment, Passage};
 

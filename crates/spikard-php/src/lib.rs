@@ -2,6 +2,7 @@
 //! lets no panic out.
 
 mod app;
+mod brought;
 mod decode;
 mod error;
 mod guest;
@@ -10,13 +11,15 @@ mod interpreter;
 mod reactor;
 mod request;
 mod value;
+mod zval;
 
 use app::App;
-use interpreter::{Handler, Held, Text, Zval, bytes};
-use std::ffi::{OsString, c_char, c_int, c_void};
+use brought::Handler;
+use std::ffi::{OsString, c_int, c_void};
 use std::os::unix::ffi::OsStringExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{null, null_mut};
+use zval::{Bytes, Held, Text, Zval};
 
 unsafe extern "C" {
     fn sp_module() -> *const c_void;
@@ -40,37 +43,6 @@ fn guarded<R>(inner: impl FnOnce() -> R) -> Result<R, String> {
 unsafe fn app<'a>(app: *const App) -> &'a App {
     // SAFETY: as the caller says.
     unsafe { &*app }
-}
-
-/// `sp_bytes`: a text of PHP, or none.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Bytes {
-    text: *const c_char,
-    length: usize,
-}
-
-impl Bytes {
-    /// # Safety
-    /// As for [`bytes`].
-    unsafe fn get<'t>(self) -> &'t [u8] {
-        // SAFETY: as the caller says.
-        unsafe { bytes(self.text.cast(), self.length) }
-    }
-
-    /// # Safety
-    /// As for [`bytes`].
-    unsafe fn string(self) -> String {
-        // SAFETY: as the caller says.
-        String::from_utf8_lossy(unsafe { self.get() }).into_owned()
-    }
-
-    /// # Safety
-    /// As for [`bytes`].
-    unsafe fn maybe(self) -> Option<String> {
-        // SAFETY: as the caller says.
-        (!self.text.is_null()).then(|| unsafe { self.string() })
-    }
 }
 
 /// What a port is that was not given.
@@ -177,55 +149,32 @@ unsafe extern "C" fn sp_rust_app_drain(this: *const App) {
     let _ = guarded(|| unsafe { app(this) }.drain());
 }
 
-/// # Safety
-/// `to` is valid for a write.
-unsafe fn maybe(text: Option<Vec<u8>>, to: *mut Text) -> bool {
+/// A text of a call, as `shim.h` numbers them; `false` when there is none.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sp_rust_app_text(
+    this: *const App,
+    call: i64,
+    which: c_int,
+    to: *mut Text,
+) -> bool {
+    // SAFETY: see above.
+    let guest = unsafe { app(this) }.guest();
+    let text = match which {
+        0 => guest.head(call),
+        1 => guest.body(call),
+        2 => guest
+            .passage(call)
+            .and_then(|passage| hook::response(&passage)),
+        _ => guest
+            .passage(call)
+            .and_then(|passage| hook::problem(&passage)),
+    };
     let there = text.is_some();
     if let Some(text) = text {
-        // SAFETY: as the caller says.
+        // SAFETY: valid (module.c).
         unsafe { give(to, text) };
     }
     there
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn sp_rust_app_head(this: *const App, call: i64, text: *mut Text) -> bool {
-    // SAFETY: see above.
-    unsafe { maybe(app(this).guest().head(call), text) }
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn sp_rust_app_body(this: *const App, call: i64, text: *mut Text) -> bool {
-    // SAFETY: see above.
-    unsafe { maybe(app(this).guest().body(call), text) }
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn sp_rust_app_response(this: *const App, call: i64, text: *mut Text) -> bool {
-    // SAFETY: see above.
-    unsafe {
-        maybe(
-            app(this)
-                .guest()
-                .passage(call)
-                .and_then(|passage| hook::response(&passage)),
-            text,
-        )
-    }
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn sp_rust_app_problem(this: *const App, call: i64, text: *mut Text) -> bool {
-    // SAFETY: see above.
-    unsafe {
-        maybe(
-            app(this)
-                .guest()
-                .passage(call)
-                .and_then(|passage| hook::problem(&passage)),
-            text,
-        )
-    }
 }
 
 /// `false` with what is wrong.

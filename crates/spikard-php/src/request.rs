@@ -9,16 +9,16 @@ thread_local! {
     static RUNNING: Cell<Option<(Token, NonNull<()>)>> = const { Cell::new(None) };
 }
 
-/// While it lives, a call can be asked for its request by token.
-pub(crate) struct Running(Option<(Token, NonNull<()>)>);
-
-impl Running {
-    pub(crate) fn enter(token: Token, call: &Call<'_>) -> Self {
-        Self(RUNNING.replace(Some((token, NonNull::from(call).cast()))))
-    }
+/// While `inner` runs, the call can be asked for its request by token.
+pub(crate) fn running<R>(token: Token, call: &Call<'_>, inner: impl FnOnce() -> R) -> R {
+    let _outer = Outer(RUNNING.replace(Some((token, NonNull::from(call).cast()))));
+    inner()
 }
 
-impl Drop for Running {
+/// Puts back the call that ran before, also when a panic passes.
+struct Outer(Option<(Token, NonNull<()>)>);
+
+impl Drop for Outer {
     fn drop(&mut self) {
         RUNNING.set(self.0);
     }
@@ -27,6 +27,6 @@ impl Drop for Running {
 /// Asks the call that runs now, when it is the one of this token.
 pub(crate) fn of_running<R>(token: Token, ask: impl FnOnce(&Call<'_>) -> R) -> Option<R> {
     let (running, call) = RUNNING.get()?;
-    // SAFETY: `Running` is dropped before the call that it was made from, and `ask` cannot keep what it is given.
+    // SAFETY: `Outer` is dropped before `running` gives back the call that it borrows, and `ask` cannot keep what it is given.
     (running == token).then(|| ask(unsafe { call.cast::<Call<'_>>().as_ref() }))
 }

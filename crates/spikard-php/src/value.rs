@@ -1,7 +1,8 @@
 //! Values across the border: a parameter's value to PHP, a handler's answer to a response. Calls no handler.
 
+use crate::brought::Value;
 use crate::error::{internal, problem, refusals};
-use crate::interpreter::{Value, Zval};
+use crate::zval::{Zval, lossy};
 use spikard::contract::Argument;
 use spikard::response::ChunkSource;
 use spikard::{Problem, Reply};
@@ -78,10 +79,6 @@ pub(crate) fn answer(facts: &Facts, value: &Zval, printed: &[u8], stream: Stream
 /// The handler returned nothing: what it printed is its answer.
 pub(crate) fn is_nothing(value: &Zval) -> bool {
     value.is_null()
-}
-
-pub(crate) fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Name and value of header fields, one after the other in one list.

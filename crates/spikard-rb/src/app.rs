@@ -122,13 +122,7 @@ impl App {
     ) -> Result<(), Error> {
         let inside = self.inside()?;
         let reactor = Reactor::here()?;
-        let mut listen = Listen::from_env().map_err(failure)?;
-        if host.is_some() || port.is_some() {
-            listen.fd = None;
-            listen.uds = None;
-        }
-        listen.host = host.unwrap_or(listen.host);
-        listen.port = port.unwrap_or(listen.port);
+        let listen = Listen::asked(host, port).map_err(failure)?;
         check_tls(inside.frozen.config()).map_err(failure)?;
         let _served = Turned::enter(&reactor)?;
         // The socket belongs to the runtime, so it is opened inside.

@@ -65,6 +65,8 @@ final class CliTest extends TestCase
         self::assertSame([2, 1], [$seen['500 internal'], $seen['200 bye']]);
         self::assertSame(0, $server->end(SIGTERM));
         self::assertSame(3, substr_count($server->told(), 'started again'), $server->told());
+        $limit = trim((string) shell_exec(escapeshellarg(PHP_BINARY) . ' -r "echo ini_get(\'memory_limit\');"'));
+        self::assertSame($limit === '-1' ? 1 : 0, substr_count($server->told(), 'memory_limit'), 'told once, whatever is started');
     }
 
     public function testASavedFileIsServedWithoutARefusal(): void

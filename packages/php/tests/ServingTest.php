@@ -103,7 +103,7 @@ final class ServingTest extends TestCase
     public function testWithoutAMemoryLimitThereIsOne(): void
     {
         $server = new Server('hostile.php', settings: ['memory_limit=-1', 'display_errors=0', 'log_errors=1', 'error_log=']);
-        $server->waitFor('memory_limit is not set: this worker has 256M');
+        $server->waitFor('memory_limit is not set: each worker has 256M');
         self::assertSame('500 internal', $server->get('/memory'));
         self::assertSame(70, $server->end(null));
     }

@@ -145,6 +145,17 @@ impl Listen {
         })
     }
 
+    /// What a program asks for, over the environment: one that names a host or a port wants no socket that others chose.
+    pub fn asked(host: Option<String>, port: Option<u16>) -> Result<Self, ListenError> {
+        let mut listen = Self::from_env()?;
+        if host.is_some() || port.is_some() {
+            (listen.fd, listen.uds) = (None, None);
+        }
+        listen.host = host.unwrap_or(listen.host);
+        listen.port = port.unwrap_or(listen.port);
+        Ok(listen)
+    }
+
     /// The listening socket, non-blocking and closed on exec.
     pub fn open(&self) -> Result<Listener, ListenError> {
         match (self.fd, &self.uds) {
