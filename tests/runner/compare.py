@@ -192,8 +192,8 @@ def observe(wanted: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
         found.append(
             f"the handler saw body {json.dumps(seen.get('body'))[:300]}, expected {wanted['body_base64'][:300]}"
         )
-    for name, default in (("hooks", []), ("kept", "")):
-        if (name in wanted or name == "kept") and seen.get(name, default) != wanted.get(name, default):
+    for name, default in (("hooks", []), ("kept", ""), ("principal", None)):
+        if (name in wanted or name != "hooks") and seen.get(name, default) != wanted.get(name, default):
             found.append(f"{name}: {json.dumps(seen.get(name))}, expected {json.dumps(wanted.get(name))}")
     if wanted.get("no_body") and seen.get("body") is not None:
         found.append(f"the handler saw a body: {json.dumps(seen['body'])[:300]}")

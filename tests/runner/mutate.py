@@ -20,6 +20,10 @@ DEFECTS = {
     "allow-missing": "routing",
     "cors-missing": "cors",
     "pre-validation-late": "hooks",
+    "auth-skipped": "auth",
+    "token-time-ignored": "auth",
+    "signature-ignored": "auth",
+    "scopes-ignored": "auth",
 }
 
 

@@ -54,6 +54,7 @@ impl<G: Guest> Endpoint for GuestEndpoint<G> {
         Box::pin(async move {
             let begun = passage.look(|head| {
                 let body = passage.body();
+                let principal = passage.principal();
                 let request = Request {
                     head,
                     arguments: &[],
@@ -61,6 +62,7 @@ impl<G: Guest> Endpoint for GuestEndpoint<G> {
                     unvalidated: None,
                     request_id: passage.request_id(),
                     peer: passage.peer(),
+                    principal: principal.as_ref(),
                     passage: Some(&passage),
                 };
                 let call = Call::new(request, &self.completion);

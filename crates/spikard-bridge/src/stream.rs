@@ -46,6 +46,7 @@ impl<G: Guest> ChunkSource for GuestStream<G> {
                 unvalidated: None,
                 request_id: "",
                 peer: None,
+                principal: None,
                 passage: None,
             };
             let flow = poll_fn(|context| Poll::Ready(producer.call(request, context))).await;

@@ -48,6 +48,7 @@ fn allocations(does: Does) -> usize {
         unvalidated: None,
         request_id: "1",
         peer: None,
+        principal: None,
         passage: None,
     };
     let before = COUNT.get();

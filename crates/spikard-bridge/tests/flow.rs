@@ -27,6 +27,7 @@ fn call(guest: &Rc<Echo>, does: Does, schema: Option<&Schema>) -> Flow {
         unvalidated: schema,
         request_id: "1",
         peer: None,
+        principal: None,
         passage: None,
     };
     let endpoint = GuestEndpoint::new(Rc::clone(guest), does, guest.completion.clone());

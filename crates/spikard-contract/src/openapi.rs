@@ -28,6 +28,8 @@ pub struct Operation<'a> {
     pub request_required: bool,
     /// Status (`"200"`, `"4XX"`, `"default"`), description, content; in order.
     pub responses: Vec<Answer>,
+    /// Security requirements, of which any will do; empty for none.
+    pub security: Vec<Value>,
 }
 
 /// Status, description, and content by media type.
@@ -63,7 +65,7 @@ const METHODS: &[&str] = &[
 /// Where the others stand, in the form that OpenAPI 3.2 gives `additionalOperations`: by the method as it is sent.
 const ADDITIONAL: &str = "x-additionalOperations";
 
-/// The document. `schemas` becomes `components.schemas`; the problem schema (RFC 9457) is added there as `Problem`.
+/// The document. `schemas` becomes `components.schemas`, `security_schemes` `components.securitySchemes`; the problem schema (RFC 9457) is added there as `Problem`.
 ///
 /// Operations keep their order; those of one path stand together where the path was first seen. What they do not declare is
 /// a problem: each gets the response `default` unless it has one. Methods that OpenAPI 3.1 does not know, such as QUERY, stand
@@ -72,6 +74,7 @@ pub fn document(
     info: &Info<'_>,
     operations: &[Operation<'_>],
     schemas: &Map<String, Value>,
+    security_schemes: Map<String, Value>,
 ) -> Value {
     let mut paths = Map::new();
     for operation in operations {
@@ -88,12 +91,16 @@ pub fn document(
     }
     let mut schemas = schemas.clone();
     schemas.insert("Problem".to_owned(), problem_schema());
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": info.object(),
         "paths": paths,
         "components": {"schemas": schemas, "responses": {"Problem": problem_response()}},
-    })
+    });
+    if !security_schemes.is_empty() {
+        document["components"]["securitySchemes"] = Value::Object(security_schemes);
+    }
+    document
 }
 
 fn put(object: &mut Map<String, Value>, key: &str, text: Option<&str>) {
@@ -127,6 +134,9 @@ fn operation_object(operation: &Operation<'_>) -> Value {
         );
     }
     object.insert("responses".to_owned(), responses_object(operation));
+    if !operation.security.is_empty() {
+        object.insert("security".to_owned(), json!(operation.security));
+    }
     if operation.deprecated {
         object.insert("deprecated".to_owned(), true.into());
     }
@@ -256,6 +266,7 @@ mod tests {
             request_content: Vec::new(),
             request_required: false,
             responses: vec![("200".to_owned(), "OK".to_owned(), Vec::new())],
+            security: Vec::new(),
         }
     }
 
@@ -272,7 +283,7 @@ mod tests {
             version: "1",
             description: None,
         };
-        let document = document(&info, &operations, &Map::new());
+        let document = document(&info, &operations, &Map::new(), Map::new());
         let paths = document["paths"].as_object().unwrap();
         assert_eq!(paths.keys().collect::<Vec<_>>(), ["/b", "/a"]);
         assert_eq!(
@@ -323,7 +334,7 @@ mod tests {
             version: "1",
             description: Some("D"),
         };
-        let document = document(&info, &[put], &schemas);
+        let document = document(&info, &[put], &schemas, Map::new());
         let put = &document["paths"]["/items/{id}"]["put"];
         assert_eq!(
             put["parameters"],

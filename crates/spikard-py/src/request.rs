@@ -7,6 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 use spikard::Passage;
+use spikard::auth::Principal;
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -60,6 +61,7 @@ pub(crate) struct Request {
     body: Py<PyBytes>,
     parameters: Py<PyList>,
     peer: Option<SocketAddr>,
+    principal: Option<Gil<Rc<Principal>>>,
     link: Gil<Rc<Link>>,
     /// `None` where no hook looks: nothing follows that could see an edit.
     passage: Option<Gil<Rc<Passage>>>,
@@ -103,11 +105,21 @@ impl Request {
             body,
             parameters: parameters.unbind(),
             peer: request.peer,
+            principal: request
+                .principal
+                .map(|principal| Gil::new(Rc::clone(principal))),
             link: Gil::new(Rc::clone(link)),
             passage: request.passage.map(|passage| Gil::new(Rc::clone(passage))),
         })
     }
 }
+
+type ThePrincipal<'py> = (
+    &'static str,
+    Option<String>,
+    Vec<String>,
+    Bound<'py, PyBytes>,
+);
 
 #[pymethods]
 impl Request {
@@ -202,8 +214,10 @@ impl Request {
         let passage = passage.expect("invariant: without it no edit is made");
         let body = PyBytes::new(py, &passage.body()).unbind();
         let edited = passage.look(|head| {
+            let principal = passage.principal();
             let request = spikard::Request {
                 head,
+                principal: principal.as_ref(),
                 arguments: &[],
                 body: &[],
                 unvalidated: None,
@@ -216,6 +230,18 @@ impl Request {
             Ok::<_, PyErr>(edited)
         })?;
         Py::new(py, edited)
+    }
+
+    /// Scheme, subject, scopes, and the claims as JSON text.
+    #[getter]
+    fn principal<'py>(&self, py: Python<'py>) -> Option<ThePrincipal<'py>> {
+        let principal = self.principal.as_ref()?;
+        Some((
+            principal.scheme(),
+            principal.subject().map(str::to_owned),
+            principal.scopes().to_vec(),
+            PyBytes::new(py, principal.claims()),
+        ))
     }
 
     #[getter]

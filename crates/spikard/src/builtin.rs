@@ -1,6 +1,6 @@
 //! Routes that every app has: health, OpenAPI document, page that shows it. They go through the pipeline like any other.
 
-use crate::spec::{Declared, ResponseSpec, RouteSpec};
+use crate::spec::{Declared, Policy, ResponseSpec, RouteSpec};
 use crate::{Body, Config, Endpoint, Flow, Problem, Request, Response};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
@@ -26,7 +26,7 @@ pub(crate) fn routes(config: &Config, first: usize) -> Vec<RouteSpec> {
     list(config)
         .into_iter()
         .enumerate()
-        .map(|(index, (_, path))| route(path, first + index))
+        .map(|(index, (kind, path))| route(kind, path, first + index))
         .collect()
 }
 
@@ -64,7 +64,9 @@ fn list(config: &Config) -> Vec<(Kind, &str)> {
     list
 }
 
-fn route(path: &str, handler: usize) -> RouteSpec {
+fn route(kind: Kind, path: &str, handler: usize) -> RouteSpec {
+    // Who watches over the server has no credentials; documents are for those whom the app lets in.
+    let watched = matches!(kind, Kind::Live | Kind::Ready);
     RouteSpec {
         method: "GET".to_owned(),
         path: path.to_owned(),
@@ -85,7 +87,10 @@ fn route(path: &str, handler: usize) -> RouteSpec {
         tags: Vec::new(),
         deprecated: false,
         hidden: true,
-        policy: crate::spec::Policy::default(),
+        policy: Policy {
+            auth: watched.then(Vec::new),
+            ..Policy::default()
+        },
         hooks: Vec::new(),
         decoder_validates: false,
         declared: Declared {

@@ -1,5 +1,6 @@
 //! The OpenAPI and AsyncAPI documents of an app, from its flattened routes. What they look like is `spikard-contract`'s.
 
+use crate::auth::Schemes;
 use crate::spec::{AppSpec, RouteSpec};
 use crate::template::Template;
 use serde_json::Value;
@@ -11,6 +12,7 @@ pub(crate) fn make(
     spec: &AppSpec,
     routes: &[RouteSpec],
     templates: &[Option<Template>],
+    schemes: &Schemes,
 ) -> Vec<u8> {
     let shown: Vec<(&RouteSpec, String)> = routes
         .iter()
@@ -20,9 +22,9 @@ pub(crate) fn make(
         .collect();
     let operations: Vec<Operation<'_>> = shown
         .iter()
-        .map(|(route, path)| operation(route, path))
+        .map(|(route, path)| operation(route, path, schemes))
         .collect();
-    document(&info(spec), &operations, &spec.schemas)
+    document(&info(spec), &operations, &spec.schemas, schemes.described())
         .to_string()
         .into_bytes()
 }
@@ -42,7 +44,7 @@ fn info(spec: &AppSpec) -> Info<'_> {
     }
 }
 
-fn operation<'a>(route: &'a RouteSpec, path: &'a str) -> Operation<'a> {
+fn operation<'a>(route: &'a RouteSpec, path: &'a str, schemes: &Schemes) -> Operation<'a> {
     Operation {
         method: &route.method,
         path,
@@ -60,6 +62,7 @@ fn operation<'a>(route: &'a RouteSpec, path: &'a str) -> Operation<'a> {
             .collect(),
         request_required: route.body.as_ref().is_some_and(|body| body.required),
         responses: responses(route),
+        security: schemes.requirements(route.policy.auth.as_deref().unwrap_or_default()),
     }
 }
 

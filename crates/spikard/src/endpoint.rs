@@ -1,5 +1,6 @@
 //! What serves a route: the seam between the pipeline and a handler, native or of another language.
 
+use crate::auth::Principal;
 use crate::hooks::Verdicting;
 use crate::{Head, Passage, Problem, Response};
 use spikard_contract::{Argument, Schema};
@@ -26,6 +27,8 @@ pub struct Request<'r> {
     pub request_id: &'r str,
     /// Address of the peer, `None` in process.
     pub peer: Option<std::net::SocketAddr>,
+    /// Who it comes from; `None` where the route lets everybody in, or anybody did.
+    pub principal: Option<&'r Rc<Principal>>,
     /// What the hooks before have seen and kept; `None` where none looked.
     pub passage: Option<&'r Rc<Passage>>,
 }

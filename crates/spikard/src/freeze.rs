@@ -1,6 +1,7 @@
 //! Checks an app and compiles it: groups flattened, paths to a router, parameters and schemas to plans. Every mistake is
 //! reported, not the first.
 
+use crate::auth::{Guard, Schemes};
 use crate::canonical::{canonical, hoist};
 use crate::config::{AdditionalQuery, Egress};
 use crate::head::is_token;
@@ -38,6 +39,7 @@ pub(crate) fn compile(
     let root = share_schemas(&mut spec.schemas, &mut routes, &mut mistakes);
     let templates = read_templates(&mut routes, &mut mistakes);
     let router = build_router(&spec, &routes, &templates, &mut mistakes);
+    let mut schemes = Schemes::default();
     let plans = routes
         .iter()
         .zip(&templates)
@@ -60,15 +62,16 @@ pub(crate) fn compile(
                 route,
                 root: &root,
                 mistakes: &mut mistakes,
+                schemes: &mut schemes,
             };
             compiler.plan(&spec, template.as_ref())
         });
-    let plans = plans.collect();
+    let plans: Vec<_> = plans.collect();
     name_operations(&mut routes, &mut mistakes);
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
-    let openapi = document::make(&spec, &routes, &templates);
+    let openapi = document::make(&spec, &routes, &templates, &schemes);
     Ok(Compiled {
         spec,
         routes,
@@ -91,9 +94,11 @@ fn flatten(spec: &AppSpec, mistakes: &mut Vec<Mistake>) -> Vec<RouteSpec> {
     let mut routes = spec.routes.clone();
     for route in &mut routes {
         route.hooks = [&spec.hooks[..], &route.hooks].concat();
+        route.policy = inherit(&route.policy, &spec.policy);
     }
     let around = Around {
         hooks: spec.hooks.clone(),
+        policy: spec.policy.clone(),
         ..Around::default()
     };
     for group in &spec.groups {
@@ -178,6 +183,7 @@ fn inherit(own: &Policy, outer: &Policy) -> Policy {
         handler_timeout_ms: own.handler_timeout_ms.or(outer.handler_timeout_ms),
         egress: own.egress.or(outer.egress),
         additional_query: own.additional_query.or(outer.additional_query),
+        auth: own.auth.as_ref().or(outer.auth.as_ref()).cloned(),
     }
 }
 
@@ -399,6 +405,7 @@ struct Compiler<'a> {
     route: &'a RouteSpec,
     root: &'a Value,
     mistakes: &'a mut Vec<Mistake>,
+    schemes: &'a mut Schemes,
 }
 
 impl Compiler<'_> {
@@ -445,7 +452,16 @@ impl Compiler<'_> {
             },
             body_limit: policy.body_limit.unwrap_or(config.body_limit),
             timeout_ms: (timeout_ms > 0).then_some(timeout_ms),
+            guard: self.guard(&spec.title),
         }
+    }
+
+    fn guard(&mut self, title: &str) -> Option<Guard> {
+        let mut wrong = Vec::new();
+        let ways = self.route.policy.auth.as_deref().unwrap_or_default();
+        let guard = self.schemes.guard(ways, title, &mut wrong);
+        wrong.into_iter().for_each(|message| self.wrong(message));
+        guard
     }
 
     fn wrong(&mut self, message: impl Into<String>) {

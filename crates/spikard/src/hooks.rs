@@ -1,8 +1,9 @@
 //! The way of a request past the hooks of its app: in the order of their registration, the app's first, then those of the
 //! groups, then the route's. Only apps that have hooks pay for it. Knows no language and no codec.
 
+use crate::auth::Checked;
 use crate::params::Arguments;
-use crate::pipeline::{Exchange, Frozen, Opened, check, perform, shield};
+use crate::pipeline::{Exchange, Found, Frozen, Opened, check, perform, shield};
 use crate::plan::Plan;
 use crate::spec::{HookSpec, Moment};
 use crate::{Flow, Head, Passage, Problem, Reply, Request, Response};
@@ -58,23 +59,36 @@ impl Frozen {
     pub(crate) fn depart(
         self: &Rc<Self>,
         mut exchange: Exchange,
-        found: Result<(), Reply>,
+        found: Found,
         head: &Head<'_>,
         has_body: bool,
         peer: Option<SocketAddr>,
     ) -> Opened {
         let hooks = self.hooks_of(exchange.route);
-        let passage = (!hooks.is_empty())
+        let waits = matches!(found, Found::Waits(_));
+        let passage = (waits || !hooks.is_empty())
             .then(|| Rc::new(Passage::of(head, exchange.request_id.clone(), peer)));
-        exchange.passage = passage.clone();
-        if let Err(reply) = found {
-            return Opened::Refused(exchange, reply);
+        if let Some(passage) = &passage {
+            passage.put_principal(exchange.principal.clone());
         }
-        let Some(passage) = passage.filter(|_| !hooks.at(Moment::OnRequest).is_empty()) else {
+        exchange.passage = passage.clone();
+        let coming = match found {
+            Found::Answered(reply) => return Opened::Refused(exchange, reply),
+            Found::Route => None,
+            Found::Waits(coming) => Some(coming),
+        };
+        let asks = waits || !hooks.at(Moment::OnRequest).is_empty();
+        let Some(passage) = passage.filter(|_| asks) else {
             return self.admit(exchange, head, has_body);
         };
         let (app, route) = (Rc::clone(self), exchange.route);
         let verdict = async move {
+            if let Some(coming) = coming {
+                coming.wait().await;
+                if let Some(problem) = app.check_again(route, &passage) {
+                    return Some(Err(problem));
+                }
+            }
             let hooks = app.hooks_of(route).at(Moment::OnRequest);
             app.ask(hooks, Moment::OnRequest, &passage).await
         };
@@ -82,13 +96,29 @@ impl Frozen {
     }
 
     /// The hooks that a request was held for have spoken.
-    pub(crate) fn go_on(&self, exchange: Exchange, verdict: Verdict, has_body: bool) -> Opened {
+    pub(crate) fn go_on(&self, mut exchange: Exchange, verdict: Verdict, has_body: bool) -> Opened {
         if let Some(reply) = verdict {
             return Opened::Refused(exchange, reply);
         }
         match exchange.passage.clone() {
-            Some(passage) => passage.look(|head| self.admit(exchange, head, has_body)),
+            Some(passage) => {
+                exchange.principal = passage.principal();
+                passage.look(|head| self.admit(exchange, head, has_body))
+            }
             None => Opened::Accepted(exchange),
+        }
+    }
+
+    /// The guard's last word, after newer keys came or did not.
+    fn check_again(&self, route: Option<usize>, passage: &Passage) -> Option<Problem> {
+        let guard = self.plans.get(route?)?.guard.as_ref()?;
+        match passage.look(|head| guard.check(head, false)) {
+            Checked::In(principal) => {
+                passage.put_principal(principal);
+                None
+            }
+            Checked::Out(problem) => Some(problem),
+            Checked::Later(_) => Some(Problem::internal("").because("a guard waits twice")),
         }
     }
 
@@ -128,8 +158,10 @@ impl Frozen {
         let lines = passage.lines();
         let fields = lines.fields();
         let head = lines.head(&fields);
+        let principal = passage.principal();
         let request = Request {
             head: &head,
+            principal: principal.as_ref(),
             arguments: &arguments,
             body: &body,
             request_id: passage.request_id(),

@@ -2,6 +2,7 @@
 // Forbidden but where the system offers nothing else: each place says why.
 #![deny(unsafe_code)]
 
+pub mod auth;
 mod body;
 mod builtin;
 mod canonical;
@@ -47,9 +48,9 @@ pub use hooks::{Verdict, Verdicting};
 pub use listing::RouteLine;
 pub use mistake::{DefinitionError, Mistake, did_you_mean};
 pub use native::{
-    App, Bytes, Cookies, Created, Describe, ETag, Extract, Fields, Group, Handler, HeaderParams,
-    Html, IntoReply, IntoVerdict, Json, Kept, OwnedRequest, Path, Query, RequestId, RunError,
-    State, Status, TestClient, TestRequest, Text,
+    App, Bytes, Caller, Claims, Cookies, Created, Describe, ETag, Extract, Fields, Group, Handler,
+    HeaderParams, Html, IntoReply, IntoVerdict, Json, Kept, OwnedRequest, Path, Query, RequestId,
+    RunError, State, Status, TestClient, TestRequest, Text,
 };
 pub use passage::{ONLY_HOOKS, Passage};
 pub use pipeline::Frozen;

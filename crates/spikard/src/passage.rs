@@ -1,5 +1,6 @@
 //! A request on its way past the hooks of an app: what they see of it and what they may edit. Runs nothing.
 
+use crate::auth::Principal;
 use crate::head::{Field, is_token};
 use crate::request_id::RequestId;
 use crate::spec::Moment;
@@ -21,6 +22,7 @@ pub struct Passage {
     body: RefCell<Rc<Vec<u8>>>,
     request_id: RequestId,
     peer: Option<SocketAddr>,
+    principal: RefCell<Option<Rc<Principal>>>,
     response: RefCell<Option<Response>>,
     problem: RefCell<Option<Problem>>,
     kept: RefCell<Vec<Rc<dyn Any>>>,
@@ -74,6 +76,7 @@ impl Passage {
             body: RefCell::default(),
             request_id,
             peer,
+            principal: RefCell::default(),
             response: RefCell::default(),
             problem: RefCell::default(),
             kept: RefCell::default(),
@@ -103,6 +106,11 @@ impl Passage {
     /// Address of the peer, `None` in process.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// Who it comes from; `None` where the route lets everybody in, or anybody did.
+    pub fn principal(&self) -> Option<Rc<Principal>> {
+        self.principal.borrow().clone()
     }
 
     /// The first value of the header field `name`; names compare without case.
@@ -238,6 +246,10 @@ impl Passage {
 
     pub(crate) fn come_to(&self, moment: Option<Moment>) {
         self.moment.set(moment);
+    }
+
+    pub(crate) fn put_principal(&self, principal: Option<Rc<Principal>>) {
+        self.principal.replace(principal);
     }
 
     pub(crate) fn put_response(&self, response: Option<Response>) -> Option<Response> {

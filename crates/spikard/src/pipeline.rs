@@ -1,5 +1,6 @@
 //! The order of one request, as one list. Serves any codec: head in, response out.
 
+use crate::auth::{Checked, Coming, Guard, Principal};
 use crate::compression::Compression;
 use crate::cors::Cors;
 use crate::defects::defect;
@@ -63,6 +64,8 @@ pub(crate) struct Exchange {
     pub(crate) media: Option<usize>,
     /// Only for the access log.
     pub(crate) started: Option<Instant>,
+    /// Who it comes from, where the route asks.
+    pub(crate) principal: Option<Rc<Principal>>,
     /// What hooks see of it; `None` where no hook looks.
     pub(crate) passage: Option<Rc<Passage>>,
     /// Its reply has passed the hooks.
@@ -76,6 +79,15 @@ pub(crate) struct Exchange {
 pub(crate) struct BodyPlan {
     /// Bytes accepted; more is 413 (before reading when Content-Length says so).
     pub(crate) limit: u64,
+}
+
+/// What the head comes to, before any hook.
+pub(crate) enum Found {
+    /// The exchange has its route.
+    Route,
+    Answered(Reply),
+    /// The route's guard waits for keys.
+    Waits(Coming),
 }
 
 /// After the head.
@@ -202,33 +214,33 @@ impl Frozen {
     ) -> Opened {
         let mut exchange = self.exchange(RequestId::of(head.headers.get("x-request-id")));
         let found = self.find(&mut exchange, head);
-        if self.has_hooks {
+        if self.has_hooks || matches!(found, Found::Waits(_)) {
             return self.depart(exchange, found, head, has_body, peer);
         }
         match found {
-            Ok(()) => self.admit(exchange, head, has_body),
-            Err(reply) => Opened::Refused(exchange, reply),
+            Found::Answered(reply) => Opened::Refused(exchange, reply),
+            _ => self.admit(exchange, head, has_body),
         }
     }
 
     /// Whether the request is for this app, and the route that it is for.
     #[inline(always)]
-    fn find(&self, exchange: &mut Exchange, head: &Head<'_>) -> Result<(), Reply> {
+    fn find(&self, exchange: &mut Exchange, head: &Head<'_>) -> Found {
         if let Some(problem) = self.hosts.as_ref().and_then(|hosts| hosts.refuse(head)) {
-            return Err(Err(problem));
+            return Found::Answered(Err(problem));
         }
         let matched = self.router.find(head.method, head.path());
         if let Some(cors) = &self.cors
             && let Some(reply) = cors.answer(head, || self.router.allowed(head.path()))
         {
-            return Err(reply);
+            return Found::Answered(reply);
         }
         let plan = match matched {
             Matched::Route(route) => {
                 exchange.route = Some(route);
                 &self.plans[route]
             }
-            other => return Err(unrouted(other, head)),
+            other => return Found::Answered(unrouted(other, head)),
         };
         exchange.timeout_ms = plan.timeout_ms;
         exchange.body.limit = if defect("limit-ignored") {
@@ -236,7 +248,10 @@ impl Frozen {
         } else {
             plan.body_limit
         };
-        Ok(())
+        match &plan.guard {
+            None => Found::Route,
+            Some(guard) => let_in(guard, head, exchange),
+        }
     }
 
     /// Whether the route takes a body of this media type.
@@ -267,6 +282,7 @@ impl Frozen {
             route: None,
             media: None,
             started: self.spec.config.access_log.then(Instant::now),
+            principal: None,
             passage: None,
             concluded: false,
             _counted: Counted::open(),
@@ -312,6 +328,7 @@ impl Frozen {
             request_id: exchange.request_id.as_str(),
             peer,
             unvalidated,
+            principal: exchange.principal.as_ref(),
             passage: None,
         };
         let endpoint = &*self.endpoints[plan.endpoint];
@@ -443,6 +460,19 @@ impl Endpoint for Elsewhere {
 
 fn fail(problem: Problem) -> Flow {
     Flow::Done(Err(problem))
+}
+
+/// Whether the guard of the route lets the request in.
+#[inline(never)]
+fn let_in(guard: &Guard, head: &Head<'_>, exchange: &mut Exchange) -> Found {
+    match guard.check(head, true) {
+        Checked::In(principal) => {
+            exchange.principal = principal;
+            Found::Route
+        }
+        Checked::Out(problem) => Found::Answered(Err(problem)),
+        Checked::Later(coming) => Found::Waits(coming),
+    }
 }
 
 /// The answer where no route is.

@@ -1,5 +1,6 @@
 //! What a route needs, compiled once at freeze: the hot path asks the plan, never the config. Holds no behaviour.
 
+use crate::auth::Guard;
 use crate::config::Egress;
 use crate::hooks::Hooks;
 use crate::media::Kind;
@@ -34,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) timeout_ms: Option<u64>,
     /// Of app, groups and route.
     pub(crate) hooks: Hooks,
+    /// Who is let in; `None` for everybody.
+    pub(crate) guard: Option<Guard>,
 }
 
 /// A parameter and where its text is found.

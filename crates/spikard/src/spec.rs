@@ -1,6 +1,7 @@
 //! `AppSpec`: an app as data. It crosses a language border once, as one JSON text, beside a list of callables. The
 //! native Rust API fills the same types, so every language's app is the same thing after this point.
 
+use crate::auth::AuthSpec;
 use crate::config::{AdditionalQuery, Config, Egress};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -25,6 +26,9 @@ pub struct AppSpec {
     /// Shared schemas: `#/components/schemas/<name>` everywhere in the app.
     #[serde(default)]
     pub schemas: Map<String, Value>,
+    /// Inherited by every route; where it is silent, `config` speaks.
+    #[serde(default)]
+    pub policy: Policy,
     /// Run around every request, those that no route takes included, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<HookSpec>,
@@ -92,6 +96,9 @@ pub struct Policy {
     /// What happens to undeclared query parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub additional_query: Option<AdditionalQuery>,
+    /// Ways to be let in, of which any will do; an empty list lets everybody in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Vec<AuthSpec>>,
 }
 
 /// One operation: method, path, contract, handler.

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from spikard.app import Spikard, State
+from spikard.auth import Auth, Principal, anyone, api_key, basic, bearer
 from spikard.errors import (
     Conflict,
     ContentTooLarge,
@@ -41,6 +42,7 @@ if not TYPE_CHECKING:  # a type checker knows the names
 
 __all__ = [
     "AsyncTestClient",
+    "Auth",
     "Body",
     "Conflict",
     "ContentTooLarge",
@@ -62,6 +64,7 @@ __all__ = [
     "NotFound",
     "Path",
     "PreconditionFailed",
+    "Principal",
     "Problem",
     "Query",
     "RangeNotSatisfiable",
@@ -79,4 +82,8 @@ __all__ = [
     "Unavailable",
     "UnsupportedMediaType",
     "UriTooLong",
+    "anyone",
+    "api_key",
+    "basic",
+    "bearer",
 ]

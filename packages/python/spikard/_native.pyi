@@ -91,6 +91,9 @@ class Request:
     ) -> Request:
         """The request after an edit by a hook. Raises ValueError."""
     @property
+    def principal(self) -> tuple[str, str | None, list[str], bytes] | None:
+        """Scheme, subject, scopes, and the claims as JSON text."""
+    @property
     def disconnected(self) -> bool: ...
     def wait_disconnected(self) -> Future[None]:
         """Done when the client leaves before it was answered."""

@@ -11,6 +11,7 @@ from typing import Any, Unpack
 import msgspec
 
 from spikard import _bridge
+from spikard.auth import Auth, ways
 from spikard.config import Options
 from spikard.errors import DefinitionError, Problem, problem_of
 from spikard.hooks import Hook, of_options
@@ -38,6 +39,7 @@ class Spikard(Routes):
 
     `lifespan`: an async context manager, or an async generator function with one `yield`, that takes the app: opens
     what the app needs before the first request, closes it after the last.
+    `auth`: who is let in to every route that does not say so itself: one way, or a list of which any will do.
     `schemas`: JSON Schemas for `#/components/schemas/<name>`, beside those of the handlers' types.
     Every other keyword is an option of `spikard.config.Options`.
     """
@@ -50,6 +52,7 @@ class Spikard(Routes):
         description: str | None = None,
         lifespan: Lifespan | None = None,
         schemas: Mapping[str, Any] | None = None,
+        auth: Auth | Iterable[Auth] | None = None,
         **options: Unpack[Options],
     ) -> None:
         super().__init__()
@@ -60,6 +63,7 @@ class Spikard(Routes):
         self.state = State()
         self._lifespan = _taking_the_app(lifespan)
         self._schemas = schemas
+        self._policy = {} if auth is None else {"auth": ways(auth)}
         self._config: dict[str, Any] = dict(options)
         self._frozen: _bridge.App | None = None
 
@@ -114,6 +118,7 @@ class Spikard(Routes):
         spec = {"title": self.title, "version": self.version}
         if self.description is not None:
             spec["description"] = self.description
+        spec |= {"policy": self._policy}
         text = msgspec.json.encode(spec | {"config": self._config, "schemas": assembly.schemas.components} | inside)
         try:
             frozen = _bridge.freeze(text, assembly.calls, Response, Problem, problem_of, Stream, encode_into)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import msgspec
 
+from spikard.auth import Principal
+
 if TYPE_CHECKING:
     from spikard._native import Request as NativeRequest
 
@@ -102,6 +104,12 @@ class Request:
     def client(self) -> tuple[str, int] | None:
         """Address and port of the peer; None under the test client."""
         return self._native.client
+
+    @property
+    def principal(self) -> Principal | None:
+        """Who sent it, where the route says who is let in (`auth=`); None for anybody."""
+        principal = self._native.principal
+        return None if principal is None else Principal(*principal)
 
     @property
     def state(self) -> RequestState:

@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from spikard import annotation, decode
+from spikard.auth import ways
 from spikard.annotation import Annotation
 from spikard.errors import Problem
 from spikard.parameters import Body, Marker, Parameter, Path, Query
@@ -411,7 +412,10 @@ def policy(options: Mapping[str, Any]) -> JsonSchema:
         "egress": "egress",
         "additional_query": "additional_query",
     }
-    return {word: options[name] for name, word in names.items() if options.get(name) is not None}
+    said = {word: options[name] for name, word in names.items() if options.get(name) is not None}
+    if options.get("auth") is not None:
+        said["auth"] = ways(options["auth"])
+    return said
 
 
 def _name(handler: Any) -> str:

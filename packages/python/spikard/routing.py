@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NoReturn, TypeVar, Unpack
 
+from spikard.auth import Auth
 from spikard.hooks import Hook, HookFunction, HookOptions, Moment
 from spikard.route import Declared, place
 
@@ -47,6 +48,8 @@ class RouteOptions(HookOptions, total=False):
     """What happens to a response that breaks its schema."""
     additional_query: Literal["ignore", "reject"]
     """What happens to query parameters that the route does not declare."""
+    auth: Auth | Iterable[Auth]
+    """Who is let in: `bearer(...)`, or a list of ways of which any will do; an empty list lets everybody in."""
 
 
 class Routes:

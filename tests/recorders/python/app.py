@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import spikard
-from spikard import Problem, Request, Response, Router, Spikard
+from spikard import Auth, Problem, Request, Response, Router, Spikard
 from spikard.hooks import MOMENTS
 
 PROBLEMS: dict[str, type[Problem]] = {
@@ -101,6 +101,9 @@ def handler(operation: str, recording: Recording, kind: str) -> Callable[[Reques
             seen["body"] = content(request)
         if hasattr(request.state, "kept"):
             seen["kept"] = request.state.kept
+        if request.principal is not None:
+            of = request.principal
+            seen["principal"] = {"scheme": of.scheme, "subject": of.subject, "scopes": of.scopes, "claims": of.claims}
         return recording.record(seen)
 
     async def waits(request: Request) -> Any:
@@ -190,7 +193,10 @@ def contents(of: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def policy(of: Mapping[str, Any]) -> dict[str, Any]:
-    return {{"handler_timeout_ms": "timeout_ms"}.get(name, name): value for name, value in of.items()}
+    renamed = {{"handler_timeout_ms": "timeout_ms"}.get(name, name): value for name, value in of.items()}
+    if "auth" in renamed:
+        renamed["auth"] = [Auth(way) for way in renamed["auth"]]
+    return renamed
 
 
 def register(routes: Spikard | Router, of: Mapping[str, Any], recording: Recording, kind: str) -> None:
@@ -227,7 +233,7 @@ def register(routes: Spikard | Router, of: Mapping[str, Any], recording: Recordi
 
 def build(contract: Mapping[str, Any], config: Mapping[str, Any], recording: Recording, kind: str = "async") -> Spikard:
     info, schemas = contract["info"], contract.get("components", {}).get("schemas", {})
-    app = Spikard(title=info["title"], version=info["version"], schemas=schemas, **config)
+    app = Spikard(title=info["title"], version=info["version"], schemas=schemas, **policy(contract.get("x-spikard-policy", {})), **config)
     register_hooks(app, contract.get("x-spikard-hooks", []), recording, kind)
     register(app, contract, recording, kind)
     return app

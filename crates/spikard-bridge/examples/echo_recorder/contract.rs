@@ -10,6 +10,7 @@ pub(crate) fn app_spec(contract: &Value, config: &Value) -> Value {
         "version": contract["info"]["version"],
         "config": config,
         "schemas": object(&contract["components"]["schemas"]),
+        "policy": contract.get("x-spikard-policy").cloned().unwrap_or_else(|| json!({})),
         "hooks": hooks(&contract["x-spikard-hooks"], &mut handler),
         "routes": routes(&contract["paths"], &mut handler),
         "groups": groups(&contract["x-spikard-groups"], &mut handler),

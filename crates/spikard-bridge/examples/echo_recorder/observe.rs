@@ -80,6 +80,13 @@ impl Operation {
         if let Some(body) = body(call) {
             seen.insert("body".to_owned(), body);
         }
+        if let Some(principal) = call.request().principal {
+            let claims: Value = principal.claims_as().expect("an object");
+            let principal = json!({
+                "scheme": principal.scheme(), "subject": principal.subject(), "scopes": principal.scopes(), "claims": claims,
+            });
+            seen.insert("principal".to_owned(), principal);
+        }
         let passage = call.request().passage;
         if let Some(kept) = passage.and_then(|passage| passage.kept::<Kept>()) {
             seen.insert("kept".to_owned(), kept.0.clone().into());

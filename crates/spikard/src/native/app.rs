@@ -6,6 +6,7 @@ use super::hook::{Hook, IntoVerdict};
 use super::operation::{Operation, OwnedRequest};
 use super::reply::IntoReply;
 use super::schemas::Schemas;
+use crate::auth::AuthSpec;
 use crate::config::{AdditionalQuery, Config, Egress, TrailingSlash};
 use crate::spec::{
     AppSpec, Declared, GroupSpec, HookSpec, Moment, Policy, ResponseSpec, RouteSpec,
@@ -321,10 +322,28 @@ macro_rules! routes {
                 self
             }
 
+            /// Who is let in to the routes here: the ways of which any will do, tried in order; none lets everybody in. The
+            /// nearest of route, group and app speaks.
+            pub fn auth(mut self, ways: impl IntoIterator<Item = AuthSpec>) -> Self {
+                self.scope.policy.auth = Some(ways.into_iter().collect());
+                self
+            }
+
+            /// The same for the route just added alone.
+            #[track_caller]
+            pub fn route_auth(mut self, ways: impl IntoIterator<Item = AuthSpec>) -> Self {
+                let ways = ways.into_iter().collect();
+                self.scope.last("route_auth", Location::caller(), |route| route.spec.policy.auth = Some(ways));
+                self
+            }
+
             /// Limits of the route just added; what is not set is inherited.
             #[track_caller]
             pub fn route_policy(mut self, policy: Policy) -> Self {
-                self.scope.last("route_policy", Location::caller(), |route| route.spec.policy = policy);
+                self.scope.last("route_policy", Location::caller(), |route| {
+                    let auth = route.spec.policy.auth.take();
+                    route.spec.policy = Policy { auth: policy.auth.or(auth), ..policy };
+                });
                 self
             }
         }
@@ -363,7 +382,11 @@ impl Group {
 
     /// Limits of every route inside; what is not set is inherited.
     pub fn policy(mut self, policy: Policy) -> Self {
-        self.scope.policy = policy;
+        let auth = self.scope.policy.auth.take();
+        self.scope.policy = Policy {
+            auth: policy.auth.or(auth),
+            ..policy
+        };
         self
     }
 }
@@ -471,6 +494,7 @@ impl App {
             description: self.description,
             config: self.config,
             schemas,
+            policy: top.policy,
             hooks: top.hooks,
             routes: top.routes,
             groups: top.groups,

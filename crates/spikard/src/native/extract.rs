@@ -2,18 +2,20 @@
 
 use super::arguments::{self, Selection};
 use super::describe::Describe;
+use crate::auth::Principal;
 use crate::{Problem, Request};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use spikard_contract::{Place, Source, Violation, Violations, json};
 use std::ops::Deref;
+use std::rc::Rc;
 
 /// Something that a handler may take as an argument.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no argument of a handler",
     label = "not something that can be taken from a request",
-    note = "a handler takes `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `State<S>`, `Kept<T>`, `RequestId`, `Fields`, `Text` or `Bytes`",
+    note = "a handler takes `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `State<S>`, `Caller`, `Claims<T>`, `Kept<T>`, `RequestId`, `Fields`, `Text` or `Bytes`",
     note = "T needs `#[derive(serde::Deserialize, schemars::JsonSchema)]`; S needs `Clone`"
 )]
 pub trait Extract: Sized + 'static {
@@ -203,6 +205,66 @@ impl<T: Clone + 'static> Extract for Kept<T> {
         kept.map(|kept| Self((*kept).clone())).ok_or_else(|| {
             let name = std::any::type_name::<T>();
             Problem::internal("").because(format!("no hook before kept a {name}"))
+        })
+    }
+}
+
+/// Who sent the request. 401 where that is not known: the route lets everybody in, or anybody did; `Option<Caller>` is
+/// for both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller(pub Rc<Principal>);
+
+impl Deref for Caller {
+    type Target = Principal;
+
+    fn deref(&self) -> &Principal {
+        &self.0
+    }
+}
+
+impl Extract for Caller {
+    type Plan = ();
+
+    fn describe(_: &mut Describe<'_>) {}
+
+    fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
+        let principal = request.principal.map(Rc::clone).map(Self);
+        principal.ok_or_else(|| Problem::unauthenticated("send credentials"))
+    }
+}
+
+impl Extract for Option<Caller> {
+    type Plan = ();
+
+    fn describe(_: &mut Describe<'_>) {}
+
+    fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
+        Ok(request.principal.map(Rc::clone).map(Caller))
+    }
+}
+
+/// The claims of the caller's token as a type of the app. 401 where they do not fit, and where there is no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claims<T>(pub T);
+
+impl<T> Deref for Claims<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned + 'static> Extract for Claims<T> {
+    type Plan = ();
+
+    fn describe(_: &mut Describe<'_>) {}
+
+    fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
+        let caller = Caller::extract(&(), request)?;
+        caller.claims_as().map(Self).map_err(|error| {
+            Problem::unauthenticated("the token's claims are not those that are needed")
+                .because(error.to_string())
         })
     }
 }

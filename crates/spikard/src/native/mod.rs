@@ -18,7 +18,8 @@ pub use app::{App, Group};
 pub use client::{TestClient, TestRequest};
 pub use describe::Describe;
 pub use extract::{
-    Bytes, Cookies, Extract, Fields, HeaderParams, Json, Kept, Path, Query, RequestId, State, Text,
+    Bytes, Caller, Claims, Cookies, Extract, Fields, HeaderParams, Json, Kept, Path, Query,
+    RequestId, State, Text,
 };
 pub use handler::Handler;
 pub use hook::IntoVerdict;

@@ -2,6 +2,7 @@
 
 use super::handler::Room;
 use super::reply::IntoReply;
+use crate::auth::Principal;
 use crate::{Endpoint, Flow, Passage, Request};
 use spikard_contract::{Argument, ParameterSpec, Place};
 use std::borrow::Cow;
@@ -27,6 +28,8 @@ pub struct OwnedRequest {
     pub request_id: String,
     /// Address of the peer, `None` in process.
     pub peer: Option<SocketAddr>,
+    /// Who it comes from; `None` where the route lets everybody in, or anybody did.
+    pub principal: Option<Rc<Principal>>,
     /// What the hooks before have seen and kept; `None` where none looked.
     pub passage: Option<Rc<Passage>>,
 }
@@ -87,6 +90,7 @@ where
             body: request.body.to_vec(),
             request_id: request.request_id.to_owned(),
             peer: request.peer,
+            principal: request.principal.map(Rc::clone),
             passage: request.passage.map(Rc::clone),
         };
         Room::default().start((self.function)(owned), self.status, context)

@@ -2,6 +2,7 @@
 
 use crate::Answer;
 use serde_json::{Map, Value, json};
+use spikard::auth::AuthSpec;
 use spikard::spec::{Policy, RouteSpec};
 use spikard::{App, Group, Moment, OwnedRequest, Passage, Problem, Response};
 use std::error::Error;
@@ -52,6 +53,9 @@ pub(crate) fn app<H: Handle, K: Hook>(
     let mut app = App::new(&word("title"), &word("version"))
         .config(serde_json::from_value(config.clone())?)
         .schemas(object(&contract["components"]["schemas"]));
+    if let Some(ways) = contract["x-spikard-policy"].get("auth") {
+        app = app.auth(serde_json::from_value::<Vec<AuthSpec>>(ways.clone())?);
+    }
     for (moment, name) in hooks(&contract["x-spikard-hooks"]) {
         app = app.hook(moment, hook(name));
     }

@@ -31,6 +31,13 @@ pub(crate) fn seen(operation: &str, request: &OwnedRequest) -> Map<String, Value
     if !request.body.is_empty() {
         seen.insert("body".to_owned(), body(request));
     }
+    if let Some(principal) = &request.principal {
+        let claims: Value = principal.claims_as().expect("an object");
+        let principal = json!({
+            "scheme": principal.scheme(), "subject": principal.subject(), "scopes": principal.scopes(), "claims": claims,
+        });
+        seen.insert("principal".to_owned(), principal);
+    }
     let passage = request.passage.as_ref();
     if let Some(kept) = passage.and_then(|passage| passage.kept::<Kept>()) {
         seen.insert("kept".to_owned(), kept.0.clone().into());

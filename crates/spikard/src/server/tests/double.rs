@@ -70,6 +70,7 @@ impl Serve for Double {
             route: None,
             media: None,
             started: None,
+            principal: None,
             passage: None,
             concluded: false,
             _counted: Counted::open(),

@@ -1,0 +1,58 @@
+//! Who a request comes from, once that is known. Knows not how.
+
+use super::spec::AuthSpec;
+use serde::de::DeserializeOwned;
+
+/// Who sent a request, by the first way of its route that let it in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    pub(super) scheme: &'static str,
+    pub(super) subject: Option<String>,
+    pub(super) scopes: Vec<String>,
+    /// A JSON object.
+    pub(super) claims: Vec<u8>,
+}
+
+impl Principal {
+    /// `bearer`, `apiKey` or `basic`.
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+
+    /// `sub` of the token, whose the key is, the user's name; `None` for a token without `sub`.
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// What the caller may do: `scope` or `scp` of the token, or what the app says of the key or the user.
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    /// Every claim of the token as JSON text, an object; `{}` for keys and passwords.
+    pub fn claims(&self) -> &[u8] {
+        &self.claims
+    }
+
+    /// The claims as a type of the app.
+    ///
+    /// # Errors
+    /// They do not fit.
+    pub fn claims_as<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.claims)
+    }
+
+    /// Whether all `scopes` are the caller's.
+    pub(super) fn may(&self, scopes: &[String]) -> bool {
+        scopes.iter().all(|scope| self.scopes.contains(scope))
+    }
+
+    pub(super) fn known(spec: &AuthSpec, subject: &str, scopes: &[String]) -> Self {
+        Self {
+            scheme: spec.kind().unwrap_or_default(),
+            subject: Some(subject.to_owned()),
+            scopes: scopes.to_vec(),
+            claims: b"{}".to_vec(),
+        }
+    }
+}
