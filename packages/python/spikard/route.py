@@ -17,8 +17,8 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from spikard import annotation, decode
-from spikard.auth import ways
 from spikard.annotation import Annotation
+from spikard.auth import ways
 from spikard.errors import Problem
 from spikard.parameters import Body, Marker, Parameter, Path, Query
 from spikard.request import Request, wrapper

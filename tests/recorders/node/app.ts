@@ -219,7 +219,7 @@ const app = build(contract, config);
 app.freeze();
 const memory = process.argv[2] === "memory" ? new TestClient(app) : undefined;
 if (memory === undefined) void app.run().then(() => process.exit(0));
-say({ ready: true, in_process: memory !== undefined });
+say({ ready: true, in_process: memory !== undefined, lacks: ["auth"] });
 for await (const line of { [Symbol.asyncIterator]: () => lines }) {
   const told = parseJson(line) as Json;
   if ("stop" in told) break;

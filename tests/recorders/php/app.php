@@ -235,13 +235,13 @@ foreach (hooks($contract->{'x-spikard-hooks'} ?? [], $recording) as $moment => $
 register($app, $contract->paths, $contract->{'x-spikard-groups'} ?? [], $recording);
 if (($argv[1] ?? '') === 'memory') {
     $client = new TestClient($app);
-    say(['ready' => true, 'in_process' => true]);
+    say(['ready' => true, 'in_process' => true, 'lacks' => ['auth']]);
     while (($line = fgets(STDIN)) !== false && obey(Json::decode($line, objects: true), $recording, $client)) {
     }
     exit(0);
 }
 $app->spawn(static function () use ($recording): void {
-    say(['ready' => true, 'in_process' => false]);
+    say(['ready' => true, 'in_process' => false, 'lacks' => ['auth']]);
     stream_set_blocking(STDIN, false);
     $rest = '';
     while (await_readable(STDIN)) {

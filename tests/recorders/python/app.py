@@ -233,7 +233,13 @@ def register(routes: Spikard | Router, of: Mapping[str, Any], recording: Recordi
 
 def build(contract: Mapping[str, Any], config: Mapping[str, Any], recording: Recording, kind: str = "async") -> Spikard:
     info, schemas = contract["info"], contract.get("components", {}).get("schemas", {})
-    app = Spikard(title=info["title"], version=info["version"], schemas=schemas, **policy(contract.get("x-spikard-policy", {})), **config)
+    app = Spikard(
+        title=info["title"],
+        version=info["version"],
+        schemas=schemas,
+        **policy(contract.get("x-spikard-policy", {})),
+        **config,
+    )
     register_hooks(app, contract.get("x-spikard-hooks", []), recording, kind)
     register(app, contract, recording, kind)
     return app

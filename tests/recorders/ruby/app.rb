@@ -167,10 +167,10 @@ start = JSON.parse($stdin.gets, max_nesting: false)["start"]
 app = build(start["contract"], start["config"])
 app.freeze_app
 if ARGV[0] == "memory"
-  say(ready: true, in_process: true, lacks: ["hooks"])
+  say(ready: true, in_process: true, lacks: ["hooks", "auth"])
   control(Spikard::TestClient.new(app))
 else
-  say(ready: true, lacks: ["hooks"])
+  say(ready: true, lacks: ["hooks", "auth"])
   Thread.new do
     control(nil)
     exit!(0)
