@@ -44,8 +44,8 @@ def bearer(
 ) -> Auth:
     """Signed tokens (JWT, RFC 7519) in `Authorization: Bearer`, by one of `secret`, `public_key` and `jwks`.
 
-    `secret`: shared with who signs, 32 bytes or more. `public_key`: PEM, or the path of a file that holds it. `jwks`: the
-    path or `https://` URL of a JSON Web Key Set (RFC 7517); a file is read again when it changed, a URL after
+    `secret`: shared with who signs, 32 bytes or more. `public_key`: PEM, or the path of a file that holds it. `jwks`:
+    the path or `https://` URL of a JSON Web Key Set (RFC 7517); a file is read again when it changed, a URL after
     `refresh_ms` (default 600,000) and when a token names a key that is not known.
     `algorithms`: default by the key (HS256, RS256, ES256 or ES384, EdDSA). `issuer`, `audience`: one of them must be
     `iss`, and in `aud`; a token for an audience is refused where none is named here. `required`: claims that must be
@@ -79,7 +79,8 @@ def api_key(
 ) -> Auth:
     """Keys that the app gave out: `api_key({os.environ["TILL_KEY"]: "till 7"})`.
 
-    They stand in the header field `x-api-key`, or where `header`, `query` or `cookie` names one. `keys`: whose each is, or `{"subject": ..., "scopes": [...]}`; 16 bytes or more. They are compared in constant time.
+    They stand in the header field `x-api-key`, or where `header`, `query` or `cookie` names one. `keys`: whose each is, or
+    `{"subject": ..., "scopes": [...]}`; 16 bytes or more. They are compared in constant time.
     """
     places = {place: field for place, field in (("header", header), ("query", query), ("cookie", cookie)) if field}
     if len(places) > 1:

@@ -1,5 +1,4 @@
-"""Who is let in, as Python says it: the builders, the principal, and what a wrong definition is told. The rest is in the
-fixtures (`auth/*`)."""
+"""Who is let in, as Python says it: builders, principal, what a wrong definition is told. The rest is in the fixtures."""
 
 from __future__ import annotations
 
@@ -11,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from spikard import DefinitionError, Forbidden, Request, Router, Spikard, TestClient, anyone, api_key, basic, bearer
 
 SECRET = "a secret of thirty-two bytes, or more"
