@@ -39,6 +39,7 @@ fn main() {
             "OK".to_owned(),
             vec![("application/json".to_owned(), item.clone())],
         )],
+        security: vec![json!({"bearer": ["items"]}), json!({"key": []}), json!({})],
     };
     let operations = [
         replace.clone(),
@@ -61,6 +62,7 @@ fn main() {
             request_content: Vec::new(),
             request_required: false,
             responses: Vec::new(),
+            security: Vec::new(),
         },
     ];
     let mut schemas = Map::new();
@@ -73,5 +75,11 @@ fn main() {
         version: "1.0.0",
         description: Some("For a validator"),
     };
-    println!("{}", document(&info, &operations, &schemas));
+    let Value::Object(schemes) = json!({
+        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Of the shop."},
+        "key": {"type": "apiKey", "in": "query", "name": "key"},
+    }) else {
+        unreachable!("an object")
+    };
+    println!("{}", document(&info, &operations, &schemas, schemes));
 }

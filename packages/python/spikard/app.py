@@ -115,10 +115,9 @@ class Spikard(Routes):
     def _assemble(self, *, check: bool) -> tuple[bytes, _bridge.App]:
         assembly = Assembly(self._schemas)
         inside = assembly.routes(self, "")
-        spec = {"title": self.title, "version": self.version}
+        spec: dict[str, Any] = {"title": self.title, "version": self.version, "policy": self._policy}
         if self.description is not None:
             spec["description"] = self.description
-        spec |= {"policy": self._policy}
         text = msgspec.json.encode(spec | {"config": self._config, "schemas": assembly.schemas.components} | inside)
         try:
             frozen = _bridge.freeze(text, assembly.calls, Response, Problem, problem_of, Stream, encode_into)

@@ -79,8 +79,8 @@ def api_key(
 ) -> Auth:
     """Keys that the app gave out: `api_key({os.environ["TILL_KEY"]: "till 7"})`.
 
-    They stand in the header field `x-api-key`, or where `header`, `query` or `cookie` names one. `keys`: whose each is, or
-    `{"subject": ..., "scopes": [...]}`; 16 bytes or more. They are compared in constant time.
+    They stand in the header field `x-api-key`, or where `header`, `query` or `cookie` names one. `keys`: whose each is,
+    or `{"subject": ..., "scopes": [...]}`; 16 bytes or more. They are compared in constant time.
     """
     places = {place: field for place, field in (("header", header), ("query", query), ("cookie", cookie)) if field}
     if len(places) > 1:

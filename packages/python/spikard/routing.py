@@ -217,6 +217,7 @@ class Router(Routes):
         timeout_ms: int | None = None,
         egress: Literal["enforce", "warn", "off"] | None = None,
         additional_query: Literal["ignore", "reject"] | None = None,
+        auth: Auth | Iterable[Auth] | None = None,
     ) -> None:
         super().__init__()
         check_tags(tags)
@@ -227,6 +228,7 @@ class Router(Routes):
             "timeout_ms": timeout_ms,
             "egress": egress,
             "additional_query": additional_query,
+            "auth": auth,
         }
 
 

@@ -1,4 +1,4 @@
-"""Who is let in, as Python says it: builders, principal, what a wrong definition is told. The rest is in the fixtures."""
+"""Who is let in, as Python says it: builders, principal, what is wrong. The rest is in the fixtures."""
 
 from __future__ import annotations
 
@@ -148,6 +148,6 @@ def test_wrong_ways_are_refused_at_start(auth: Any, said: str) -> None:
 
 def test_what_is_no_way_is_refused_where_it_is_written() -> None:
     with pytest.raises(TypeError, match=r"auth takes bearer\(...\)"):
-        Spikard(auth={"bearer": {}})  # type: ignore[arg-type]
+        Spikard(auth={"bearer": {}})  # type: ignore[dict-item]
     with pytest.raises(ValueError, match="one place, not in header and query"):
         api_key({KEY: "x"}, header="x-key", query="key")
