@@ -42,7 +42,7 @@ pub fn build<G: Guest>(
 /// assert_eq!(
 ///     error.to_string(),
 ///     "at /rotes: unknown field \"rotes\"; did you mean \"routes\"? \
-///      allowed: title, version, description, config, schemas, hooks, routes, groups"
+///      allowed: title, version, description, config, schemas, policy, hooks, routes, groups"
 /// );
 /// ```
 ///
