@@ -59,6 +59,8 @@ class Case:
     """What to write; before each but the first an interim response is awaited."""
     split: int
     """Written in pieces of this many bytes; 0 for all at once."""
+    half_close: bool
+    """The client ends its side after the last byte."""
     reply: dict[str, Any]
     hooks: dict[str, Any]
     """What hooks do, by the name that the contract gives them and their moment."""
@@ -169,6 +171,7 @@ def build(source: dict[str, Any], document: dict[str, Any]) -> Case:
         request=request,
         sends=sends,
         split=request.get("split", 0),
+        half_close=request.get("half_close", False),
         reply=source.get("reply", DEFAULT_REPLY),
         hooks=source.get("hooks", {}),
         observe=source["observe"],

@@ -134,7 +134,7 @@ def over_socket(case: Case, port: int, stop_serving: Callable[[], None]) -> Iter
             held = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             held.sendall(b"GET / HTTP/1.1\r\n")
         stop = stop_serving if case.draining else None
-        yield wire.over_socket(port, case.sends, _methods(case), case.split, stop)
+        yield wire.over_socket(port, case.sends, _methods(case), case.split, stop, case.half_close)
 
 
 def _case_http2(case: Case, recorder: Recorder) -> list[str]:

@@ -157,6 +157,7 @@ def over_socket(
     methods: list[str],
     split: int = 0,
     before_last_byte: Callable[[], None] | None = None,
+    half_close: bool = False,
 ) -> Exchange:
     """Writes `sends` on a new connection and reads one response per method, then sees whether the connection still
     works: a next request must be answered, so stray bytes after a response are found.
@@ -171,6 +172,8 @@ def over_socket(
         if before_last_byte is not None:
             before_last_byte()
             _send(peer, sends[0][last:])
+        if half_close:
+            peer.shutdown(socket.SHUT_WR)
         interim: list[int] = []
         for piece in sends[1:]:
             head = reader.head()
@@ -186,7 +189,7 @@ def over_socket(
             responses.append(response)
         if responses and interim:
             responses[0].interim[:0] = interim
-        closed = not responses or responses[-1].closes
+        closed = half_close or not responses or responses[-1].closes
         if not closed:
             _send(peer, PROBE)
             closed = reader.response("GET") is None

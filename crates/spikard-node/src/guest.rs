@@ -1,15 +1,16 @@
 //! JavaScript as a guest of the bridge: gives a handler its arguments, calls it, answers for it when it ends later.
 
-use crate::ending;
 use crate::error::internal;
 use crate::interpreter::{Env, Reference, Value};
 use crate::reactor::Reactor;
 use crate::request::{Running, body_of_running, head_of_running, of_running, passage_of_running};
+use crate::{door, ending};
 use crate::{hook, stack, value};
 use spikard::contract::Argument;
 use spikard::{Cancel, Held, Passage, Problem, Verdict};
 use spikard_bridge::{Call, Calls, Completion, Facts, Guest, GuestStream, Kept, Outcome, Token};
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
 
 /// What a handler wants of the body.
@@ -183,6 +184,7 @@ impl NodeGuest {
         passage: Option<&Rc<Passage>>,
         result: Value,
     ) -> Option<Verdict> {
+        door::pass("answer");
         let passage = passage.map(Rc::as_ref);
         value::answer(self.env, facts, passage, result, &|producer| {
             let guest = self.me.upgrade();
@@ -190,6 +192,18 @@ impl NodeGuest {
             let producer = Callable::of_stream(self.env, producer, facts);
             GuestStream::new(guest, producer, self.completion.clone())
         })
+    }
+
+    /// Where JavaScript calls us: no shield of the core's stands around it.
+    fn shielded(
+        &self,
+        facts: &Facts,
+        passage: Option<&Rc<Passage>>,
+        result: Value,
+    ) -> Option<Verdict> {
+        let answer = || self.answer(facts, passage, result);
+        catch_unwind(AssertUnwindSafe(answer))
+            .unwrap_or_else(|_| Some(Some(Err(internal("the binding panicked".to_owned())))))
     }
 
     fn suspend(&self, callable: &Callable, call: &Call<'_>, token: Token) -> Outcome {
@@ -224,7 +238,7 @@ impl NodeGuest {
             return;
         };
         // Made also when nobody waits for it: a stream is then closed.
-        let answer = self.answer(&suspended.facts, suspended.request.passage(), result);
+        let answer = self.shielded(&suspended.facts, suspended.request.passage(), result);
         if suspended.awaited {
             let nothing = || {
                 Some(Err(internal(
@@ -241,9 +255,8 @@ impl NodeGuest {
     /// The answer of the call that runs, by a microtask after its handler.
     fn settle(&self, running: &Running<'_, '_>, result: Value) {
         let passage = running.call.request().passage;
-        running
-            .answer
-            .set(self.answer(running.facts, passage, result));
+        let answer = self.shielded(running.facts, passage, result);
+        running.answer.set(answer);
         Running::over();
     }
 

@@ -276,11 +276,8 @@ impl Env {
 
     /// Runs `inner` with a handle scope of its own.
     pub(crate) fn scoped<R>(self, inner: impl FnOnce() -> R) -> R {
-        let scope = made!(napi_open_handle_scope(self.0));
-        let result = inner();
-        // SAFETY: opened above; scopes are closed in order, because calls return in order.
-        unsafe { sys::napi_close_handle_scope(self.0, scope) };
-        result
+        let _scope = Scope(self, made!(napi_open_handle_scope(self.0)));
+        inner()
     }
 
     /// Runs `inner` as an entry from the event loop: when it ends, Node runs `process.nextTick` and the microtasks, unless
@@ -292,10 +289,8 @@ impl Env {
             }
             let resource = self.undefined(); // N-API takes none from here
             let scope = made!(napi_open_callback_scope(self.0, resource, CONTEXT.get()));
-            let result = inner();
-            // SAFETY: opened above.
-            unsafe { sys::napi_close_callback_scope(self.0, scope) };
-            result
+            let _scope = CallbackScope(self, scope);
+            inner()
         })
     }
 
@@ -333,6 +328,27 @@ unsafe extern "C" fn called<F: Fn(Value, Value)>(
 unsafe extern "C" fn dropped<F>(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
     // SAFETY: made by `Env::function`; the function is gone.
     drop(unsafe { Box::from_raw(data.cast::<F>()) });
+}
+
+/// Closed in order, because calls return in order; also when a panic passes: Node counts the scopes that its callbacks leave
+/// open, and ends the process.
+struct Scope(Env, sys::napi_handle_scope);
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        // SAFETY: opened by `scoped`.
+        unsafe { sys::napi_close_handle_scope(self.0.0, self.1) };
+    }
+}
+
+/// The same of an entry.
+struct CallbackScope(Env, sys::napi_callback_scope);
+
+impl Drop for CallbackScope {
+    fn drop(&mut self) {
+        // SAFETY: opened by `entered`.
+        unsafe { sys::napi_close_callback_scope(self.0.0, self.1) };
+    }
 }
 
 /// Keeps a value alive until it is dropped, on the interpreter's thread.

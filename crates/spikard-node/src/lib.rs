@@ -1,6 +1,7 @@
 //! The extension module of the npm package `spikard`: contents page.
 
 mod app;
+mod door;
 mod ending;
 mod error;
 mod exchange;
@@ -120,6 +121,12 @@ pub fn last_words(code: i32) {
     if let Some(reactor) = reactor::Reactor::current() {
         reactor.last_words(code);
     }
+}
+
+/// For tests: the next pass through a place of `door` panics.
+#[napi]
+pub fn panic_next(place: String) {
+    door::panic_next(place);
 }
 
 /// The error table and the schemas of the app's options and of the AppSpec, as JSON.

@@ -16,8 +16,8 @@
 mod nested;
 mod threaded;
 
-use crate::ending;
 use crate::interpreter::Env;
+use crate::{door, ending};
 use napi::sys;
 use nested::Nested;
 use std::cell::{Cell, RefCell};
@@ -80,6 +80,8 @@ trait Driver {
     fn settle(&self, woken: &Woken);
     /// The timer that `settle` has set is over.
     fn time_is_over(&self) {}
+    /// A callback has panicked, perhaps before `settle`: another turn comes, and what was set is set again.
+    fn start_over(&self);
     /// No turn comes any more; ends with [`Reactor::gone`].
     fn close(&self);
     /// The last use of the runtime. Not called when the process ends inside a turn.
@@ -333,9 +335,18 @@ impl Reactor {
     }
 
     /// Runs `inner` with this thread's reactor, when there is one. A panic must not cross into C: it would end the process.
-    fn guarded(inner: impl FnOnce(&Self)) {
-        if let Some(reactor) = Self::current() {
-            let _ = catch_unwind(AssertUnwindSafe(|| inner(&reactor)));
+    /// `place` is where it may be asked for.
+    fn guarded(place: &'static str, inner: impl FnOnce(&Self)) {
+        let Some(reactor) = Self::current() else {
+            return;
+        };
+        let entered = catch_unwind(AssertUnwindSafe(|| {
+            door::pass(place);
+            inner(&reactor);
+        }));
+        if entered.is_err() && reactor.is_open() {
+            // It may have come between a task that is ready and the event loop's being told so.
+            reactor.driver.start_over();
         }
     }
 }
@@ -420,5 +431,5 @@ async fn look() {
 }
 
 unsafe extern "C" fn on_exit(_: sys::napi_async_cleanup_hook_handle, _: *mut std::ffi::c_void) {
-    Reactor::guarded(Reactor::close);
+    Reactor::guarded("exit", Reactor::close);
 }

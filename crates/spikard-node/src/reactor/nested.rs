@@ -110,6 +110,12 @@ impl Driver for Nested {
         self.timers.wake(Instant::now());
     }
 
+    fn start_over(&self) {
+        self.armed.set(None);
+        // SAFETY: the handle is open. Prepare comes in the same or the next round of libuv, which cannot sleep now.
+        unsafe { (self.uv.uv_idle_start)(self.handles.idle, on_idle) };
+    }
+
     fn close(&self) {
         Timers::give_back();
         for handle in self.handles.all() {
@@ -178,18 +184,18 @@ fn is_readable(fd: RawFd) -> bool {
 }
 
 unsafe extern "C" fn on_poll(_: uv::Handle, _status: i32, _events: i32) {
-    Reactor::guarded(|reactor| reactor.pump(true));
+    Reactor::guarded("poll", |reactor| reactor.pump(true));
 }
 
 unsafe extern "C" fn on_timer(_: uv::Handle) {
-    Reactor::guarded(|reactor| {
+    Reactor::guarded("timer", |reactor| {
         reactor.driver.time_is_over();
         reactor.pump(false);
     });
 }
 
 unsafe extern "C" fn on_prepare(_: uv::Handle) {
-    Reactor::guarded(|reactor| reactor.pump(false));
+    Reactor::guarded("prepare", |reactor| reactor.pump(false));
 }
 
 /// Prepare, which follows, does the work.
@@ -200,6 +206,6 @@ unsafe extern "C" fn on_closed(handle: uv::Handle) {
     unsafe { libc::free(handle) };
     OPEN.set(OPEN.get() - 1);
     if OPEN.get() == 0 {
-        Reactor::guarded(Reactor::gone);
+        Reactor::guarded("closed", Reactor::gone);
     }
 }

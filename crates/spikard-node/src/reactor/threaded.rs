@@ -66,7 +66,7 @@ impl Threaded {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = Arc::new(runtime.map_err(failed)?);
         let set_immediate = env.named(env.global(), c"setImmediate");
-        let turn = env.function(|_, _| Reactor::guarded(|reactor| reactor.pump(true)));
+        let turn = env.function(|_, _| Reactor::guarded("ring", |reactor| reactor.pump(true)));
         let function = function(env).ok_or("this interpreter gives no threadsafe function")?;
         let bell = Arc::new(Bell {
             rung: AtomicBool::new(false),
@@ -126,6 +126,11 @@ impl Driver for Threaded {
         }
     }
 
+    fn start_over(&self) {
+        self.bell.rung.store(false, Ordering::SeqCst);
+        self.bell.ring();
+    }
+
     fn close(&self) {
         let function = self.bell.function.lock();
         if let Some(Function(function)) = function.unwrap_or_else(PoisonError::into_inner).take() {
@@ -133,7 +138,7 @@ impl Driver for Threaded {
             // SAFETY: taken away, so nobody calls it any more.
             unsafe { sys::napi_release_threadsafe_function(function, mode) };
         }
-        Reactor::guarded(Reactor::gone);
+        Reactor::guarded("closed", Reactor::gone);
     }
 
     fn end(&self, runtime: Arc<Runtime>) {
@@ -175,6 +180,6 @@ unsafe extern "C" fn on_ring(
 ) {
     // Without an environment it is being torn down.
     if !env.is_null() {
-        Reactor::guarded(|reactor| reactor.pump(true));
+        Reactor::guarded("ring", |reactor| reactor.pump(true));
     }
 }

@@ -229,6 +229,13 @@ fn frame(head: &Head<'_>, modern: bool) -> Result<Framing, Problem> {
                 only_chunked(field.value)?;
                 chunked = true;
             }
+            // No framing to us, but to a gateway behind or before us that takes `_` for `-`.
+            14 if is("content_length") => {
+                return Err(malformed("Content_Length is written with a hyphen"));
+            }
+            17 if is("transfer_encoding") => {
+                return Err(malformed("Transfer_Encoding is written with a hyphen"));
+            }
             _ => {}
         }
     }
