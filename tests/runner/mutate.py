@@ -19,6 +19,7 @@ DEFECTS = {
     "head-with-body": "routing",
     "allow-missing": "routing",
     "cors-missing": "cors",
+    "forwarded-from-anybody": "forwarded",
     "pre-validation-late": "hooks",
     "auth-skipped": "auth",
     "token-time-ignored": "auth",

@@ -65,6 +65,14 @@ pub struct Config {
     /// Hosts that the app is served as, separated by commas, without ports: `app.example.com`, `*.example.com` for all
     /// below it. A request for another is refused (400). Empty for any.
     pub allowed_hosts: String,
+    /// Peers that are proxies of ours, separated by commas: addresses and networks (`127.0.0.1`, `10.0.0.0/8`, `fd00::/8`),
+    /// `unix` for those of a Unix socket. What they say about the client is believed; `Forwarded` and `X-Forwarded-*`
+    /// of others are taken away. Empty for none, and then such fields are like any other.
+    pub trusted_proxies: String,
+    /// Which fields those proxies write.
+    pub forwarded_fields: ForwardedFields,
+    /// Those proxies begin each connection with the PROXY protocol (version 1 or 2). Default false.
+    pub proxy_protocol: bool,
     /// Origins whose pages may call the app and read its answers (CORS), separated by commas:
     /// `https://app.example.com`, `https://*.example.com` for all below it, `*` for any. Pages of others are refused
     /// (403). Empty for no CORS.
@@ -106,6 +114,18 @@ pub enum Egress {
     Warn,
     /// Not looked at.
     Off,
+}
+
+/// How proxies tell who the client is. They hand on the other kind as the client sent it, so it is never read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ForwardedFields {
+    /// `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host`.
+    #[default]
+    #[serde(rename = "x-forwarded")]
+    XForwarded,
+    /// `Forwarded` (RFC 7239).
+    #[serde(rename = "forwarded")]
+    Forwarded,
 }
 
 /// What happens to query parameters that the route does not declare.
@@ -155,6 +175,9 @@ impl Default for Config {
             docs_path: "/docs".to_owned(),
             health: true,
             allowed_hosts: String::new(),
+            trusted_proxies: String::new(),
+            forwarded_fields: ForwardedFields::XForwarded,
+            proxy_protocol: false,
             cors_origins: String::new(),
             cors_methods: String::new(),
             cors_headers: "authorization, content-type".to_owned(),

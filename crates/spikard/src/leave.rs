@@ -6,7 +6,7 @@ use crate::head::{is_same, is_token};
 use crate::media::{self, Kind};
 use crate::plan::Plan;
 use crate::request_id::RequestId;
-use crate::{Body, Config, Problem, Response};
+use crate::{Body, Problem, Response};
 use crate::{body, log};
 use spikard_contract::{Source, Violations};
 
@@ -95,7 +95,8 @@ pub(crate) fn unsendable(response: &Response) -> Option<String> {
 }
 
 /// Says what browsers should not do with a response, where it does not say so itself.
-pub(crate) fn secure(config: &Config, response: &mut Response) {
+/// `over_tls`: the client has come by TLS, to us or to a proxy of ours.
+pub(crate) fn secure(over_tls: bool, response: &mut Response) {
     const ALWAYS: [(&str, &str); 3] = [
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
@@ -103,7 +104,7 @@ pub(crate) fn secure(config: &Config, response: &mut Response) {
     ];
     // RFC 6797: two years, as the lists that browsers carry want it.
     const OVER_TLS: (&str, &str) = ("strict-transport-security", "max-age=63072000");
-    let over_tls = (!config.tls_cert.is_empty()).then_some(OVER_TLS);
+    let over_tls = over_tls.then_some(OVER_TLS);
     for (name, value) in ALWAYS.into_iter().chain(over_tls) {
         let mut names = response.headers.iter().map(|(name, _)| name);
         if !names.any(|own| own.eq_ignore_ascii_case(name)) {

@@ -28,6 +28,7 @@ mod passage;
 mod pipeline;
 mod plan;
 pub mod problem;
+mod proxies;
 mod render;
 mod request_id;
 pub mod response;

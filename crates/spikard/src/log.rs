@@ -12,6 +12,8 @@ pub(crate) struct Access<'a> {
     pub(crate) status: u16,
     pub(crate) milliseconds: f64,
     pub(crate) request_id: &'a str,
+    /// Its address; `None` in process and on a Unix socket.
+    pub(crate) client: Option<std::net::IpAddr>,
 }
 
 pub(crate) fn access(access: &Access<'_>) {
@@ -25,6 +27,7 @@ pub(crate) fn access(access: &Access<'_>) {
         "status": access.status,
         "ms": (access.milliseconds * 1000.0).round() / 1000.0,
         "request_id": access.request_id,
+        "client": access.client,
     }));
 }
 

@@ -11,6 +11,7 @@ use crate::listing::RouteLine;
 use crate::media::Kind;
 use crate::params::{self, Arguments};
 use crate::plan::Plan;
+use crate::proxies::{Proxies, Seen};
 use crate::request_id::RequestId;
 use crate::router::{Matched, Router};
 use crate::spec::AppSpec;
@@ -24,7 +25,7 @@ use crate::{body, builtin, document, leave, log, render, settings, stream};
 use spikard_contract::{Schema, Violations};
 use std::cell::Cell;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -39,6 +40,7 @@ pub struct Frozen {
     pub(crate) endpoints: Vec<Box<dyn Endpoint>>,
     openapi: Vec<u8>,
     listing: Vec<RouteLine>,
+    proxies: Option<Proxies>,
     hosts: Option<Hosts>,
     cors: Option<Cors>,
     compression: Option<Compression>,
@@ -62,7 +64,10 @@ pub(crate) struct Exchange {
     pub(crate) route: Option<usize>,
     /// The declared media type that the body's is.
     pub(crate) media: Option<usize>,
-    /// Only for the access log.
+    /// What a proxy says of it.
+    pub(crate) seen: Option<Rc<Seen>>,
+    /// Only for the access log, as what follows.
+    pub(crate) client: Option<IpAddr>,
     pub(crate) started: Option<Instant>,
     /// Who it comes from, where the route asks.
     pub(crate) principal: Option<Rc<Principal>>,
@@ -111,6 +116,10 @@ impl Frozen {
         let mut mistakes = settings::obey(&mut spec.config, |name| std::env::var(name).ok());
         let mut right =
             |wrong: Vec<String>| mistakes.extend(wrong.into_iter().map(Mistake::of_app));
+        let proxies = Proxies::new(&spec.config).unwrap_or_else(|wrong| {
+            right(wrong);
+            None
+        });
         let hosts = Hosts::new(&spec.config).unwrap_or_else(|wrong| {
             right(wrong);
             None
@@ -160,6 +169,7 @@ impl Frozen {
             endpoints,
             openapi,
             listing,
+            proxies,
             hosts,
             cors,
             compression,
@@ -213,6 +223,28 @@ impl Frozen {
         peer: Option<SocketAddr>,
     ) -> Opened {
         let mut exchange = self.exchange(RequestId::of(head.headers.get("x-request-id")));
+        if let Some(proxies) = &self.proxies {
+            exchange.seen = proxies.see(head, peer).map(Rc::new);
+        }
+        match exchange.seen.clone() {
+            None => self.begin(exchange, head, has_body, peer),
+            Some(seen) => seen.present(head, |head| {
+                self.begin(exchange, head, has_body, seen.client.or(peer))
+            }),
+        }
+    }
+
+    #[inline(always)]
+    fn begin(
+        self: &Rc<Self>,
+        mut exchange: Exchange,
+        head: &Head<'_>,
+        has_body: bool,
+        peer: Option<SocketAddr>,
+    ) -> Opened {
+        if exchange.started.is_some() {
+            exchange.client = peer.map(|peer| peer.ip());
+        }
         let found = self.find(&mut exchange, head);
         if self.has_hooks || matches!(found, Found::Waits(_)) {
             return self.depart(exchange, found, head, has_body, peer);
@@ -281,6 +313,8 @@ impl Frozen {
             request_id,
             route: None,
             media: None,
+            seen: None,
+            client: None,
             started: self.spec.config.access_log.then(Instant::now),
             principal: None,
             passage: None,
@@ -291,6 +325,23 @@ impl Frozen {
 
     /// Body complete: parameters, decode, validate, call. The flow's response has not passed `conclude` and `finish`.
     pub(crate) fn call(
+        self: &Rc<Self>,
+        exchange: &Exchange,
+        head: &Head<'_>,
+        content: &[u8],
+        peer: Option<SocketAddr>,
+        context: &mut Context<'_>,
+    ) -> Flow {
+        match &exchange.seen {
+            None => self.go(exchange, head, content, peer, context),
+            Some(seen) => seen.present(head, |head| {
+                self.go(exchange, head, content, seen.client.or(peer), context)
+            }),
+        }
+    }
+
+    #[inline(always)]
+    fn go(
         self: &Rc<Self>,
         exchange: &Exchange,
         head: &Head<'_>,
@@ -343,9 +394,12 @@ impl Frozen {
         head: Option<&Head<'_>>,
         reply: Reply,
     ) -> Response {
-        match &exchange.passage {
-            None => self.complete(exchange, head, reply),
-            Some(passage) => self.finish_past_hooks(exchange, passage, reply),
+        match (&exchange.passage, &exchange.seen, head) {
+            (None, Some(seen), Some(head)) => {
+                seen.present(head, |head| self.complete(exchange, Some(head), reply))
+            }
+            (None, ..) => self.complete(exchange, head, reply),
+            (Some(passage), ..) => self.finish_past_hooks(exchange, passage, reply),
         }
     }
 
@@ -368,7 +422,9 @@ impl Frozen {
             Err(problem) => self.render(plan, id, head, problem),
         };
         if self.spec.config.security_headers {
-            leave::secure(&self.spec.config, &mut response);
+            let seen = exchange.seen.as_ref().and_then(|seen| seen.secure);
+            let own = !self.spec.config.tls_cert.is_empty();
+            leave::secure(seen.unwrap_or(own), &mut response);
         }
         if let Some(head) = head {
             if let Some(cors) = &self.cors {
@@ -394,6 +450,7 @@ impl Frozen {
                 status: response.status,
                 milliseconds: started.elapsed().as_secs_f64() * 1000.0,
                 request_id: exchange.request_id.as_str(),
+                client: exchange.client,
             });
         }
         response

@@ -47,6 +47,12 @@ export interface AppOptions {
   readonly health?: boolean;
   /** Hosts that the app is served as, separated by commas, without ports: `app.example.com`, `*.example.com` for all below it. A request for another is refused (400). Empty for any. */
   readonly allowedHosts?: string;
+  /** Peers that are proxies of ours, separated by commas: addresses and networks (`127.0.0.1`, `10.0.0.0/8`, `fd00::/8`), `unix` for those of a Unix socket. What they say about the client is believed; `Forwarded` and `X-Forwarded-*` of others are taken away. Empty for none, and then such fields are like any other. */
+  readonly trustedProxies?: string;
+  /** Which fields those proxies write. */
+  readonly forwardedFields?: "x-forwarded" | "forwarded";
+  /** Those proxies begin each connection with the PROXY protocol (version 1 or 2). Default false. */
+  readonly proxyProtocol?: boolean;
   /** Origins whose pages may call the app and read its answers (CORS), separated by commas: `https://app.example.com`, `https://*.example.com` for all below it, `*` for any. Pages of others are refused (403). Empty for no CORS. */
   readonly corsOrigins?: string;
   /** Methods that those pages may use, separated by commas. Empty for those of each path. */
@@ -95,6 +101,9 @@ export const OPTIONS = {
   docsPath: "docs_path",
   health: "health",
   allowedHosts: "allowed_hosts",
+  trustedProxies: "trusted_proxies",
+  forwardedFields: "forwarded_fields",
+  proxyProtocol: "proxy_protocol",
   corsOrigins: "cors_origins",
   corsMethods: "cors_methods",
   corsHeaders: "cors_headers",

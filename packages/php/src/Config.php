@@ -33,6 +33,9 @@ final readonly class Config
         'docsPath' => 'docs_path',
         'health' => 'health',
         'allowedHosts' => 'allowed_hosts',
+        'trustedProxies' => 'trusted_proxies',
+        'forwardedFields' => 'forwarded_fields',
+        'proxyProtocol' => 'proxy_protocol',
         'corsOrigins' => 'cors_origins',
         'corsMethods' => 'cors_methods',
         'corsHeaders' => 'cors_headers',
@@ -72,6 +75,9 @@ final readonly class Config
      * @param ?string $docsPath Path of the page that shows the document; empty for none. Default `/docs`.
      * @param ?bool $health Serve `/health/live` and `/health/ready`. Default true.
      * @param ?string $allowedHosts Hosts that the app is served as, separated by commas, without ports: `app.example.com`, `*.example.com` for all below it. A request for another is refused (400). Empty for any.
+     * @param ?string $trustedProxies Peers that are proxies of ours, separated by commas: addresses and networks (`127.0.0.1`, `10.0.0.0/8`, `fd00::/8`), `unix` for those of a Unix socket. What they say about the client is believed; `Forwarded` and `X-Forwarded-*` of others are taken away. Empty for none, and then such fields are like any other.
+     * @param 'x-forwarded'|'forwarded'|null $forwardedFields Which fields those proxies write.
+     * @param ?bool $proxyProtocol Those proxies begin each connection with the PROXY protocol (version 1 or 2). Default false.
      * @param ?string $corsOrigins Origins whose pages may call the app and read its answers (CORS), separated by commas: `https://app.example.com`, `https://*.example.com` for all below it, `*` for any. Pages of others are refused (403). Empty for no CORS.
      * @param ?string $corsMethods Methods that those pages may use, separated by commas. Empty for those of each path.
      * @param ?string $corsHeaders Header fields that those pages may send beside the ones that every page may, separated by commas; `*` for any. Default `authorization, content-type`.
@@ -107,6 +113,9 @@ final readonly class Config
         public ?string $docsPath = null,
         public ?bool $health = null,
         public ?string $allowedHosts = null,
+        public ?string $trustedProxies = null,
+        public ?string $forwardedFields = null,
+        public ?bool $proxyProtocol = null,
         public ?string $corsOrigins = null,
         public ?string $corsMethods = null,
         public ?string $corsHeaders = null,

@@ -56,6 +56,14 @@ class Options(TypedDict, total=False):
     allowed_hosts: str
     """Hosts that the app is served as, separated by commas, without ports: `app.example.com`, `*.example.com` for
     all below it. A request for another is refused (400). Empty for any."""
+    trusted_proxies: str
+    """Peers that are proxies of ours, separated by commas: addresses and networks (`127.0.0.1`, `10.0.0.0/8`,
+    `fd00::/8`), `unix` for those of a Unix socket. What they say about the client is believed; `Forwarded` and
+    `X-Forwarded-*` of others are taken away. Empty for none, and then such fields are like any other."""
+    forwarded_fields: Literal["x-forwarded", "forwarded"]
+    """Which fields those proxies write."""
+    proxy_protocol: bool
+    """Those proxies begin each connection with the PROXY protocol (version 1 or 2). Default false."""
     cors_origins: str
     """Origins whose pages may call the app and read its answers (CORS), separated by commas:
     `https://app.example.com`, `https://*.example.com` for all below it, `*` for any. Pages of others are refused

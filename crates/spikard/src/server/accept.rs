@@ -5,9 +5,11 @@ use super::crew::Crew;
 use super::life::Life;
 use super::link::Remote;
 use super::listener::{Listener, Listening};
+use super::proxied::meet;
 use super::service::Serve;
 use super::tls::{Tls, greet};
 use super::transport::Transport;
+use crate::proxies::Proxies;
 use crate::timer::{sleep, within};
 use crate::{Frozen, status};
 use std::io;
@@ -56,6 +58,11 @@ pub(crate) async fn serve_with<S: Serve>(
 async fn to_the_end<S: Serve>(app: Rc<S>, listener: Listener, life: Rc<Life>) -> io::Result<()> {
     let desk = Desk {
         tls: Tls::of(app.config())?,
+        // Wrong ones are mistakes of the app, found before.
+        introduced: Proxies::new(app.config())
+            .ok()
+            .flatten()
+            .filter(|_| app.config().proxy_protocol),
         app,
         life,
         crew: Crew::new(),
@@ -97,6 +104,8 @@ impl Queue {
 struct Desk<S> {
     app: Rc<S>,
     tls: Option<Tls>,
+    /// Whose connections begin with the PROXY protocol.
+    introduced: Option<Proxies>,
     life: Rc<Life>,
     crew: Crew,
 }
@@ -159,10 +168,34 @@ impl<S: Serve> Desk<S> {
             end_is_gone: true,
         };
         let app = Rc::clone(&self.app);
+        let is_introduced = self
+            .introduced
+            .as_ref()
+            .is_some_and(|proxies| proxies.trusts(peer.map(|peer| peer.ip())));
+        if is_introduced {
+            return self.introduce(stream, remote);
+        }
         match &self.tls {
             None => self.crew.join(converse(app, stream, remote)),
             Some(tls) => self.crew.join(greet(app, tls.acceptor(), stream, remote)),
         }
+    }
+
+    /// Lets in whom a proxy has to introduce first.
+    #[cold]
+    fn introduce(&self, mut stream: impl Transport + 'static, mut remote: Remote) {
+        let app = Rc::clone(&self.app);
+        let acceptor = self.tls.as_ref().map(Tls::acceptor);
+        self.crew.join(async move {
+            let limit = app.config().header_timeout_ms;
+            if meet(&mut stream, &mut remote, limit).await.is_none() {
+                return;
+            }
+            match acceptor {
+                None => converse(app, stream, remote).await,
+                Some(acceptor) => greet(app, acceptor, stream, remote).await,
+            }
+        });
     }
 }
 

@@ -69,6 +69,8 @@ impl Serve for Double {
             request_id: RequestId::of(Some(b"id")),
             route: None,
             media: None,
+            seen: None,
+            client: None,
             started: None,
             principal: None,
             passage: None,

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Polls without a runtime: what the codec does in process must need none.
-pub(super) fn block_on<F: Future>(future: F) -> F::Output {
+pub(in crate::server) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     for _ in 0..100_000 {

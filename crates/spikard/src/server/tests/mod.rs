@@ -9,3 +9,5 @@ mod oracle;
 mod sockets;
 mod time;
 mod tls;
+
+pub(super) use messages::block_on;
