@@ -133,7 +133,7 @@ impl Proxies {
 
     fn read_x(&self, head: &Head<'_>, seen: &mut Seen) {
         let mut hops = list(head, "x-forwarded-for");
-        while let Some(address) = hops.pop().and_then(|hop| address_of(hop)) {
+        while let Some(address) = hops.pop().and_then(address_of) {
             seen.client = Some(address);
             if !self.trusts(Some(address.ip())) {
                 break;

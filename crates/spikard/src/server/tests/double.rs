@@ -26,6 +26,8 @@ pub(super) struct Double {
     pub(super) calls: RefCell<Vec<String>>,
     /// Why `/never` was given up.
     pub(super) given_up: Rc<Cell<Option<Cancel>>>,
+    /// What `/gated` waits for: that it is open, and to be told.
+    pub(super) gate: Rc<(Cell<bool>, tokio::sync::Notify)>,
     /// How many chunks `/endless` was asked for, and whether it was dropped.
     pub(super) pulled: Rc<Cell<usize>>,
     pub(super) dropped: Rc<Cell<bool>>,
@@ -84,7 +86,7 @@ impl Serve for Double {
         _exchange: &Exchange,
         head: &Head<'_>,
         body: &[u8],
-        _peer: Option<SocketAddr>,
+        peer: Option<SocketAddr>,
         _context: &mut Context<'_>,
     ) -> Flow {
         let said = format!(
@@ -95,6 +97,7 @@ impl Serve for Double {
         );
         self.calls.borrow_mut().push(said.clone());
         Flow::Done(Ok(match head.path() {
+            "/peer" => text(200, &peer.map_or_else(String::new, |peer| peer.to_string())),
             "/empty" => Response::empty(204),
             "/not-modified" => text(304, ""),
             "/odd" => Response {
@@ -128,6 +131,15 @@ impl Serve for Double {
             "/later" => {
                 return Flow::Pending(Box::pin(async move {
                     yield_once().await;
+                    Ok(text(200, &said))
+                }));
+            }
+            "/gated" => {
+                let gate = Rc::clone(&self.gate);
+                return Flow::Pending(Box::pin(async move {
+                    if !gate.0.get() {
+                        gate.1.notified().await;
+                    }
                     Ok(text(200, &said))
                 }));
             }

@@ -1,5 +1,6 @@
 //! The codec against a stand-in app: bytes in, bytes out.
 
+mod crowds;
 mod double;
 mod ending;
 mod floods;

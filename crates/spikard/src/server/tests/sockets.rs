@@ -1,6 +1,7 @@
 //! The accept loop and its end, over loopback.
 
 use super::double::Double;
+use crate::Config;
 use crate::server::accept::serve_with;
 use crate::server::{Life, Listen};
 use std::future::Future;
@@ -18,6 +19,13 @@ type Serving = JoinHandle<std::io::Result<()>>;
 fn serving<F: Future>(
     run: impl FnOnce(Rc<Double>, SocketAddr, Rc<Life>, Serving) -> F,
 ) -> F::Output {
+    serving_by(Config::default(), run)
+}
+
+fn serving_by<F: Future>(
+    config: Config,
+    run: impl FnOnce(Rc<Double>, SocketAddr, Rc<Life>, Serving) -> F,
+) -> F::Output {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build_local(LocalOptions::default())
@@ -29,7 +37,13 @@ fn serving<F: Future>(
         };
         let listener = listen.open().expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let (app, life) = (Rc::new(Double::default()), Life::new());
+        let (app, life) = (
+            Rc::new(Double {
+                config,
+                ..Double::default()
+            }),
+            Life::new(),
+        );
         app.ready.set(true);
         let serving = spawn_local(serve_with(Rc::clone(&app), listener, Rc::clone(&life)));
         let test = run(app, address, life, serving);
@@ -146,5 +160,45 @@ fn a_busy_worker_goes_in_step_until_it_is_quiet() {
         while life.is_in_step() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    });
+}
+
+fn introduced(trusted: &str) -> Config {
+    Config {
+        trusted_proxies: trusted.to_owned(),
+        proxy_protocol: true,
+        header_timeout_ms: 300,
+        ..Config::default()
+    }
+}
+
+const WHO: &str = "GET /peer HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+
+#[test]
+fn a_proxy_of_ours_introduces_the_client() {
+    serving_by(introduced("127.0.0.1"), |_, address, _, _| async move {
+        let line = "PROXY TCP4 203.0.113.9 10.0.0.1 56324 443\r\n";
+        let answer = get(address, &format!("{line}{WHO}")).await;
+        let answer = answer.expect("an answer");
+        assert!(answer.ends_with("\r\n\r\n203.0.113.9:56324"), "{answer}");
+        let own = get(address, &format!("PROXY UNKNOWN\r\n{WHO}")).await;
+        assert!(own.expect("an answer").contains("\r\n\r\n127.0.0.1:"));
+        // Who comes without one, with a wrong one, or with none in time, is let go.
+        for wrong in [WHO, "PROXY TCP4 x\r\n", "PROXY "] {
+            let gone = get(address, wrong).await.unwrap_or_default();
+            assert_eq!(gone, "", "{wrong}");
+        }
+    });
+}
+
+#[test]
+fn a_stranger_introduces_nobody() {
+    serving_by(introduced("192.0.2.1"), |_, address, _, _| async move {
+        let line = "PROXY TCP4 203.0.113.9 10.0.0.1 56324 443\r\n";
+        let refused = get(address, &format!("{line}{WHO}")).await;
+        let refused = refused.expect("an answer");
+        assert!(refused.starts_with("HTTP/1.1 400 "), "{refused}");
+        let plain = get(address, WHO).await.expect("an answer");
+        assert!(plain.contains("\r\n\r\n127.0.0.1:"), "{plain}");
     });
 }
