@@ -365,7 +365,7 @@ ZEND_FUNCTION(Spikard_Native_start) {
     size_t count;
     sp_bytes *words = words_of(again, &count);
     default_signals();
-    tell_memory();
+    if (workers || getenv("SPIKARD_WORKERS")) tell_memory();
     sp_text variables = {0};
     int code = sp_rust_start(words, count, bytes_of(interpreter), bytes_of(program), bytes_of(host), no_port ? SP_NO_PORT : port, bytes_of(workers), &variables);
     efree(words);

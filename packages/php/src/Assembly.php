@@ -21,6 +21,9 @@ final class Assembly
     public array $mistakes = [];
     private bool $hasHooks = false;
 
+    /** @var array<class-string, list<string>> what is missing to make controllers and middleware */
+    private array $makes = [];
+
     /** @param \Closure(): Native\App $app */
     public function __construct(
         private readonly Services $services,
@@ -36,6 +39,9 @@ final class Assembly
      */
     public function inside(Routes $routes, string $prefix, array $around): array
     {
+        foreach ($routes->mistakes() as [$where, $mistake]) {
+            $this->mistakes[] = ($where === null ? '' : self::place($where)) . $mistake;
+        }
         $hooks = [...$routes->hooks(), ...Hooks::of($routes instanceof Group ? $routes->options : [])];
         return [
             'hooks' => $this->hooks($hooks),
@@ -60,6 +66,18 @@ final class Assembly
             'prefix' => $group->prefix, 'tags' => $group->options['tags'] ?? [], 'policy' => self::policy($group->options),
             ...$this->inside($group, $prefix . $group->prefix, $around),
         ];
+    }
+
+    private static function place(\ReflectionClass|\ReflectionFunctionAbstract $where): string
+    {
+        $name = $where instanceof \ReflectionMethod ? "{$where->class}::{$where->name}" : $where->getName();
+        return self::fromHere((string) $where->getFileName()) . ":{$where->getStartLine()}: {$name}: ";
+    }
+
+    /** What keeps a worker from making an object of a class, once for each. */
+    private function makes(string $class, string $place): void
+    {
+        $this->makes[$class] ??= array_map(fn (string $mistake) => $this->mistakes[] = $place . $mistake, $this->services->missing($class));
     }
 
     /** As in the other languages: a file below the current folder is told from there. */
@@ -105,6 +123,14 @@ final class Assembly
             ],
         ];
         $around = [...$around, ...$options['middleware'] ?? []];
+        foreach ($around as $middleware) {
+            if (is_string($middleware) && !is_callable($middleware)) {
+                $this->makes($middleware, "{$place}middleware: ");
+            }
+        }
+        if (is_array($route->handler)) {
+            $this->makes($route->handler[0], $place);
+        }
         $this->handlers[] = [
             Call::of($route, $signature, $this->services, $this->app, $around), $signature->wantsBody(), !($options['sync'] ?? false),
             $signature->shape, Call::straight($route, $signature, $this->services, $around), $this->failed("{$route->method} {$whole}"),

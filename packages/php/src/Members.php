@@ -92,6 +92,9 @@ final readonly class Members
         \ReflectionClass $scope,
         array $default,
     ): self {
+        foreach (Attributes::mistakes($declared) as $mistake) {
+            throw new SchemaError("{$scope->getName()}: \${$declared->getName()}: {$mistake}");
+        }
         $type = Type::of($declared->getType(), self::items($declared) ?? $written, $scope);
         // A null that only stands for "not sent" is no value of the contract.
         $shown = $default === [null] ? [] : $default;

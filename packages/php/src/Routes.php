@@ -16,6 +16,9 @@ abstract class Routes
     /** @var list<array{string, callable|class-string}> moment and function */
     private array $hooks = [];
 
+    /** @var list<array{\ReflectionClass|\ReflectionMethod|null, string}> where, and what is wrong there */
+    private array $mistakes = [];
+
     /** Options: see {@see route()}. */
     public function get(string $path, callable $handler, mixed ...$options): static
     {
@@ -141,16 +144,35 @@ abstract class Routes
      */
     public function controller(string $class): static
     {
+        if (!class_exists($class)) {
+            $this->mistakes[] = [null, "controller {$class}: there is no such class"];
+            return $this;
+        }
         $reflected = new \ReflectionClass($class);
+        $this->noteAttributes($reflected);
         $group = ($reflected->getAttributes(Group::class)[0] ?? null)?->newInstance() ?? new Group('');
         $around = Middleware::on($reflected);
-        foreach ($reflected->getMethods(\ReflectionMethod::IS_PUBLIC) as $method) {
+        $before = count($this->mistakes);
+        foreach ($reflected->getMethods() as $method) {
+            $this->noteAttributes($method);
             foreach ($method->getAttributes(Route::class, \ReflectionAttribute::IS_INSTANCEOF) as $attribute) {
-                $route = $attribute->newInstance();
+                if (!$method->isPublic() || $method->isAbstract()) {
+                    $this->mistakes[] = [$method, 'a route is a public method with a body'];
+                    continue;
+                }
+                try {
+                    $route = $attribute->newInstance();
+                } catch (\Error $error) {
+                    $this->mistakes[] = [$method, $error->getMessage()];
+                    continue;
+                }
                 $options = $route->options;
                 $options['middleware'] = [...$around, ...Middleware::on($method), ...$options['middleware'] ?? []];
                 $group->declared[] = new Declared($route->method, $route->path, [$class, $method->getName()], $options);
             }
+        }
+        if ($group->declared === [] && count($this->mistakes) === $before) {
+            $this->mistakes[] = [$reflected, "this controller has no route; write #[Get('/')] on its public methods"];
         }
         // Without a prefix and shared options it is no group of its own.
         if ($group->prefix === '' && $group->options === [] && $group->hooks === []) {
@@ -159,6 +181,22 @@ abstract class Routes
             $this->groups[] = $group;
         }
         return $this;
+    }
+
+    private function noteAttributes(\ReflectionClass|\ReflectionMethod $declared): void
+    {
+        foreach (Attributes::mistakes($declared) as $mistake) {
+            $this->mistakes[] = [$declared, $mistake];
+        }
+    }
+
+    /**
+     * @internal
+     * @return list<array{\ReflectionClass|\ReflectionMethod|null, string}>
+     */
+    public function mistakes(): array
+    {
+        return $this->mistakes;
     }
 
     /**

@@ -11,6 +11,12 @@ namespace Spikard;
  */
 final class Schemas
 {
+    /** Types and the keywords that say something of them. */
+    private const OF = [
+        'numbers' => [['integer', 'number'], ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf']],
+        'texts' => [['string'], ['minLength', 'maxLength', 'pattern']],
+        'lists' => [['array'], ['minItems', 'maxItems', 'uniqueItems']],
+    ];
     private const SCALARS = ['int' => 'integer', 'float' => 'number', 'string' => 'string', 'bool' => 'boolean', 'null' => 'null'];
 
     /** @var array<string, string> classes by the name of their schema */
@@ -125,10 +131,32 @@ final class Schemas
     public function constrained(Type $type, array $keywords, array $default): mixed
     {
         $schema = $this->of($type);
+        self::check($keywords, is_array($schema) ? $schema['type'] ?? null : null);
         if ($default !== []) {
             $keywords['default'] = Members::plain($default[0]);
         }
         return $schema === true ? ($keywords === [] ? true : $keywords) : $schema + $keywords;
+    }
+
+    /**
+     * JSON Schema passes over a keyword that says nothing of a type; here somebody meant something by it.
+     *
+     * @param array<string, mixed> $keywords
+     */
+    private static function check(array $keywords, mixed $types): void
+    {
+        $types = array_diff((array) $types, ['null']);
+        foreach (self::OF as $word => [$of, $constraints]) {
+            $says = array_values(array_intersect(array_keys($keywords), $constraints));
+            if ($says !== [] && $types !== [] && array_intersect($of, $types) === []) {
+                throw new SchemaError("{$says[0]} is for {$word}, and this is of type " . implode(' or ', $types));
+            }
+        }
+        foreach ([['minimum', 'maximum'], ['minLength', 'maxLength'], ['minItems', 'maxItems']] as [$least, $most]) {
+            if (($keywords[$least] ?? PHP_INT_MIN) > ($keywords[$most] ?? PHP_INT_MAX)) {
+                throw new SchemaError("{$least} {$keywords[$least]} is above {$most} {$keywords[$most]}: no value is both");
+            }
+        }
     }
 
     /** @return array{description?: string} */

@@ -59,6 +59,36 @@ final class Services
         return $this->made[$class] = $object;
     }
 
+    /**
+     * What is missing to make an object of a class; nothing is made for that.
+     *
+     * @param list<string> $for classes that need it
+     * @return list<string>
+     */
+    public function missing(string $class, array $for = []): array
+    {
+        $class = self::named($class);
+        if (in_array($class, $for, true)) {
+            return [implode(' needs ', [...$for, $class]) . '; provide one of them'];
+        }
+        $make = $this->makers[$class][0] ?? null;
+        if ($make === null && !(class_exists($class) && (new \ReflectionClass($class))->isInstantiable())) {
+            $needed = $for === [] ? '' : end($for) . ' needs one: ';
+            return ["{$needed}no object can be made of {$class}; write \$app->provide({$class}::class, fn () => …)"];
+        }
+        $function = $make === null ? (new \ReflectionClass($class))->getConstructor() : new \ReflectionFunction($make);
+        $missing = [];
+        foreach ($function?->getParameters() ?? [] as $parameter) {
+            $needed = $this->needed($parameter);
+            if ($needed !== null) {
+                array_push($missing, ...$this->missing($needed, [...$for, $class]));
+            } elseif (!$parameter->isOptional()) {
+                $missing[] = self::unprovided($class, $parameter);
+            }
+        }
+        return $missing;
+    }
+
     /** Lets go of everything, the last made first. */
     public function close(): void
     {
@@ -76,15 +106,26 @@ final class Services
     {
         $arguments = [];
         foreach ($function->getParameters() as $parameter) {
-            $type = $parameter->getType();
-            if ($type instanceof \ReflectionNamedType && !$type->isBuiltin() && ($this->provides($type->getName()) || !$parameter->isOptional())) {
-                $arguments[$parameter->getName()] = $this->get($type->getName());
+            $needed = $this->needed($parameter);
+            if ($needed !== null) {
+                $arguments[$parameter->getName()] = $this->get($needed);
             } elseif (!$parameter->isOptional()) {
-                throw new DefinitionError([
-                    "{$for} needs \${$parameter->getName()}, which nothing provides; write \$app->provide({$for}::class, fn () => new {$for}(…))",
-                ]);
+                throw new DefinitionError([self::unprovided($for, $parameter)]);
             }
         }
         return $arguments;
+    }
+
+    /** The class of an object that a parameter is given. */
+    private function needed(\ReflectionParameter $parameter): ?string
+    {
+        $type = $parameter->getType();
+        $isClass = $type instanceof \ReflectionNamedType && !$type->isBuiltin();
+        return $isClass && ($this->provides($type->getName()) || !$parameter->isOptional()) ? $type->getName() : null;
+    }
+
+    private static function unprovided(string $class, \ReflectionParameter $parameter): string
+    {
+        return "{$class} needs \${$parameter->getName()}, which nothing provides; write \$app->provide({$class}::class, fn () => new {$class}(…))";
     }
 }

@@ -38,6 +38,9 @@ final class Signature
      */
     public array $takes = [];
 
+    /** What the query must have, because nothing says where else it is. @var list<string> */
+    private array $guessed = [];
+
     /** @param array<string, mixed> $options */
     public function __construct(
         private readonly string $method,
@@ -52,14 +55,28 @@ final class Signature
         $this->parameters = $options['parameters'] ?? [];
         $this->body = $options['body'] ?? null;
         $words = DocBlock::of($function);
+        $this->mistakes = $function instanceof \ReflectionMethod ? [] : Attributes::mistakes($function);
         foreach ($function->getParameters() as $parameter) {
+            foreach (Attributes::mistakes($parameter) as $mistake) {
+                $this->mistakes[] = "\${$parameter->getName()}: {$mistake}";
+            }
             $this->noting("\${$parameter->getName()}: ", fn () => $this->take($parameter, $captures, $words));
         }
         $known = array_column(array_filter($this->parameters, static fn (array $one): bool => $one['in'] === 'path'), 'name');
         foreach (array_diff($captures, $known) as $name) {
+            $this->noteMisnamed($name);
             $this->parameters[] = ['name' => $name, 'in' => 'path', 'required' => true];
         }
         $this->noting('response: ', fn () => $this->respond($options, $words));
+    }
+
+    /** A handler may leave a part of the path alone, such as one of its group; not where it asks the query for nearly the same. */
+    private function noteMisnamed(string $capture): void
+    {
+        $near = Attributes::near($capture, $this->guessed);
+        if ($near !== null) {
+            $this->mistakes[] = "parameter \"{$near}\" is not in the path; did you mean \"{$capture}\"?";
+        }
     }
 
     public function wantsBody(): bool
@@ -94,6 +111,9 @@ final class Signature
         } else {
             $in = $place === null ? (in_array($name, $captures, true) ? 'path' : 'query') : $place::IN;
             $this->takeValue($parameter, $type, $place ?? new Query(), $in);
+            if ($place === null && $in === 'query' && !$parameter->isOptional() && !$type->nullable) {
+                $this->guessed[] = $name;
+            }
         }
     }
 

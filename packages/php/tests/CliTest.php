@@ -35,6 +35,22 @@ final class CliTest extends TestCase
         self::assertMatchesRegularExpression('~mistaken\.php:\d+: GET /items/\{name\}$~', $places[0]);
     }
 
+    public function testAnExtensionThatIsMissingOrOfAnotherReleaseIsTold(): void
+    {
+        $told = (string) shell_exec(escapeshellarg(PHP_BINARY) . ' -n ' . __DIR__ . '/../vendor/bin/spikard routes 2>&1');
+        self::assertStringContainsString('error: this PHP has not loaded the extension spikard; write `extension=', $told);
+        $folder = sys_get_temp_dir() . '/spikard-library-' . bin2hex(random_bytes(8));
+        mkdir("{$folder}/src", recursive: true);
+        copy(__DIR__ . '/../vendor/spikard/spikard/src/Bridge.php', "{$folder}/src/Bridge.php");
+        file_put_contents("{$folder}/composer.json", '{"version": "0.0.1"}');
+        $run = "require '{$folder}/src/Bridge.php'; exit(Spikard\\Bridge::command([]));";
+        exec(escapeshellarg(PHP_BINARY) . ' -r ' . escapeshellarg($run) . ' 2>&1', $lines, $code);
+        array_map(unlink(...), ["{$folder}/src/Bridge.php", "{$folder}/composer.json"]);
+        array_map(rmdir(...), ["{$folder}/src", $folder]);
+        self::assertSame(1, $code);
+        self::assertStringContainsString('the library is of release 0.0.1 and the extension of release', implode("\n", $lines));
+    }
+
     public function testAProgramBecomesASupervisor(): void
     {
         $server = new Server('supervisor.php');
