@@ -127,6 +127,12 @@ final class Assembly
             if (is_string($middleware) && !is_callable($middleware)) {
                 $this->makes($middleware, "{$place}middleware: ");
             }
+            $stands = is_callable($middleware) || is_a($middleware, \Psr\Http\Server\MiddlewareInterface::class, true)
+                || (is_string($middleware) && (!class_exists($middleware) || method_exists($middleware, '__invoke')));
+            if (!$stands) {
+                $this->mistakes[] = $place . 'middleware is a function, a class with __invoke or one of PSR-15, not '
+                    . (is_string($middleware) ? $middleware : get_debug_type($middleware));
+            }
         }
         if (is_array($route->handler)) {
             $this->makes($route->handler[0], $place);
@@ -154,6 +160,9 @@ final class Assembly
                 $function = is_callable($hook) ? new \ReflectionFunction($hook(...)) : null;
                 $this->mistakes[] = ($function === null ? '' : "{$function->getFileName()}:{$function->getStartLine()}: ") . "{$moment} hook: {$error->getMessage()}";
                 continue;
+            }
+            if (is_string($hook) && class_exists($hook)) {
+                $this->makes($hook, "{$moment} hook: ");
             }
             $name = match (true) {
                 is_string($hook) && class_exists($hook) => $hook,

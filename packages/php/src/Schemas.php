@@ -152,6 +152,10 @@ final class Schemas
                 throw new SchemaError("{$says[0]} is for {$word}, and this is of type " . implode(' or ', $types));
             }
         }
+        // What stands before the start or behind the end never matches.
+        if (preg_match('{^([/#~])(\^.*|.*\$)\1[a-z]*$}s', $keywords['pattern'] ?? '', $found)) {
+            throw new SchemaError("a pattern has no delimiters; write '{$found[2]}'");
+        }
         foreach ([['minimum', 'maximum'], ['minLength', 'maxLength'], ['minItems', 'maxItems']] as [$least, $most]) {
             if (($keywords[$least] ?? PHP_INT_MIN) > ($keywords[$most] ?? PHP_INT_MAX)) {
                 throw new SchemaError("{$least} {$keywords[$least]} is above {$most} {$keywords[$most]}: no value is both");

@@ -97,6 +97,9 @@ final class Signature
     private function take(\ReflectionParameter $parameter, array $captures, DocBlock $words): void
     {
         $name = $parameter->getName();
+        if ($parameter->isVariadic()) {
+            throw new SchemaError("a handler takes a list as an array; write `#[Items('int')] array \${$name}`");
+        }
         $type = Type::of($parameter->getType(), Members::items($parameter) ?? $words->types[$name] ?? null, $this->function);
         $place = self::attribute($parameter, Place::class);
         $body = self::attribute($parameter, Body::class);

@@ -140,6 +140,17 @@ final readonly class Named
     }
 }
 
+final readonly class Asking
+{
+    public function __construct(public string $what)
+    {
+    }
+
+    public function __invoke(): void
+    {
+    }
+}
+
 /** Another library's attributes, which is not installed, and ours in their places. */
 final class Fine
 {
@@ -189,6 +200,10 @@ final class DefinitionTest extends TestCase
             'a service that nothing provides' => [$of(Storing::class), 'Sku needs $sku, which nothing provides; write $app->provide('],
             'services in a circle' => [$of(Egg::class), 'Egg needs ' . Hen::class . ' needs ' . Egg::class],
             'middleware that there is not' => [static fn (App $app) => $app->get('/', fn (): int => 1, middleware: ['Nobody']), 'middleware: no object can be made of Nobody'],
+            'middleware that is none' => [static fn (App $app) => $app->get('/', fn (): int => 1, middleware: [Sku::class, 3]), 'not ' . Sku::class, 'not int'],
+            'a hook that nobody can make' => [static fn (App $app) => $app->onRequest(Asking::class), 'onRequest hook: ' . Asking::class . ' needs $what'],
+            'a pattern as PHP has it' => [$get('/', fn (#[Query(pattern: '/^a+$/i')] string $q): int => 1), "a pattern has no delimiters; write '^a+$'"],
+            'a list as PHP takes it' => [$get('/', fn (int ...$ids): int => 1), "\$ids: a handler takes a list as an array; write `#[Items('int')] array \$ids`"],
             'a name that is nearly in the path' => [$get('/{itemId}', fn (int $itemld): int => $itemld), 'parameter "itemld" is not in the path; did you mean "itemId"?'],
             'a bound of numbers on a text' => [static fn (App $app) => $app->post('/', fn (Named $named): int => 1), 'minimum is for numbers, and this is of type string'],
             'bounds that nothing meets' => [$get('/', fn (#[Query(minLength: 4, maxLength: 3)] string $q): int => 1), 'minLength 4 is above maxLength 3'],
