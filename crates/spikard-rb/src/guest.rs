@@ -2,13 +2,14 @@
 //! producer of a stream is called in the same way, in a fiber of its own.
 
 use crate::decode::Layout;
+use crate::hook;
 use crate::interpreter::{NIL, Raised, bytes, id, protect, send, string};
 use crate::numbers::Numbers;
 use crate::reactor::Reactor;
 use crate::roots::Kept;
 use crate::value;
 use rb_sys::{ID, VALUE, rb_fiber_resume, rb_hash_aset, rb_hash_new, rb_id2sym};
-use spikard::{Cancel, Held, Problem, Reply};
+use spikard::{Cancel, Held, Passage, Problem, Verdict};
 use spikard_bridge::{
     Call, Completion, Facts, Guest, GuestStream, Kept as KeptRequest, Outcome, Token,
 };
@@ -31,6 +32,7 @@ pub(crate) struct Names {
     pub(crate) plain: ID,
     pub(crate) written: ID,
     pub(crate) failure: ID,
+    pub(crate) passing: ID,
     producer: ID,
     worker: ID,
     cancel: ID,
@@ -49,6 +51,7 @@ impl Host {
                 plain: id("plain"),
                 written: id("@spikard_written"),
                 failure: id("failure"),
+                passing: id("passing"),
                 producer: id("producer"),
                 worker: id("worker"),
                 cancel: id("cancel"),
@@ -114,10 +117,12 @@ struct Worker {
 struct Busy {
     guest: Rc<RubyGuest>,
     facts: Rc<Facts>,
+    /// Of a hook: what it looks at.
+    hook: Option<Rc<Passage>>,
     /// Once the handler has suspended.
     token: Option<Token>,
     /// Once it has ended, if that was before it suspended.
-    reply: Option<Reply>,
+    verdict: Option<Verdict>,
 }
 
 /// The fibers of this thread, shared by its apps.
@@ -169,35 +174,46 @@ impl Workers {
     }
 }
 
-/// What a handler has returned (`failed`: raised), told by its fiber.
+/// What a handler or a hook has returned (`failed`: raised), told by its fiber.
 pub(crate) fn finish(number: u64, result: VALUE, failed: bool) {
     let known = workers(|workers| {
         let busy = workers.all.get(number)?.busy.as_ref()?;
-        Some((Rc::clone(&busy.guest), Rc::clone(&busy.facts)))
+        let hook = busy.hook.as_ref().map(Rc::clone);
+        let of = (Rc::clone(&busy.guest), Rc::clone(&busy.facts));
+        Some((of, hook, busy.token))
     });
-    let Some((guest, facts)) = known else { return };
-    let reply = match failed {
-        false => value::reply(&guest, &facts, result),
-        true => Err(guest.failed(Raised {
+    let Some(((guest, facts), hook, token)) = known else {
+        return;
+    };
+    let awaited = token.is_none_or(|token| guest.completion.waits(token));
+    let verdict = match (failed, hook) {
+        (true, _) => Some(Err(guest.failed(Raised {
             state: crate::interpreter::RAISE,
             value: result,
-        })),
+        }))),
+        (false, None) => Some(value::reply(&guest, &facts, result)),
+        (false, Some(passage)) if awaited => hook::verdict(&guest, &facts, &passage, result),
+        // Its request has gone on without it: there is nothing to edit and nobody to answer.
+        (false, Some(_)) => None,
     };
     let ended = workers(|workers| {
         let worker = workers.all.get(number)?;
         let busy = worker.busy.as_mut()?;
         let Some(token) = busy.token else {
-            busy.reply = Some(reply);
+            busy.verdict = Some(verdict);
             return None;
         };
         let busy = worker.busy.take()?;
         workers.suspended.remove(&token);
         // The fiber is still on its way to `Fiber.yield`; nobody takes it before it is there.
         let gone = workers.release(number);
-        Some((busy, token, reply, gone))
+        Some((busy, token, verdict, gone))
     });
-    if let Some((busy, token, reply, gone)) = ended {
-        busy.guest.completion.complete(token, reply);
+    if let Some((busy, token, verdict, gone)) = ended {
+        match verdict {
+            Some(reply) => busy.guest.completion.complete(token, reply),
+            None => busy.guest.completion.pass(token),
+        };
         drop(gone);
     }
 }
@@ -291,6 +307,9 @@ impl RubyGuest {
                 return Ok(Outcome::Refused);
             }
         }
+        let passage = call.request().passage;
+        let passing = passage.map(|passage| hook::shared(self, passage));
+        let passing = passing.transpose()?.unwrap_or(NIL);
         let number = match &callable.producer {
             Some(producer) => producer.0,
             None => self.idle()?,
@@ -298,8 +317,9 @@ impl RubyGuest {
         let busy = Busy {
             guest: self.me(),
             facts: Rc::clone(&callable.facts),
+            hook: call.hook().map(|(_, passage)| Rc::clone(passage)),
             token: None,
-            reply: None,
+            verdict: None,
         };
         let fiber = workers(|workers| {
             let worker = workers.all.get(number)?;
@@ -345,9 +365,10 @@ impl RubyGuest {
                 values,
                 head,
                 body,
+                passing,
             ];
             // SAFETY: as above; the fiber is idle.
-            unsafe { rb_fiber_resume(fiber, 5, arguments.as_ptr()) }
+            unsafe { rb_fiber_resume(fiber, 6, arguments.as_ptr()) }
         });
         held.end(&callable.facts.name, call.request().request_id, ADVICE);
         if let Err(raised) = resumed {
@@ -360,16 +381,17 @@ impl RubyGuest {
         let ended = workers(|workers| {
             let worker = workers.all.get(number)?;
             let busy = worker.busy.as_mut()?;
-            let Some(reply) = busy.reply.take() else {
+            let Some(verdict) = busy.verdict.take() else {
                 busy.token = Some(token);
                 workers.suspended.insert(token, number);
                 return None;
             };
             let busy = worker.busy.take();
-            Some((reply, busy, workers.release(number)))
+            Some((verdict, busy, workers.release(number)))
         });
         Ok(match ended {
-            Some((reply, ..)) => Outcome::Done(reply),
+            Some((Some(reply), ..)) => Outcome::Done(reply),
+            Some((None, ..)) => Outcome::Passed,
             None => Outcome::Pending,
         })
     }

@@ -65,7 +65,7 @@ pub(crate) fn reply(guest: &RubyGuest, facts: &Facts, result: VALUE) -> Reply {
     }
     // SAFETY: with Ruby's lock; both are what they are said to be.
     if unsafe { rb_obj_is_kind_of(result, host.reply_class.get()) } == Qtrue as VALUE {
-        return described(guest, facts, result);
+        return described(guest, facts, parts(host, result)?);
     }
     json(host, result).map(|text| facts.returns.json(text))
 }
@@ -92,11 +92,14 @@ fn said(string: VALUE) -> Result<Content, spikard::Problem> {
     }
 }
 
-/// A `Spikard::Reply`: `[status, names and values of the fields, media type or nil, content]`.
-fn described(guest: &RubyGuest, facts: &Facts, reply: VALUE) -> Reply {
+/// Of a `Spikard::Reply`: `[status, names and values of the fields, media type or nil, content]`.
+pub(crate) fn parts(host: &Host, reply: VALUE) -> Result<VALUE, spikard::Problem> {
+    protect(|| send(reply, host.names.parts, &[])).map_err(|raised| host.told(raised))
+}
+
+/// What [`parts`] gave as a response.
+pub(crate) fn described(guest: &RubyGuest, facts: &Facts, parts: VALUE) -> Reply {
     let host = &guest.host;
-    let parts =
-        protect(|| send(reply, host.names.parts, &[])).map_err(|raised| host.told(raised))?;
     let body = element(parts, 3);
     let content = match body {
         NIL => Content::Nothing,
@@ -107,16 +110,22 @@ fn described(guest: &RubyGuest, facts: &Facts, reply: VALUE) -> Reply {
         }
         _ => Content::Json(json(host, body)?),
     };
-    let media = element(parts, 2);
-    let status = element(parts, 0);
-    // SAFETY: the package has made it an Integer of three digits.
-    let status = unsafe { rb_sys::FIX2LONG(status) } as u16;
     Ok(facts.respond(
-        status,
+        status(element(parts, 0)),
         headers(element(parts, 1)),
-        (media != NIL).then(|| text(media)),
+        media(element(parts, 2)),
         content,
     ))
+}
+
+pub(crate) fn status(status: VALUE) -> u16 {
+    // SAFETY: the package has made it an Integer of three digits.
+    unsafe { rb_sys::FIX2LONG(status) as u16 }
+}
+
+/// A media type, or nil.
+pub(crate) fn media(media: VALUE) -> Option<String> {
+    (media != NIL).then(|| text(media))
 }
 
 /// A value that is a stream: an Enumerator, lazy ones among them.

@@ -1,32 +1,14 @@
 # frozen_string_literal: true
 
-require "socket"
 require "spikard"
-require "timeout"
+require_relative "serving"
 
 # Responses that a handler makes chunk by chunk.
 RSpec.describe "a stream" do
+  include Serving
+
   let(:app) { Spikard::App.new }
   let(:client) { Spikard::TestClient.new(app) }
-
-  # Serves in a thread of its own until the block ends; gives the port.
-  def served(app)
-    port = Thread::Queue.new
-    server = Thread.new { app.run(port: 0) { |bound| port << bound } }
-    server.report_on_exception = false
-    Timeout.timeout(30) { yield port.pop }
-  ensure
-    server&.raise(Interrupt)
-    begin
-      server&.join(10)
-    rescue Interrupt
-      nil
-    end
-  end
-
-  def ask(port, path)
-    TCPSocket.new("127.0.0.1", port).tap { |socket| socket.write("GET #{path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n") }
-  end
 
   it "is what an Enumerator gives, as the route declares it" do
     app.get("/plain") { ["a", "", "b", "é"].each }
@@ -109,6 +91,46 @@ RSpec.describe "a stream" do
         expect([path, told.include?("\r\n0\r\n\r\n"), told.include?("secret")]).to eq([path, false, false])
         expect(ask(port, "/well").read).to end_with("well")
       end
+    end
+  end
+
+  it "of a blocking handler is made by a thread, while others are answered" do
+    gate = Thread::Queue.new
+    loops = nil
+    app.get("/loop") { (loops = Thread.current) && "well" }
+    app.get "/", blocking: true do
+      Spikard.reply(Enumerator.new { |out| out << (Thread.current == loops).to_s; IO.popen(["cat"], "r+") { |pipe| gate << pipe; out << pipe.read(1) } }, status: 203)
+    end
+
+    served(app) do |port|
+      expect(ask(port, "/loop").read).to end_with("well")
+      socket = ask(port, "/")
+      pipe = gate.pop # the producer is in its blocking read, or will be
+      expect(ask(port, "/loop").read).to end_with("well")
+      pipe.write("x")
+      pipe.flush
+      answer = socket.read
+      expect(answer).to start_with("HTTP/1.1 203").and end_with("\r\nfalse\r\n1\r\nx\r\n0\r\n\r\n")
+    end
+  end
+
+  it "of a blocking handler ends as others do" do
+    ended = Thread::Queue.new
+    app.get("/missing", blocking: true) { Enumerator.new { |_| raise Spikard::NotFound, "no such report" } }
+    app.get "/", blocking: true do
+      Enumerator.new do |out|
+        loop { out << "x" * 100_000 }
+      ensure
+        ended << "ended"
+      end
+    end
+
+    served(app) do |port|
+      expect(ask(port, "/missing").read).to start_with("HTTP/1.1 404").and include("no such report")
+      socket = ask(port, "/")
+      socket.readpartial(1000)
+      socket.close
+      expect(ended.pop).to eq("ended")
     end
   end
 end

@@ -16,13 +16,23 @@ PROBLEMS = Spikard.constants.map { |name| Spikard.const_get(name) }
 class Recording
   def initialize
     @lock = Thread::Mutex.new
-    prepare({})
+    prepare({}, {})
   end
 
-  def prepare(reply)
+  def prepare(reply, hooks)
     @lock.synchronize do
       @reply = reply
+      @hooks = hooks
+      @ran = []
       @seen = { called: 0 }
+    end
+  end
+
+  # Notes that a hook ran; what it is to do.
+  def run(hook)
+    @lock.synchronize do
+      @ran << hook
+      @hooks.fetch(hook, {})
     end
   end
 
@@ -34,7 +44,7 @@ class Recording
   end
 
   def observed
-    @lock.synchronize { @seen }
+    @lock.synchronize { { **@seen, hooks: @ran } }
   end
 end
 
@@ -76,6 +86,7 @@ def respond(operation, request)
   seen = { operation: operation, query: tags(given[:query]), path: tags(given[:path]),
            headers: tags(given[:header].transform_keys(&:downcase)), cookies: tags(given[:cookie]) }
   seen[:body] = tag(yield) unless request.body.empty?
+  seen[:kept] = request.state[:kept] if request.state.key?(:kept)
   now = RECORDING.record(seen)
   sleep now["delay_ms"] / 1000.0 if now["delay_ms"]
   answer(now)
@@ -104,6 +115,40 @@ def fail_with(wanted)
   raise Spikard::Problem.new(detail, code: code, status: status, title: code, headers: headers || [])
 end
 
+MOMENTS = %i[on_request pre_validation pre_handler on_response on_error].freeze
+
+def hook(name)
+  lambda do |request, *more|
+    next if request.path == "/health/live"
+
+    sleep 0 if ARGV.empty? # as a hook that waits
+    told = RECORDING.run(name)
+    request.state[:kept] = told["keep"] if told.key?("keep")
+    request.remove_header(told["remove_header"]) if told.key?("remove_header")
+    request.set_header(*told["set_header"]) if told.key?("set_header")
+    request.add_header(*told["add_header"]) if told.key?("add_header")
+    request.query_string = told["set_query"] if told.key?("set_query")
+    request.body = told["set_body"] if told.key?("set_body")
+    edit(more.first, told["response"]) if told.key?("response")
+    answer(told["reply"]) if told.key?("reply")
+  end
+end
+
+def edit(response, wanted)
+  response.status = wanted.fetch("status", response.status)
+  response.headers << wanted["header"] if wanted.key?("header")
+  response.content = wanted["text"] if wanted.key?("text")
+end
+
+# Hooks of every moment by each name, as a route's options.
+def hooks(names)
+  MOMENTS.to_h { |moment| [moment, (names || []).map { |name| hook("#{name}.#{moment}") }] }
+end
+
+def register_hooks(routes, names)
+  (names || []).each { |name| MOMENTS.each { |moment| routes.public_send(moment, hook("#{name}.#{moment}")) } }
+end
+
 def policy(of)
   (of || {}).transform_keys(&:to_sym)
 end
@@ -121,7 +166,7 @@ def options(operation)
     operation_id: operation["operationId"], parameters: operation.fetch("parameters", []), response: responses,
     body: body && { content: contents(body["content"]), required: body.fetch("required", false) },
     status: operation["x-spikard-status"], blocking: (true if ARGV[0] == "blocking")
-  }.compact.merge(policy(operation["x-spikard-policy"]))
+  }.compact.merge(policy(operation["x-spikard-policy"]), hooks(operation["x-spikard-hooks"]))
 end
 
 def register(routes, of)
@@ -131,13 +176,16 @@ def register(routes, of)
     end
   end
   of.fetch("groups", []).each do |inner|
-    register(routes.group(inner["prefix"], tags: inner.fetch("tags", []), **policy(inner["policy"])), inner)
+    group = routes.group(inner["prefix"], tags: inner.fetch("tags", []), **policy(inner["policy"]))
+    register_hooks(group, inner["hooks"])
+    register(group, inner)
   end
 end
 
 def build(contract, config)
   schemas = contract.dig("components", "schemas") || {}
   app = Spikard::App.new(title: contract["info"]["title"], version: contract["info"]["version"], schemas: schemas, **policy(config))
+  register_hooks(app, contract["x-spikard-hooks"])
   register(app, contract.merge("groups" => contract.fetch("x-spikard-groups", [])))
   app
 end
@@ -153,7 +201,7 @@ def control(client)
     break if told["stop"]
 
     if told.key?("case")
-      RECORDING.prepare(told["reply"])
+      RECORDING.prepare(told["reply"], told["hooks"])
       say(ok: true)
     elsif told.key?("exchange")
       say(answer: [client.bytes(told["exchange"].unpack1("m0"))].pack("m0"))
@@ -167,10 +215,10 @@ start = JSON.parse($stdin.gets, max_nesting: false)["start"]
 app = build(start["contract"], start["config"])
 app.freeze_app
 if ARGV[0] == "memory"
-  say(ready: true, in_process: true, lacks: ["hooks", "auth"])
+  say(ready: true, in_process: true, lacks: ["auth"])
   control(Spikard::TestClient.new(app))
 else
-  say(ready: true, lacks: ["hooks", "auth"])
+  say(ready: true, lacks: ["auth"])
   Thread.new do
     control(nil)
     exit!(0)

@@ -68,11 +68,12 @@ module Spikard
       end
     end
 
-    attr_reader :routes, :groups
+    attr_reader :hooks, :routes, :groups
 
     # `title`, `version`, `description`, `schemas` (JSON Schemas for the components), and the options of Config.
     def initialize(**options)
       @options = { title: "Spikard", version: "0.1.0" }
+      @hooks = []
       @routes = []
       @groups = []
       @stack = []
@@ -220,17 +221,26 @@ module Spikard
     end
 
     def inside(of, prefix, schemas, handlers, mistakes)
+      hooks = hooking(of.hooks, handlers, mistakes)
       routes = of.routes.map do |declared|
         route = Route.new(declared, prefix, handlers.length, schemas)
         handlers << route.callable
         mistakes.concat(route.mistakes)
-        route.spec
+        { **route.spec, hooks: hooking(declared.hooks, handlers, mistakes) }
       end
       groups = of.groups.map do |group|
         { prefix: group.prefix, tags: group.tags, policy: group.policy,
           **inside(group, prefix + group.prefix, schemas, handlers, mistakes) }
       end
-      { routes: routes, groups: groups }
+      { hooks: hooks, routes: routes, groups: groups }
+    end
+
+    def hooking(hooks, handlers, mistakes)
+      hooks.map do |hook|
+        mistakes.concat(hook.mistakes)
+        handlers << hook.callable
+        hook.spec(handlers.length - 1)
+      end
     end
   end
 end

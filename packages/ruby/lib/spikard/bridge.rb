@@ -47,21 +47,27 @@ module Spikard
 
       # A fiber that runs handlers, one after the other.
       def worker
-        Fiber.new(blocking: false) do |number, function, values, head, body|
+        Fiber.new(blocking: false) do |number, function, values, head, body, passing|
           loop do
             begin
-              result = function.call(values, head, body)
+              result = function.call(values, head, body, passing)
             rescue Exception => error # rubocop:disable Lint/RescueException -- the loop decides what leaves it
+              passing.raised = error if passing
               Native.fail(number, error)
               error = nil
             else
               Native.finish(number, result)
             end
             forget_locals
-            result = values = head = body = nil
-            number, function, values, head, body = Fiber.yield
+            result = values = head = body = passing = nil
+            number, function, values, head, body, passing = Fiber.yield
           end
         end
+      end
+
+      # What the hooks and the handler of one request share.
+      def passing(passage)
+        Passing.new(passage)
       end
 
       # A fiber that gives the next chunk of a stream whenever it is resumed; nil at the end.

@@ -37,6 +37,13 @@ module Spikard
       def row
         @row || (superclass <= Problem ? superclass.row : ["internal", 500, "Internal error"])
       end
+
+      # The class of a row of the error table; Problem for what is none.
+      def of(code)
+        @rows ||= Spikard.constants.map { |name| Spikard.const_get(name) }
+                         .select { |one| one.is_a?(Class) && one < Problem }.to_h { |one| [one.row[0], one] }
+        @rows.fetch(code, Problem)
+      end
     end
 
     attr_reader :code, :status, :title, :detail, :headers, :extensions

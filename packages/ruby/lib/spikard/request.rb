@@ -12,10 +12,11 @@ module Spikard
     # The whole body as bytes; empty when there is none.
     attr_reader :body
 
-    def initialize(head, body, parameters)
-      @peer, @method, @target, @id, *@fields = head.split("\n", -1)
-      @body = body || "".b
+    # `passing` is what hooks and handler share; nil where no hook looks.
+    def initialize(head, body, parameters, passing = nil)
+      @passing = passing
       @parameters = parameters
+      read(head, body)
     end
 
     # Upper case: `GET`.
@@ -77,7 +78,49 @@ module Spikard
       Schema.parse(text_body)
     end
 
+    # What hooks and the handler of this request leave for each other: `request.state[:user] = user`.
+    def state
+      @state ||= @passing ? @passing.state : {}
+    end
+
+    # In a hook: gives the field this one value, for all that follows. Raises ArgumentError (RFC 9110 section 5).
+    def set_header(name, value)
+      edit("set_header", name, value)
+    end
+
+    # In a hook: adds a value to those of the field. Raises ArgumentError.
+    def add_header(name, value)
+      edit("add_header", name, value)
+    end
+
+    # In a hook: removes the field.
+    def remove_header(name)
+      edit("remove_header", name, "")
+    end
+
+    # In a hook: replaces the query, without `?`. The path stays, as the route is found. Raises ArgumentError.
+    def query_string=(query)
+      edit("set_query", "", query)
+    end
+
+    # In a hook before validation: replaces the body, by a String.
+    def body=(body)
+      edit("set_body", "", body)
+    end
+
     private
+
+    def read(head, body)
+      @peer, @method, @target, @id, *@fields = head.split("\n", -1)
+      @body = body || "".b
+    end
+
+    def edit(what, name, value)
+      Native.edit(@passing&.passage, what, name.to_s, value.to_s)
+      @headers = @raw_headers = nil
+      read(@passing.passage.head, @passing.passage.body)
+      self
+    end
 
     def text(bytes)
       utf8 = bytes.dup.force_encoding(Encoding::UTF_8)

@@ -13,12 +13,8 @@ module Spikard
     # `headers`: a Hash, whose values may be lists, or pairs. `content_type` defaults to what the route declares for the
     # status, else to the kind of content: JSON, `text/plain; charset=utf-8`, `application/octet-stream`.
     def initialize(content = nil, status: 200, headers: {}, content_type: nil)
-      unless status.is_a?(Integer) && status.between?(100, 599)
-        raise ArgumentError, "a status is an Integer from 100 to 599, not #{status.inspect}"
-      end
-
       @content = content
-      @status = status
+      @status = Reply.status(status)
       @headers = Reply.pairs(headers)
       @content_type = content_type
     end
@@ -41,6 +37,13 @@ module Spikard
     # What the extension module reads.
     def parts
       [status, headers.flatten, content_type, content]
+    end
+
+    # Checks one.
+    def self.status(status)
+      return status if status.is_a?(Integer) && status.between?(100, 599)
+
+      raise ArgumentError, "a status is an Integer from 100 to 599, not #{status.inspect}"
     end
 
     # Header fields as pairs of Strings.

@@ -3,13 +3,13 @@
 # One route: from what the user declared to its RouteSpec and to the function that the core calls. Registers nothing.
 module Spikard
   # A route as the user wrote it, before anything is looked at.
-  Declared = Struct.new(:method, :path, :options, :handler, :file, :line, keyword_init: true)
+  Declared = Struct.new(:method, :path, :options, :handler, :hooks, :file, :line, keyword_init: true)
 
   # What became of one: its RouteSpec, the extension module's handler, and what is wrong.
   class Route
     PLACES = { params: "path", query: "query", headers: "header", cookies: "cookie" }.freeze
     OPTIONS = [*PLACES.keys, :parameters, :body, :response, :status, :summary, :description, :tags, :operation_id,
-               :deprecated, :hidden, :blocking, *Config::POLICY].freeze
+               :deprecated, :hidden, :blocking, *Hook::MOMENTS.keys, *Config::POLICY].freeze
     STATUS = /\A([1-5]\d\d|[1-5]XX|default)\z/.freeze
 
     attr_reader :spec, :callable, :mistakes
@@ -194,21 +194,25 @@ module Spikard
     end
 
     def invocation(handler)
-      made = positional? ? ->(values, head, raw) { handler.call(Request.new(head, raw, by_place(values))) } : plain(handler)
+      made = positional? ? with_head(handler) : plain(handler)
       @options[:blocking] ? Threads.around(made) : made
+    end
+
+    def with_head(handler)
+      ->(values, head, raw, passing) { handler.call(Request.new(head, raw, by_place(values), passing)) }
     end
 
     # By keyword; a body that was built while it was checked is among the values.
     def plain(handler)
-      return ->(_, _, _) { handler.call } if @keywords.empty? && !open?
+      return ->(_, _, _, _) { handler.call } if @keywords.empty? && !open?
       return with_request(handler) if request?
 
       read = readers
       body = body_reader if takes_body?
-      return ->(values, _, _) { values.empty? ? handler.call : handler.call(**values) } if read.empty? && !body
+      return ->(values, _, _, _) { values.empty? ? handler.call : handler.call(**values) } if read.empty? && !body
 
       given = filling(read, body)
-      lambda do |values, head, raw|
+      lambda do |values, head, raw, _|
         given.call(values, head, raw)
         values.empty? ? handler.call : handler.call(**values)
       end
@@ -231,9 +235,9 @@ module Spikard
     def with_request(handler)
       taken = wanted
       given = filling(readers, takes_body? ? body_reader : nil)
-      lambda do |all, head, raw|
+      lambda do |all, head, raw, passing|
         values = all.key?(:body) ? { body: all.delete(:body) } : {}
-        request = Request.new(head, raw, by_place(all))
+        request = Request.new(head, raw, by_place(all), passing)
         taken.each do |name, _, always, key|
           values[name] = all[key] if always || all.key?(key)
         end
@@ -316,11 +320,56 @@ module Spikard
           result, error = answer.pop
           raise error if error
 
-          result
+          streaming(result)
         end
       end
 
       private
+
+      # What a handler returned, with its stream given by a thread too.
+      def streaming(result)
+        case result
+        when Enumerator then stream(result)
+        when Reply
+          return result unless result.content.is_a?(Enumerator)
+
+          options = { status: result.status, headers: result.headers, content_type: result.content_type }
+          Reply.new(stream(result.content), **options)
+        else result
+        end
+      end
+
+      # The same chunks, one at a time and each when it is wanted, from a thread of the stream's own: it may last, and the
+      # others are few. When nobody wants more, the source hears so where it gave its last one, and its `ensure` runs there.
+      def stream(source)
+        Enumerator.new do |out|
+          wanted = Thread::Queue.new
+          given = Thread::Queue.new
+          Thread.new { pull(source, wanted, given) }
+          loop do
+            wanted << true
+            chunk, error, ended = given.pop
+            raise error if error
+            break if ended
+
+            out << chunk
+          end
+        ensure
+          wanted&.close
+        end
+      end
+
+      def pull(source, wanted, given)
+        return unless wanted.pop
+
+        source.each do |chunk|
+          given << [chunk, nil, false]
+          raise Cancelled, "the client left" unless wanted.pop
+        end
+        given << [nil, nil, true]
+      rescue Exception => error # rubocop:disable Lint/RescueException -- raised again where chunks are wanted
+        given << [nil, error, false]
+      end
 
       def start
         START.synchronize do

@@ -19,18 +19,21 @@ module Spikard
     # `required: true`), `parameters` (in the words of OpenAPI), `body` (a
     # schema, or `{ content: { media => schema }, required: }`), `response` (a schema, or status => schema), `status`,
     # `summary`, `description`, `tags`, `operation_id`, `deprecated`, `hidden`, `blocking` (in a thread), `to` (a handler
-    # that is no block), and Config::POLICY.
+    # that is no block), hooks (`pre_handler: hook`, or a list), and Config::POLICY.
     def route(method, path, **options, &handler)
       declare(method, path, options, handler, caller_locations(1, 1).first)
     end
 
-    # Routes that share a prefix, tags and policy. A block without a parameter declares them with this object's own verbs;
-    # one with a parameter is given the group; without a block the group is returned.
-    def group(prefix, tags: [], **policy, &block)
-      unknown = policy.keys - Config::POLICY
-      raise ArgumentError, "unknown option #{unknown.first.inspect} of a group; allowed: tags, #{Config::POLICY.join(", ")}" unless unknown.empty?
+    # Routes that share a prefix, tags, hooks (as of a route) and policy. A block without a parameter declares them with this
+    # object's own verbs; one with a parameter is given the group; without a block the group is returned.
+    def group(prefix, tags: [], **options, &block)
+      place = caller_locations(1, 1).first
+      allowed = Hook::MOMENTS.keys + Config::POLICY
+      unknown = options.keys - allowed
+      raise ArgumentError, "unknown option #{unknown.first.inspect} of a group; allowed: tags, #{allowed.join(", ")}" unless unknown.empty?
 
-      made = Group.new(prefix, tags, policy)
+      made = Group.new(prefix, tags, options.slice(*Config::POLICY))
+      made.hooks.concat(Hook.of(options, file_of(place), place.lineno))
       target.groups << made
       return made unless block
       return block.call(made) if block.arity.positive?
@@ -42,6 +45,37 @@ module Spikard
         stack.pop
       end
       made
+    end
+
+    # Hooks run around every request of the routes here and in the groups inside, wherever those are written: the app's
+    # first, then the groups', then the route's (`get "/", pre_handler: hook`), each in the order of their registration. One
+    # that returns a reply or raises a Problem answers; one that returns nil lets the request go on. They may wait. What
+    # no route takes passes the app's `on_error` and `on_response`.
+    #
+    # `on_request { |request| … }`: the route is found, the body not read yet.
+    def on_request(hook = nil, &block)
+      hooked(:on_request, hook || block, caller_locations(1, 1).first)
+    end
+
+    # `pre_validation { |request| … }`: the body is here, nothing is validated yet, so edits are what is validated.
+    def pre_validation(hook = nil, &block)
+      hooked(:pre_validation, hook || block, caller_locations(1, 1).first)
+    end
+
+    # `pre_handler { |request| … }`: everything is valid, the handler is next.
+    def pre_handler(hook = nil, &block)
+      hooked(:pre_handler, hook || block, caller_locations(1, 1).first)
+    end
+
+    # `on_response { |request, response| … }`: there is a response, of a handler, a hook or a problem; see HookedResponse.
+    def on_response(hook = nil, &block)
+      hooked(:on_response, hook || block, caller_locations(1, 1).first)
+    end
+
+    # `on_error { |request, problem| … }`: something went wrong, and is no response yet; `problem.cause` is what was raised,
+    # where that was no Problem.
+    def on_error(hook = nil, &block)
+      hooked(:on_error, hook || block, caller_locations(1, 1).first)
     end
 
     # Hands every request below a prefix to a Rack app, in a thread: `mount "/old", Legacy`. The whole body is read first.
@@ -70,9 +104,19 @@ module Spikard
         raise ArgumentError, "#{method} #{path} has no handler; write `get(#{path.inspect}) { \"hello\" }`"
       end
 
-      file = place.path.delete_prefix("#{Dir.pwd}/")
-      target.routes << Declared.new(method: method, path: path, options: options, handler: handler, file: file, line: place.lineno)
+      file = file_of(place)
+      hooks = Hook.of(options, file, place.lineno)
+      target.routes << Declared.new(method: method, path: path, options: options, handler: handler, hooks: hooks, file: file, line: place.lineno)
       nil
+    end
+
+    def hooked(moment, hook, place)
+      target.hooks << Hook.new(moment, hook, file_of(place), place.lineno)
+      nil
+    end
+
+    def file_of(place)
+      place.path.delete_prefix("#{Dir.pwd}/")
     end
 
     # The group whose block runs, else this.
@@ -85,12 +129,13 @@ module Spikard
   class Group
     include Routing
 
-    attr_reader :prefix, :tags, :policy, :routes, :groups
+    attr_reader :prefix, :tags, :policy, :hooks, :routes, :groups
 
     def initialize(prefix, tags, policy)
       @prefix = prefix
       @tags = tags
       @policy = policy
+      @hooks = []
       @routes = []
       @groups = []
       @stack = []
