@@ -40,22 +40,28 @@ impl Kept {
     /// line of its own: none of them can hold a line feed (RFC 9110 section 5.5). With what hooks have edited.
     pub fn head(&self) -> Vec<u8> {
         match &self.0 {
-            Source::Passage(passage) => head_of_passage(passage),
+            Source::Passage(passage) => Self::head_of_passage(passage),
             Source::Copy { lines, peer, .. } => head(*peer, lines),
         }
     }
 
     /// What [`Kept::head`] gives, of a call that runs: nothing else is copied.
     pub fn head_now(call: &Call<'_>) -> Vec<u8> {
-        call.request()
-            .passage
-            .map_or_else(|| Self::head_of(call), |passage| head_of_passage(passage))
+        call.request().passage.map_or_else(
+            || Self::head_of(call),
+            |passage| Self::head_of_passage(passage),
+        )
     }
 
     /// The same as it came, whatever hooks have edited.
     pub fn head_of(call: &Call<'_>) -> Vec<u8> {
         let request = call.request();
         head(request.peer, &lines(request.head, request.request_id))
+    }
+
+    /// The same of a passage, with what hooks have edited.
+    pub fn head_of_passage(passage: &Passage) -> Vec<u8> {
+        passage.look(|now| head(passage.peer(), &lines(now, passage.request_id())))
     }
 
     /// Reads the whole body.
@@ -82,10 +88,6 @@ impl Kept {
             Source::Copy { .. } => None,
         }
     }
-}
-
-fn head_of_passage(passage: &Passage) -> Vec<u8> {
-    passage.look(|now| head(passage.peer(), &lines(now, passage.request_id())))
 }
 
 fn head(peer: Option<SocketAddr>, lines: &[u8]) -> Vec<u8> {

@@ -328,7 +328,7 @@ impl RubyGuest {
         });
         let fiber = fiber.expect("invariant: a fiber that was taken is there");
         let text = match callable.wants_head {
-            true => KeptRequest::head_of(call),
+            true => KeptRequest::head_now(call),
             false => Vec::new(),
         };
         let text = &text[..];

@@ -150,7 +150,7 @@ def register_hooks(routes, names)
 end
 
 def policy(of)
-  (of || {}).transform_keys(&:to_sym)
+  (of || {}).transform_keys(&:to_sym).except(:auth) # which it lacks, as it says
 end
 
 def contents(of)
