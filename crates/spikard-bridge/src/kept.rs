@@ -2,6 +2,7 @@
 //! once the call has suspended. Parses nothing.
 
 use crate::Call;
+use spikard::auth::Principal;
 use spikard::{Head, Passage};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -19,6 +20,7 @@ enum Source {
         lines: Vec<u8>,
         peer: Option<SocketAddr>,
         body: Vec<u8>,
+        principal: Option<Rc<Principal>>,
     },
 }
 
@@ -32,6 +34,7 @@ impl Kept {
                 lines: lines(request.head, request.request_id),
                 peer: request.peer,
                 body: request.body.to_vec(),
+                principal: request.principal.cloned(),
             },
         })
     }
@@ -78,6 +81,14 @@ impl Kept {
         match request.passage {
             Some(passage) => read(&passage.body()),
             None => read(request.body),
+        }
+    }
+
+    /// Who sent it, where that is known.
+    pub fn principal(&self) -> Option<Rc<Principal>> {
+        match &self.0 {
+            Source::Passage(passage) => passage.principal(),
+            Source::Copy { principal, .. } => principal.clone(),
         }
     }
 

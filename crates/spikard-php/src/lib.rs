@@ -165,9 +165,10 @@ unsafe extern "C" fn sp_rust_app_text(
         2 => guest
             .passage(call)
             .and_then(|passage| hook::response(&passage)),
-        _ => guest
+        3 => guest
             .passage(call)
             .and_then(|passage| hook::problem(&passage)),
+        _ => guest.principal(call),
     };
     let there = text.is_some();
     if let Some(text) = text {

@@ -28,6 +28,7 @@ final class App extends Routes
      * @param list<callable|class-string|\Psr\Http\Server\MiddlewareInterface> $middleware around every handler, see {@see Middleware}
      * @param ?\Psr\Log\LoggerInterface $logger is told of what handlers throw and nobody expects; handlers and constructors get it by
      *     its type. Without one they get a {@see Log}
+     * @param Auth|list<Auth>|null $auth who is let in to every route that does not say so itself: one way, or a list of which any will do
      * @param array<string, mixed> $schemas JSON Schemas for `#/components/schemas/<name>`, beside those of the classes
      */
     public function __construct(
@@ -38,6 +39,7 @@ final class App extends Routes
         private readonly Config $config = new Config(),
         private readonly array $middleware = [],
         private readonly ?\Psr\Log\LoggerInterface $logger = null,
+        private readonly Auth|array|null $auth = null,
     ) {
         $this->services = new Services();
         if ($logger !== null || interface_exists(\Psr\Log\LoggerInterface::class)) {
@@ -168,6 +170,7 @@ final class App extends Routes
         $spec = array_filter([
             'title' => $this->title, 'version' => $this->version, 'description' => $this->description,
             'config' => (object) Config::named(get_object_vars($this->config)),
+            'policy' => $this->auth === null ? null : $assembly->policy(['auth' => $this->auth], ''),
             'schemas' => (object) $assembly->schemas->components(),
         ], static fn (mixed $value): bool => $value !== null);
         $this->spec = Json::encode($spec + $inside);

@@ -12,7 +12,7 @@ namespace Spikard;
 final class Assembly
 {
     private const WORDS = ['status', 'summary', 'description', 'deprecated', 'hidden'];
-    private const KNOWN = [...self::WORDS, 'response', 'tags', 'operationId', 'parameters', 'body', 'sync', 'middleware', ...Hooks::NAMES, ...Config::POLICY];
+    private const KNOWN = [...self::WORDS, 'response', 'tags', 'operationId', 'parameters', 'body', 'sync', 'middleware', 'auth', ...Hooks::NAMES, ...Config::POLICY];
 
     /** @var list<array{\Closure, bool, bool, ?list<mixed>, ?array{\Closure, list<int>}, \Closure}> of handlers and hooks, see {@see Bridge::freeze()} */
     public array $handlers = [];
@@ -56,14 +56,14 @@ final class Assembly
      */
     private function group(Group $group, string $prefix, array $around): array
     {
-        $known = ['tags', 'middleware', ...Hooks::NAMES, ...Config::POLICY];
+        $known = ['tags', 'middleware', 'auth', ...Hooks::NAMES, ...Config::POLICY];
         if ($unknown = array_diff(array_keys($group->options), $known)) {
             $this->mistakes[] = "group {$prefix}{$group->prefix}: unknown option " . implode(', ', $unknown)
                 . '; allowed: ' . implode(', ', $known);
         }
         $around = [...$around, ...$group->options['middleware'] ?? []];
         return [
-            'prefix' => $group->prefix, 'tags' => $group->options['tags'] ?? [], 'policy' => self::policy($group->options),
+            'prefix' => $group->prefix, 'tags' => $group->options['tags'] ?? [], 'policy' => $this->policy($group->options, "group {$prefix}{$group->prefix}: "),
             ...$this->inside($group, $prefix . $group->prefix, $around),
         ];
     }
@@ -116,7 +116,7 @@ final class Assembly
             'summary' => $words->summary, 'description' => $words->description,
             ...array_intersect_key($options, array_flip(self::WORDS)),
             'operation_id' => $options['operationId'] ?? null, 'tags' => $options['tags'] ?? [],
-            'hooks' => $hooks, 'policy' => self::policy($options), 'decoder_validates' => $signature->shape !== null,
+            'hooks' => $hooks, 'policy' => $this->policy($options, $place), 'decoder_validates' => $signature->shape !== null,
             'declared' => [
                 'name' => self::name($function, $route->method, $whole),
                 'file' => $file, 'line' => (int) $function->getStartLine(),
@@ -200,9 +200,15 @@ final class Assembly
     }
 
     /** @param array<string, mixed> $options */
-    private static function policy(array $options): object
+    public function policy(array $options, string $place): object
     {
-        return (object) Config::named(array_intersect_key($options, array_flip(Config::POLICY)));
+        $policy = Config::named(array_intersect_key($options, array_flip(Config::POLICY)));
+        try {
+            return (object) ($policy + (isset($options['auth']) ? ['auth' => Auth::ways($options['auth'])] : []));
+        } catch (SchemaError $error) {
+            $this->mistakes[] = $place . $error->getMessage();
+            return (object) $policy;
+        }
     }
 
     /** The function's own name, or one made of the route: `getItemsId`. */

@@ -118,6 +118,13 @@ final class Request
         return null;
     }
 
+    /** Who sent it, where the route asks for that and knows it; see {@see Auth}. */
+    public function principal(): ?Principal
+    {
+        $told = $this->app->principal($this->call);
+        return $told === null ? null : new Principal(...Json::decode($told));
+    }
+
     /** The whole body; empty when there is none. */
     public function body(): string
     {

@@ -74,6 +74,10 @@ namespace Spikard\Native {
         {
         }
 
+        public function principal(int $call): ?string
+        {
+        }
+
         public function edit(int $call, string $what, string $name, string $value): void
         {
         }

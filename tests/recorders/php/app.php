@@ -10,7 +10,7 @@ declare(strict_types=1);
 
 namespace Recorder;
 
-use Spikard\{App, BigInteger, Config, Json, NotFound, Parameters, Problem, Request, Response, Routes, TestClient};
+use Spikard\{App, Auth, BigInteger, Config, Json, NotFound, Parameters, Problem, Request, Response, Routes, TestClient};
 
 use function Spikard\{await_readable, sleep};
 
@@ -68,6 +68,7 @@ function handler(string $operation, Recording $recording): \Closure
             'query' => tags($parameters->query), 'path' => tags($parameters->path),
             'headers' => tags(array_change_key_case($parameters->header)), 'cookies' => tags($parameters->cookie),
             ...($request->body() === '' ? [] : ['body' => content($request)]),
+            ...($request->principal() === null ? [] : ['principal' => [...get_object_vars($request->principal()), 'claims' => (object) $request->principal()->claims]]),
             ...(isset($request->state['kept']) ? ['kept' => $request->state['kept']] : []),
         ];
         $now = $recording->wanted;
@@ -159,11 +160,20 @@ function hooks(array $names, Recording $recording): array
     return $hooks;
 }
 
+/** A way of the contract, as it is told. */
+final readonly class Way extends Auth
+{
+    public function __construct(object $spec)
+    {
+        parent::__construct((array) $spec, [], null, null);
+    }
+}
+
 function camel(object|array $options): array
 {
     $named = [];
     foreach ((array) $options as $name => $value) {
-        $named[lcfirst(str_replace('_', '', ucwords($name, '_')))] = $value;
+        $named[lcfirst(str_replace('_', '', ucwords($name, '_')))] = $name === 'auth' ? array_map(static fn (object $way): Auth => new Way($way), $value) : $value;
     }
     return $named;
 }
@@ -228,6 +238,7 @@ $app = new App(
     $contract->info->version,
     schemas: (array) ($contract->components->schemas ?? []),
     config: new Config(...camel($start->config)),
+    auth: camel($contract->{'x-spikard-policy'} ?? [])['auth'] ?? null,
 );
 foreach (hooks($contract->{'x-spikard-hooks'} ?? [], $recording) as $moment => $hooks) {
     array_map($app->$moment(...), $hooks);
@@ -235,13 +246,13 @@ foreach (hooks($contract->{'x-spikard-hooks'} ?? [], $recording) as $moment => $
 register($app, $contract->paths, $contract->{'x-spikard-groups'} ?? [], $recording);
 if (($argv[1] ?? '') === 'memory') {
     $client = new TestClient($app);
-    say(['ready' => true, 'in_process' => true, 'lacks' => ['auth']]);
+    say(['ready' => true, 'in_process' => true, 'lacks' => []]);
     while (($line = fgets(STDIN)) !== false && obey(Json::decode($line, objects: true), $recording, $client)) {
     }
     exit(0);
 }
 $app->spawn(static function () use ($recording): void {
-    say(['ready' => true, 'in_process' => false, 'lacks' => ['auth']]);
+    say(['ready' => true, 'in_process' => false, 'lacks' => []]);
     stream_set_blocking(STDIN, false);
     $rest = '';
     while (await_readable(STDIN)) {

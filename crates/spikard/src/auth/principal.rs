@@ -34,6 +34,13 @@ impl Principal {
         &self.claims
     }
 
+    /// All of it as JSON text, for languages that have objects of their own: `[scheme, subject, scopes, claims]`.
+    pub fn parts(&self) -> Vec<u8> {
+        let head = serde_json::json!([self.scheme, self.subject, self.scopes]).to_string();
+        let head = head.strip_suffix(']').unwrap_or(&head);
+        [head.as_bytes(), b",", &self.claims, b"]"].concat()
+    }
+
     /// The claims as a type of the app.
     ///
     /// # Errors
