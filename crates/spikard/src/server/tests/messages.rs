@@ -58,13 +58,18 @@ fn answer(request: &str) -> String {
 
 /// Sends the pieces one by one, each after the one before was read.
 fn in_pieces(pieces: &[&[u8]]) -> String {
+    plain(&in_pieces_to(app(), pieces))
+}
+
+/// What comes back, as it is.
+pub(super) fn in_pieces_to(app: Rc<Double>, pieces: &[&[u8]]) -> Vec<u8> {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let remote = Remote {
         peer: None,
         watch: None,
         end_is_gone: false,
     };
-    let mut server = Box::pin(converse(app(), theirs, remote));
+    let mut server = Box::pin(converse(app, theirs, remote));
     let mut context = Context::from_waker(Waker::noop());
     let (mut read, mut write) = tokio::io::split(ours);
     let mut ended = false;
@@ -82,7 +87,7 @@ fn in_pieces(pieces: &[&[u8]]) -> String {
     drop(server);
     let mut answer = Vec::new();
     let _ = block_on(read.read_to_end(&mut answer));
-    plain(&answer)
+    answer
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\n";

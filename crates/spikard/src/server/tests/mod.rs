@@ -1,6 +1,7 @@
 //! The codec against a stand-in app: bytes in, bytes out.
 
 mod crowds;
+mod differences;
 mod double;
 mod ending;
 mod floods;
