@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from runner import tree
+
 ROOT = Path(__file__).resolve().parent.parent / "fixtures"
 NOT_CASES = {"fixture.schema.json", "compare-vectors.json"}
 VARIABLE = re.compile(r"\$\{([A-Za-z_][\w.]*)\}")
@@ -104,9 +106,15 @@ def load(root: Path = ROOT) -> list[Case]:
         source = parse(path.read_text())
         name = source["contract"]
         if name not in contracts:
-            contracts[name] = parse((root / name).read_text())
+            contracts[name] = contract(root / name)
         found += [build(variant, contracts[name]) for variant in expand(source)]
     return found
+
+
+def contract(path: Path) -> dict[str, Any]:
+    """A contract, its files laid out."""
+    document: dict[str, Any] = parse(path.read_text())
+    return tree.lay_out(document)
 
 
 def expand(source: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -25,6 +25,8 @@ DEFECTS = {
     "token-time-ignored": "auth",
     "signature-ignored": "auth",
     "scopes-ignored": "auth",
+    "files-symlinks-followed": "files",
+    "files-without-hooks": "hooks",
 }
 
 

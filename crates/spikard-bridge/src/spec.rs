@@ -42,7 +42,7 @@ pub fn build<G: Guest>(
 /// assert_eq!(
 ///     error.to_string(),
 ///     "at /rotes: unknown field \"rotes\"; did you mean \"routes\"? \
-///      allowed: title, version, description, config, schemas, policy, hooks, routes, groups"
+///      allowed: title, version, description, config, schemas, policy, hooks, routes, groups, files"
 /// );
 /// ```
 ///
@@ -88,13 +88,13 @@ fn only(message: String) -> DefinitionError {
     }
 }
 
-/// Takes the member at `pointer` away; what is wrong in a route takes the whole route away.
+/// Takes the member at `pointer` away; what is wrong in a route or in files takes the whole of it away.
 fn leave_out(value: &mut Value, pointer: &str) {
     let parts: Vec<&str> = pointer.split('/').collect();
-    // Before a route's index stand only groups and their indices.
+    // Before the index of a route or of files stand only groups and their indices.
     let route = parts
         .iter()
-        .position(|part| *part == "routes")
+        .position(|part| matches!(*part, "routes" | "files"))
         .map(|at| parts[..parts.len().min(at + 2)].join("/"));
     let place = route.as_deref().unwrap_or(pointer);
     let Some((parent, name)) = place.rsplit_once('/') else {
@@ -117,9 +117,9 @@ fn leave_out(value: &mut Value, pointer: &str) {
     }
 }
 
-/// Routes that were left out, in groups too.
+/// Routes and files that were left out, in groups too.
 fn drop_nulls(value: &mut Value) {
-    for name in ["routes", "groups"] {
+    for name in ["routes", "groups", "files"] {
         if let Some(Value::Array(list)) = value.get_mut(name) {
             list.retain(|item| !item.is_null());
             list.iter_mut().for_each(drop_nulls);
@@ -286,7 +286,9 @@ fn mistake(app: &Value, pointer: &str, message: String) -> Mistake {
     let mut path = String::new();
     let mut holder = app;
     let mut tokens = pointer.split('/').skip(1);
-    while let (Some(list @ ("groups" | "routes")), Some(index)) = (tokens.next(), tokens.next()) {
+    while let (Some(list @ ("groups" | "routes" | "files")), Some(index)) =
+        (tokens.next(), tokens.next())
+    {
         let Some(entry) = index
             .parse()
             .ok()
@@ -295,7 +297,7 @@ fn mistake(app: &Value, pointer: &str, message: String) -> Mistake {
             break;
         };
         let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
-        if list == "routes" {
+        if list != "groups" {
             // Member by member: the mistake may be one of them.
             let member = |name: &str| {
                 entry
@@ -315,7 +317,11 @@ fn mistake(app: &Value, pointer: &str, message: String) -> Mistake {
             };
             return Mistake::at(
                 &declared,
-                text("method"),
+                if list == "files" {
+                    "GET"
+                } else {
+                    text("method")
+                },
                 &format!("{path}{}", text("path")),
                 message,
             );

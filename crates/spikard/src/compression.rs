@@ -16,14 +16,23 @@ pub(crate) struct Compression {
 const CODINGS: [Coding; 3] = [Coding::Zstd, Coding::Brotli, Coding::Gzip];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coding {
+pub(crate) enum Coding {
     Zstd,
     Brotli,
     Gzip,
 }
 
 impl Coding {
-    fn name(self) -> &'static str {
+    /// What files that hold it are called by.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Zstd => "zst",
+            Self::Brotli => "br",
+            Self::Gzip => "gz",
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Zstd => "zstd",
             Self::Brotli => "br",
@@ -84,6 +93,7 @@ impl Compression {
         if fixed {
             return;
         }
+        let varies = says("vary").is_some_and(|text| text.contains("accept-encoding"));
         let coding = accepted(head.headers.all("accept-encoding"));
         // What went wrong in memory would go wrong again: the body goes out as it is.
         let encoded = coding.and_then(|coding| Some((coding, coding.encode(content).ok()?)));
@@ -91,7 +101,9 @@ impl Compression {
         let mut say = |name: &'static str, value: &'static str| {
             response.headers.push((name.into(), value.into()));
         };
-        say("vary", "accept-encoding");
+        if !varies {
+            say("vary", "accept-encoding");
+        }
         if let Some((coding, encoded)) = encoded {
             say("content-encoding", coding.name());
             response.body = Body::Full(encoded);
@@ -100,7 +112,7 @@ impl Compression {
 }
 
 /// Media types that are text by what they are, whatever they are called.
-fn is_text(essence: &str) -> bool {
+pub(crate) fn is_text(essence: &str) -> bool {
     const TYPES: [&str; 7] = [
         "application/json",
         "application/javascript",
@@ -121,6 +133,11 @@ fn is_text(essence: &str) -> bool {
 
 /// The coding with the greatest weight; ours decide between equals.
 fn accepted<'f>(fields: impl Iterator<Item = &'f [u8]>) -> Option<Coding> {
+    preferences(fields).into_iter().next()
+}
+
+/// The codings that the client takes, what it likes best first; our own order decides between equals.
+pub(crate) fn preferences<'f>(fields: impl Iterator<Item = &'f [u8]>) -> Vec<Coding> {
     let mut weights = [None; CODINGS.len()];
     let mut others = None;
     for field in fields {
@@ -140,16 +157,14 @@ fn accepted<'f>(fields: impl Iterator<Item = &'f [u8]>) -> Option<Coding> {
             }
         }
     }
-    let weighed = CODINGS
+    let mut weighed: Vec<_> = CODINGS
         .into_iter()
         .zip(weights)
         .map(|(coding, weight)| (coding, weight.or(others).unwrap_or(0)))
-        .filter(|(_, weight)| *weight > 0);
-    // The first of equals.
-    weighed
-        .rev()
-        .max_by_key(|(_, weight)| *weight)
-        .map(|(coding, _)| coding)
+        .filter(|(_, weight)| *weight > 0)
+        .collect();
+    weighed.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
+    weighed.into_iter().map(|(coding, _)| coding).collect()
 }
 
 /// In thousandths; 1 without, 0 for what is no weight.

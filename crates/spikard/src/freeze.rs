@@ -4,13 +4,14 @@
 use crate::auth::{Guard, Schemes};
 use crate::canonical::{canonical, hoist};
 use crate::config::{AdditionalQuery, Egress};
+use crate::files::{self, Mounted};
 use crate::head::is_token;
 use crate::hooks::Hooks;
 use crate::media;
 use crate::mistake::{did_you_mean, source};
 use crate::plan::{Declared, Found, Media, ParameterPlan, Plan, RequestBody, StatusKey};
 use crate::router::Router;
-use crate::spec::{AppSpec, GroupSpec, HookSpec, Moment, Policy, RouteSpec};
+use crate::spec::{AppSpec, FilesSpec, GroupSpec, HookSpec, Moment, Policy, RouteSpec};
 use crate::template::{Segment, Template};
 use crate::{Mistake, document};
 use serde_json::{Map, Value, json};
@@ -26,6 +27,8 @@ pub(crate) struct Compiled {
     pub(crate) plans: Vec<Plan>,
     pub(crate) router: Router,
     pub(crate) openapi: Vec<u8>,
+    /// The routes of files, in the order of [`files`].
+    pub(crate) of_files: Range<usize>,
 }
 
 /// Checks `spec` and compiles it: `handlers` callables came with it; the top routes of `built_in` have their own.
@@ -33,9 +36,11 @@ pub(crate) fn compile(
     mut spec: AppSpec,
     handlers: usize,
     built_in: Range<usize>,
+    files_from: usize,
 ) -> Result<Compiled, Vec<Mistake>> {
     let mut mistakes = Vec::new();
     let mut routes = flatten(&spec, &mut mistakes);
+    let of_files = add_files(&spec, files_from, &mut routes);
     let root = share_schemas(&mut spec.schemas, &mut routes, &mut mistakes);
     let templates = read_templates(&mut routes, &mut mistakes);
     let router = build_router(&spec, &routes, &templates, &mut mistakes);
@@ -45,7 +50,8 @@ pub(crate) fn compile(
         .zip(&templates)
         .enumerate()
         .map(|(index, (route, template))| {
-            if !built_in.contains(&index) && route.handler >= handlers {
+            if !built_in.contains(&index) && !of_files.contains(&index) && route.handler >= handlers
+            {
                 let message = format!(
                     "handler {} does not exist; {handlers} callables came with the app",
                     route.handler
@@ -78,12 +84,75 @@ pub(crate) fn compile(
         plans,
         router,
         openapi,
+        of_files,
     })
+}
+
+/// Files of the app and of its groups, and where they are mounted.
+pub(crate) fn files(spec: &AppSpec) -> Vec<Mounted> {
+    all_files(spec)
+        .into_iter()
+        .map(|(mounted, _)| mounted)
+        .collect()
+}
+
+/// Each with what its routes have from around.
+fn all_files(spec: &AppSpec) -> Vec<(Mounted, RouteSpec)> {
+    let around = Around::of(spec);
+    let mut found = Vec::new();
+    mount(&spec.files, &around, &mut found);
+    for group in &spec.groups {
+        mount_group(group, &around, &mut found);
+    }
+    found
+}
+
+fn mount_group(group: &GroupSpec, outer: &Around, found: &mut Vec<(Mounted, RouteSpec)>) {
+    let around = outer.with(group);
+    mount(&group.files, &around, found);
+    for inner in &group.groups {
+        mount_group(inner, &around, found);
+    }
+}
+
+fn mount(files: &[FilesSpec], around: &Around, found: &mut Vec<(Mounted, RouteSpec)>) {
+    for spec in files {
+        let mounted = Mounted {
+            spec: spec.clone(),
+            path: joined_path(&around.prefix, &spec.path),
+        };
+        let template = files::template(
+            around.tags.clone(),
+            around.policy.clone(),
+            around.hooks.clone(),
+        );
+        found.push((mounted, template));
+    }
+}
+
+/// Adds the routes of files behind all others. A route of the app takes the place of a directory's own page.
+fn add_files(spec: &AppSpec, from: usize, routes: &mut Vec<RouteSpec>) -> Range<usize> {
+    let first = routes.len();
+    for (index, (mounted, template)) in all_files(spec).into_iter().enumerate() {
+        let mut own = files::routes(&mounted, from + index, &template).into_iter();
+        routes.extend(own.next());
+        for entry in own {
+            if !routes[..first]
+                .iter()
+                .any(|route| route.method == "GET" && route.path == entry.path)
+            {
+                routes.push(entry);
+            }
+        }
+    }
+    first..routes.len()
 }
 
 /// Method and whole path of every route.
 pub(crate) fn operations(spec: &AppSpec) -> Vec<(String, String)> {
-    flatten(spec, &mut Vec::new())
+    let mut routes = flatten(spec, &mut Vec::new());
+    add_files(spec, 0, &mut routes);
+    routes
         .into_iter()
         .map(|route| (route.method, route.path))
         .collect()
@@ -96,11 +165,7 @@ fn flatten(spec: &AppSpec, mistakes: &mut Vec<Mistake>) -> Vec<RouteSpec> {
         route.hooks = [&spec.hooks[..], &route.hooks].concat();
         route.policy = inherit(&route.policy, &spec.policy);
     }
-    let around = Around {
-        hooks: spec.hooks.clone(),
-        policy: spec.policy.clone(),
-        ..Around::default()
-    };
+    let around = Around::of(spec);
     for group in &spec.groups {
         flatten_group(group, &around, &mut routes, mistakes);
     }
@@ -116,6 +181,27 @@ struct Around {
     hooks: Vec<HookSpec>,
 }
 
+impl Around {
+    /// What is around the members of the app.
+    fn of(spec: &AppSpec) -> Self {
+        Self {
+            hooks: spec.hooks.clone(),
+            policy: spec.policy.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// What is around the members of `group`.
+    fn with(&self, group: &GroupSpec) -> Self {
+        Self {
+            prefix: format!("{}{}", self.prefix, group.prefix),
+            tags: joined(&self.tags, &group.tags),
+            policy: inherit(&group.policy, &self.policy),
+            hooks: [&self.hooks[..], &group.hooks].concat(),
+        }
+    }
+}
+
 fn flatten_group(
     group: &GroupSpec,
     outer: &Around,
@@ -125,12 +211,7 @@ fn flatten_group(
     if let Some(message) = wrong_prefix(&group.prefix) {
         mistakes.push(Mistake::of_app(message));
     }
-    let around = Around {
-        prefix: format!("{}{}", outer.prefix, group.prefix),
-        tags: joined(&outer.tags, &group.tags),
-        policy: inherit(&group.policy, &outer.policy),
-        hooks: [&outer.hooks[..], &group.hooks].concat(),
-    };
+    let around = outer.with(group);
     for route in &group.routes {
         let mut route = route.clone();
         route.path = joined_path(&around.prefix, &route.path);

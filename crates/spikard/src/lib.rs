@@ -12,6 +12,7 @@ mod cors;
 mod defects;
 mod document;
 pub mod endpoint;
+mod files;
 mod freeze;
 pub mod head;
 mod held;
@@ -49,9 +50,9 @@ pub use hooks::{Verdict, Verdicting};
 pub use listing::RouteLine;
 pub use mistake::{DefinitionError, Mistake, did_you_mean};
 pub use native::{
-    App, Bytes, Caller, Claims, Cookies, Created, Describe, ETag, Extract, Fields, Group, Handler,
-    HeaderParams, Html, IntoReply, IntoVerdict, Json, Kept, OwnedRequest, Path, Query, RequestId,
-    RunError, State, Status, TestClient, TestRequest, Text,
+    App, Bytes, Caller, Claims, Cookies, Created, Describe, ETag, Extract, Fields, Files, Group,
+    Handler, HeaderParams, Html, IntoReply, IntoVerdict, Json, Kept, OwnedRequest, Path, Query,
+    RequestId, RunError, State, Status, TestClient, TestRequest, Text,
 };
 pub use passage::{ONLY_HOOKS, Passage};
 pub use pipeline::Frozen;

@@ -130,7 +130,15 @@ impl Frozen {
         });
         // An app's own route takes the place of a built-in one, in whichever group it stands.
         let own = freeze::operations(&spec);
-        let built_in = builtin::routes(&spec.config, handlers);
+        let files = freeze::files(&spec);
+        let files_from = handlers;
+        for mounted in &files {
+            match mounted.endpoint(&spec.config) {
+                Ok(endpoint) => endpoints.push(endpoint),
+                Err(mistake) => mistakes.push(mistake),
+            }
+        }
+        let built_in = builtin::routes(&spec.config, handlers + files.len());
         let first = spec.routes.len();
         spec.routes.extend(
             built_in
@@ -138,7 +146,7 @@ impl Frozen {
                 .filter(|route| !own.contains(&(route.method.clone(), route.path.clone()))),
         );
         let built_in = first..spec.routes.len();
-        let compiled = match freeze::compile(spec, handlers, built_in) {
+        let compiled = match freeze::compile(spec, handlers, built_in, files_from) {
             Ok(compiled) if mistakes.is_empty() => compiled,
             compiled => {
                 mistakes.extend(compiled.err().unwrap_or_default());
@@ -151,6 +159,7 @@ impl Frozen {
             plans,
             router,
             openapi,
+            of_files,
         } = compiled;
         let compression = Compression::new(&spec.config);
         let app_hooks = Hooks::of(&spec.hooks);
@@ -159,8 +168,9 @@ impl Frozen {
         endpoints.extend(builtin::endpoints(&spec.config, &openapi, &ready));
         let listing = routes
             .into_iter()
-            .filter(|route| route.handler < handlers)
-            .map(|route| RouteLine::new(route, &spec.config))
+            .enumerate()
+            .filter(|(at, route)| route.handler < handlers || of_files.contains(at))
+            .map(|(_, route)| RouteLine::new(route, &spec.config))
             .collect();
         Ok(Self {
             spec,

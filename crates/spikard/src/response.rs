@@ -29,7 +29,7 @@ pub enum Body {
     Static(&'static [u8]),
     /// All there.
     Full(Vec<u8>),
-    /// Pulled chunk by chunk when the socket can take more; chunked on HTTP/1.1.
+    /// Pulled chunk by chunk when the socket can take more; chunked on HTTP/1.1 unless its length is known.
     Stream(Box<dyn ChunkSource>),
 }
 
@@ -41,6 +41,11 @@ pub enum Body {
 pub trait ChunkSource {
     /// The next chunk, or the end, after which nothing is asked.
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<std::io::Result<Bytes>>> + '_>>;
+
+    /// Bytes of all chunks together, where they are known before the first: sent as `content-length`, and kept to.
+    fn length(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl std::fmt::Debug for Body {

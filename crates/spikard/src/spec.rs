@@ -38,6 +38,9 @@ pub struct AppSpec {
     /// Groups at the top, in the order declared.
     #[serde(default)]
     pub groups: Vec<GroupSpec>,
+    /// Directories and files that are served, in the order declared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FilesSpec>,
 }
 
 impl AppSpec {
@@ -78,6 +81,42 @@ pub struct GroupSpec {
     /// Groups inside, in the order declared.
     #[serde(default)]
     pub groups: Vec<GroupSpec>,
+    /// Directories and files inside, in the order declared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FilesSpec>,
+}
+
+/// A directory whose files are served by GET and HEAD, or one file. Its routes pass the pipeline like all others and are in no
+/// document. What may not be reached is a 404: `..`, encoded separators, links that lead out, devices.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FilesSpec {
+    /// Where the directory is mounted, `/assets` or `/`; of a file its whole path. Below the groups' prefixes.
+    pub path: String,
+    /// The directory or file; a relative one is looked for beside the file that declares it.
+    pub root: String,
+    /// The file that stands for a directory; empty for none. Default `index.html`.
+    #[serde(default = "index")]
+    pub index: String,
+    /// The file below the root that stands for what is not there, for clients that take `text/html`: the page of a
+    /// single-page app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
+    /// Send `app.css.br`, `app.css.zst` or `app.css.gz` for `app.css` to clients that take it. Default false.
+    #[serde(default)]
+    pub precompressed: bool,
+    /// Value of `cache-control`; the fallback's is then `no-cache`. Default: none is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_control: Option<String>,
+    /// Serve names that begin with a dot. Default false.
+    #[serde(default)]
+    pub dotfiles: bool,
+    /// Where it is declared, for messages and listings.
+    pub declared: Declared,
+}
+
+fn index() -> String {
+    "index.html".to_owned()
 }
 
 /// What a route, group or app may set; the nearest wins.

@@ -62,11 +62,13 @@ pub(crate) async fn started(reply: Reply) -> Reply {
 /// The response with the first chunk of its stream.
 async fn first(mut response: Response) -> Reply {
     if let Body::Stream(source) = response.body {
+        let length = source.length();
         let mut source = Shielded(source);
         let first = source.next().await.transpose().map_err(problem)?;
         response.body = Body::Stream(Box::new(Begun {
             source: first.is_some().then_some(source),
             first,
+            length,
         }));
     }
     Ok(response)
@@ -84,6 +86,7 @@ fn problem(error: io::Error) -> Problem {
 struct Begun {
     first: Option<Bytes>,
     source: Option<Shielded>,
+    length: Option<u64>,
 }
 
 impl ChunkSource for Begun {
@@ -92,6 +95,10 @@ impl ChunkSource for Begun {
             (None, Some(source)) => source.next(),
             (first, _) => Box::pin(std::future::ready(first.map(Ok))),
         }
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.length
     }
 }
 
@@ -133,5 +140,9 @@ impl ChunkSource for Told {
             }
             next
         })
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.source.length()
     }
 }

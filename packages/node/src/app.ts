@@ -204,7 +204,7 @@ export class App extends Routes {
       this.#calls.hooked = true;
       return hookSpec(hook, handlers.push(hookCallable(hook, this.#calls)) - 1);
     });
-    const inside = (routes: Routes<string>, prefix: string): { hooks: unknown[]; routes: unknown[]; groups: unknown[] } => ({
+    const inside = (routes: Routes<string>, prefix: string): { hooks: unknown[]; routes: unknown[]; groups: unknown[]; files: unknown[] } => ({
       hooks: hooked(routes.hooks),
       routes: routes.declared.map((declared) => {
         const built = build(declared, prefix, handlers.length, schemas, this.#calls);
@@ -216,6 +216,7 @@ export class App extends Routes {
         prefix: group.prefix, tags: group.shared.tags ?? [], policy: named(group.shared, POLICY),
         ...inside(group, prefix + group.prefix),
       })),
+      files: routes.directories,
     });
     const { title, version = "0.1.0", description } = { ...this.#init, title: this.title };
     const parts = inside(this, "");

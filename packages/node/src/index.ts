@@ -17,6 +17,6 @@ export { Request, type RequestState } from "./request.js";
 export { reply, Reply, type CookieOptions, type HeaderFields, type ReplyOptions } from "./response.js";
 export type { Content } from "./content.js";
 export type { DescribedResponse, ParameterSpec, Responses, RouteOptions } from "./route.js";
-export type { Answered, Given, Group, GroupOptions, PathParams, Verb } from "./routing.js";
+export type { Answered, FilesOptions, Given, Group, GroupOptions, PathParams, Verb } from "./routing.js";
 export type { JsonSchema, Output, Schema, StandardSchema } from "./schema.js";
 export { TestClient, TestResponse, type TestRequest } from "./testing.js";

@@ -79,6 +79,22 @@ export interface GroupOptions extends Policy {
   readonly tags?: readonly string[];
 }
 
+/** Options of `app.files`. */
+export interface FilesOptions {
+  /** The file that stands for a directory; empty for none. Default `index.html`. */
+  readonly index?: string;
+  /** The file that stands for what is not there, for clients that take `text/html`: the page of a single-page app. */
+  readonly fallback?: string;
+  /** Send `app.css.br`, `.zst` or `.gz` for `app.css` to clients that take it. Default false. */
+  readonly precompressed?: boolean;
+  /** Value of `cache-control`; the fallback's is then `no-cache`. Default: none is sent. */
+  readonly cacheControl?: string;
+  /** Serve names that begin with a dot. Default false. */
+  readonly dotfiles?: boolean;
+}
+
+const FILES_OPTIONS = ["index", "fallback", "precompressed", "cacheControl", "dotfiles"] as const satisfies readonly (keyof FilesOptions)[];
+
 /** Routes under one prefix, and groups inside. */
 export class Routes<Prefix extends string = ""> {
   /** @internal */
@@ -87,6 +103,8 @@ export class Routes<Prefix extends string = ""> {
   readonly groups: Group<string>[] = [];
   /** @internal */
   readonly hooks: DeclaredHook[] = [];
+  /** @internal */
+  readonly directories: object[] = [];
 
   readonly get: Verb<Prefix, this> = verb(this, "GET");
   readonly post: Verb<Prefix, this> = verb(this, "POST");
@@ -146,6 +164,20 @@ export class Routes<Prefix extends string = ""> {
    */
   onError(hook: ErrorHook): this {
     return hooked(this, "onError", hook);
+  }
+
+  /**
+   * The files of a directory below `path`, or one file at it. A relative `root` is one beside the file that says so. Links that lead
+   * out of it are not followed. The routes are in no document.
+   *
+   * @example app.files("/assets", "public", { cacheControl: "max-age=3600" })
+   */
+  files(path: string, root: string, options: FilesOptions = {}): this {
+    const wrong = Object.keys(options).find((name) => !(FILES_OPTIONS as readonly string[]).includes(name));
+    if (wrong !== undefined) throw new TypeError(`unknown option ${JSON.stringify(wrong)} of files; allowed: ${FILES_OPTIONS.join(", ")}`);
+    const { cacheControl, ...same } = options;
+    this.directories.push({ path, root, ...same, cache_control: cacheControl, declared: { name: "files", ...caller() } });
+    return this;
   }
 
   /** Routes that share a prefix, tags and policy: `const items = app.group("/items", { tags: ["items"] })`. */

@@ -35,7 +35,7 @@ final class Assembly
 
     /**
      * @param list<callable|class-string|\Psr\Http\Server\MiddlewareInterface> $around middleware of what these routes are in
-     * @return array{hooks: list<mixed>, routes: list<mixed>, groups: list<mixed>}
+     * @return array{hooks: list<mixed>, routes: list<mixed>, groups: list<mixed>, files: list<mixed>}
      */
     public function inside(Routes $routes, string $prefix, array $around): array
     {
@@ -47,6 +47,7 @@ final class Assembly
             'hooks' => $this->hooks($hooks),
             'routes' => array_map(fn (Declared $route): array => $this->route($route, $prefix, $around), $routes->declared()),
             'groups' => array_map(fn (Group $group): array => $this->group($group, $prefix, $around), $routes->groups()),
+            'files' => $routes->served(),
         ];
     }
 

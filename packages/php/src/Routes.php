@@ -19,6 +19,9 @@ abstract class Routes
     /** @var list<array{\ReflectionClass|\ReflectionMethod|null, string}> where, and what is wrong there */
     private array $mistakes = [];
 
+    /** @var list<array<string, mixed>> FilesSpecs */
+    private array $files = [];
+
     /** Options: see {@see route()}. */
     public function get(string $path, callable $handler, mixed ...$options): static
     {
@@ -121,6 +124,45 @@ abstract class Routes
     {
         $this->hooks[] = [$moment, $hook];
         return $this;
+    }
+
+    /**
+     * The files of a directory below `$path`, or one file at it: `$app->files('/assets', 'public')`. A relative root is one beside
+     * the file that says so; links that lead out of it are not followed. The routes are in no document.
+     *
+     * @param string $index the file that stands for a directory; empty for none
+     * @param ?string $fallback the file that stands for what is not there, for clients that take `text/html`
+     * @param bool $precompressed send `app.css.br`, `.zst` or `.gz` for `app.css` to clients that take it
+     * @param ?string $cacheControl value of the header field; the fallback's is then `no-cache`
+     * @param bool $dotfiles serve names that begin with a dot
+     */
+    public function files(
+        string $path,
+        string $root,
+        string $index = 'index.html',
+        ?string $fallback = null,
+        bool $precompressed = false,
+        ?string $cacheControl = null,
+        bool $dotfiles = false,
+    ): static {
+        $caller = debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS, 1)[0];
+        $this->files[] = [
+            'path' => $path, 'root' => $root, 'index' => $index, 'fallback' => $fallback, 'precompressed' => $precompressed,
+            'cache_control' => $cacheControl, 'dotfiles' => $dotfiles,
+            'declared' => ['name' => 'files', 'file' => $caller['file'] ?? '', 'line' => $caller['line'] ?? 0],
+        ];
+        return $this;
+    }
+
+    /**
+     * FilesSpecs.
+     *
+     * @internal
+     * @return list<array<string, mixed>>
+     */
+    public function served(): array
+    {
+        return $this->files;
     }
 
     /** Routes under one prefix; what they share is inherited. */

@@ -137,7 +137,7 @@ class Assembly:
         self.mistakes: list[str] = []
 
     def routes(self, of: Routes, prefix: str) -> dict[str, Any]:
-        """`routes` and `groups` of an app or a router; routes with mistakes are left out."""
+        """`routes`, `groups` and so on of an app or a router; routes with mistakes are left out."""
         routes = []
         hooks = self.hooks(of._hooks)
         for declared in of._routes:
@@ -148,7 +148,8 @@ class Assembly:
                 built.spec["handler"] = len(self.calls)
                 self.calls.append(built.call)
                 routes.append(built.spec)
-        return {"hooks": hooks, "routes": routes, "groups": [self.group(router, prefix) for router in of._routers]}
+        groups = [self.group(router, prefix) for router in of._routers]
+        return {"hooks": hooks, "routes": routes, "groups": groups, "files": of._files}
 
     def hooks(self, hooks: Iterable[Hook]) -> list[dict[str, Any]]:
         specs = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NoReturn, TypeVar, Unpack
@@ -59,6 +60,7 @@ class Routes:
         self._routes: list[Declared] = []
         self._routers: list[Router] = []
         self._hooks: list[Hook] = []
+        self._files: list[dict[str, Any]] = []
 
     def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
         """Serves GET, and HEAD with it: `@app.get("/items/{id}")`."""
@@ -152,6 +154,41 @@ class Routes:
         self._hooks.append(Hook(at, hook))
         return hook
 
+    def files(
+        self,
+        path: str,
+        root: str | os.PathLike[str],
+        *,
+        index: str = "index.html",
+        fallback: str | None = None,
+        precompressed: bool = False,
+        cache_control: str | None = None,
+        dotfiles: bool = False,
+    ) -> None:
+        """Serves the files of a directory below `path`, or one file at it: `app.files("/assets", "public")`.
+
+        A relative `root` is one beside the file that says so. `index`: the file that stands for a directory; "" for
+        none. `fallback`: the file that stands for what is not there, for clients that take `text/html`: the page of a
+        single-page app. `precompressed`: send `app.css.br`, `.zst` or `.gz` for `app.css` to clients that take it.
+        `cache_control`: value of the header field; the fallback's is then `no-cache`. `dotfiles`: serve names that
+        begin with a dot. Links that lead out of the root are not followed. The routes are in no document.
+        """
+        self._open()
+        caller = sys._getframe(1)
+        file = caller.f_code.co_filename.removeprefix(os.getcwd() + os.sep)
+        self._files.append(
+            {
+                "path": path,
+                "root": os.fspath(root),
+                "index": index,
+                "fallback": fallback,
+                "precompressed": precompressed,
+                "cache_control": cache_control,
+                "dotfiles": dotfiles,
+                "declared": {"name": "files", "file": file, "line": caller.f_lineno},
+            }
+        )
+
     def include(self, router: Router) -> None:
         """Adds a router's routes, at this place in the order. A router may be filled after it was included."""
         if not isinstance(router, Router):
@@ -235,7 +272,9 @@ class Router(Routes):
 GUESSES = {
     "include_router": "include(router)",
     "register_blueprint": "include(router)",
-    "mount": "include(router)",
+    "mount": "include(router), or files(path, root)",
+    "static": "files(path, root)",
+    "static_files": "files(path, root)",
     "add_api_route": "add_route(method, path, handler)",
     "add_url_rule": "add_route(method, path, handler)",
     "api_route": "route(method, path)",

@@ -29,6 +29,12 @@ interface Contract {
   readonly paths: Paths;
   readonly "x-spikard-hooks"?: readonly string[];
   readonly "x-spikard-groups"?: readonly GroupOf[];
+  readonly "x-spikard-files"?: readonly FilesOf[];
+}
+interface FilesOf {
+  readonly path: string;
+  readonly root: string;
+  readonly cache_control?: string;
 }
 interface GroupOf {
   readonly hooks?: readonly string[];
@@ -37,6 +43,7 @@ interface GroupOf {
   readonly policy?: Json;
   readonly paths?: Paths;
   readonly groups?: readonly GroupOf[];
+  readonly files?: readonly FilesOf[];
 }
 
 let wanted: Json = {};
@@ -178,7 +185,10 @@ function contents(of: Contents | undefined): Record<string, boolean | Json> {
   return Object.fromEntries(Object.entries(of ?? {}).map(([media, { schema = true }]) => [media, schema]));
 }
 
-function register(routes: App | Group<string>, paths: Paths, groups: readonly GroupOf[]): void {
+function register(routes: App | Group<string>, paths: Paths, groups: readonly GroupOf[], files: readonly FilesOf[] = []): void {
+  for (const { path, root, cache_control: cacheControl, ...same } of files) {
+    routes.files(path, root, { ...same, ...(cacheControl === undefined ? {} : { cacheControl }) });
+  }
   for (const [path, item] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(item)) {
       const { operationId, parameters = [], requestBody, responses = {}, "x-spikard-status": status, "x-spikard-hooks": names = [] } = operation;
@@ -193,10 +203,10 @@ function register(routes: App | Group<string>, paths: Paths, groups: readonly Gr
       routes.route(method.toUpperCase(), path as string, options, handler(operationId) as never);
     }
   }
-  for (const { prefix, tags: names = [], policy: shared, hooks: hooked, paths: inner = {}, groups: nested = [] } of groups) {
+  for (const { prefix, tags: names = [], policy: shared, hooks: hooked, paths: inner = {}, groups: nested = [], files: served } of groups) {
     const group = routes.group(prefix as string, { tags: names, ...policy(shared) });
     registerHooks(group, hooked);
-    register(group, inner, nested);
+    register(group, inner, nested, served);
   }
 }
 
@@ -204,7 +214,7 @@ function build(contract: Contract, config: Json): App {
   const { info, components, paths } = contract;
   const app = new App({ ...info, schemas: components?.schemas ?? {}, ...policy(config) });
   registerHooks(app, contract["x-spikard-hooks"]);
-  register(app, paths, contract["x-spikard-groups"] ?? []);
+  register(app, paths, contract["x-spikard-groups"] ?? [], contract["x-spikard-files"]);
   return app;
 }
 

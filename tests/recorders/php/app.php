@@ -183,8 +183,11 @@ function contents(?object $content): array
     return array_map(static fn (object $media): mixed => $media->schema ?? true, (array) $content);
 }
 
-function register(Routes $routes, object $paths, array $groups, Recording $recording): void
+function register(Routes $routes, object $paths, array $groups, array $files, Recording $recording): void
 {
+    foreach ($files as $one) {
+        $routes->files(...camel($one));
+    }
     foreach (get_object_vars($paths) as $path => $item) {
         foreach (get_object_vars($item) as $method => $operation) {
             $responses = array_map(static fn (object $one): array => array_filter([
@@ -203,7 +206,7 @@ function register(Routes $routes, object $paths, array $groups, Recording $recor
     }
     foreach ($groups as $group) {
         $inner = $routes->group($group->prefix, ...['tags' => $group->tags ?? [], ...camel($group->policy ?? []), ...hooks($group->hooks ?? [], $recording)]);
-        register($inner, $group->paths ?? (object) [], $group->groups ?? [], $recording);
+        register($inner, $group->paths ?? (object) [], $group->groups ?? [], $group->files ?? [], $recording);
     }
 }
 
@@ -243,7 +246,7 @@ $app = new App(
 foreach (hooks($contract->{'x-spikard-hooks'} ?? [], $recording) as $moment => $hooks) {
     array_map($app->$moment(...), $hooks);
 }
-register($app, $contract->paths, $contract->{'x-spikard-groups'} ?? [], $recording);
+register($app, $contract->paths, $contract->{'x-spikard-groups'} ?? [], $contract->{'x-spikard-files'} ?? [], $recording);
 if (($argv[1] ?? '') === 'memory') {
     $client = new TestClient($app);
     say(['ready' => true, 'in_process' => true, 'lacks' => []]);

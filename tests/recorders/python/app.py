@@ -223,9 +223,15 @@ def register(routes: Spikard | Router, of: Mapping[str, Any], recording: Recordi
                 blocking=kind == "blocking",
                 **options,
             )
+    for files in of.get("x-spikard-files", []):
+        routes.files(**files)
     for group in of.get("x-spikard-groups", []):
         router = Router(group["prefix"], tags=group.get("tags", []), **policy(group.get("policy", {})))
-        inner = {"paths": group.get("paths", {}), "x-spikard-groups": group.get("groups", [])}
+        inner = {
+            "paths": group.get("paths", {}),
+            "x-spikard-groups": group.get("groups", []),
+            "x-spikard-files": group.get("files", []),
+        }
         register_hooks(router, group.get("hooks", []), recording, kind)
         register(router, inner, recording, kind)
         routes.include(router)

@@ -175,6 +175,9 @@ def register(routes, of)
       routes.route(method.upcase, path, to: handler(operation["operationId"], operation.key?("requestBody")), **options(operation))
     end
   end
+  of.fetch("files", []).each do |one|
+    routes.files(one["path"], one["root"], **one.except("path", "root").transform_keys(&:to_sym))
+  end
   of.fetch("groups", []).each do |inner|
     group = routes.group(inner["prefix"], tags: inner.fetch("tags", []), **policy(inner["policy"]))
     register_hooks(group, inner["hooks"])
@@ -186,7 +189,7 @@ def build(contract, config)
   schemas = contract.dig("components", "schemas") || {}
   app = Spikard::App.new(title: contract["info"]["title"], version: contract["info"]["version"], schemas: schemas, **policy(config))
   register_hooks(app, contract["x-spikard-hooks"])
-  register(app, contract.merge("groups" => contract.fetch("x-spikard-groups", [])))
+  register(app, contract.merge("groups" => contract.fetch("x-spikard-groups", []), "files" => contract.fetch("x-spikard-files", [])))
   app
 end
 

@@ -14,6 +14,7 @@ pub(crate) fn app_spec(contract: &Value, config: &Value) -> Value {
         "hooks": hooks(&contract["x-spikard-hooks"], &mut handler),
         "routes": routes(&contract["paths"], &mut handler),
         "groups": groups(&contract["x-spikard-groups"], &mut handler),
+        "files": files(&contract["x-spikard-files"]),
     })
 }
 
@@ -51,9 +52,19 @@ fn groups(list: &Value, handler: &mut usize) -> Vec<Value> {
             "groups": groups(&group["groups"], handler),
         });
         copy(group, &mut spec, &[("tags", "tags"), ("policy", "policy")]);
+        spec["files"] = files(&group["files"]);
         spec
     };
     list.as_array().into_iter().flatten().map(group).collect()
+}
+
+/// Directories and files: the contract says them in the AppSpec's words.
+fn files(list: &Value) -> Value {
+    let mut list = list.as_array().cloned().unwrap_or_default();
+    for files in &mut list {
+        files["declared"] = json!({"name": "files"});
+    }
+    list.into()
 }
 
 fn routes(paths: &Value, handler: &mut usize) -> Vec<Value> {

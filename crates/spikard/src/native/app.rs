@@ -1,6 +1,7 @@
 //! The builder: routes, groups, state and options of an app in Rust. It collects; checking is the freeze's business.
 
 use super::describe::{Describe, States};
+use super::files::Files;
 use super::handler::Handler;
 use super::hook::{Hook, IntoVerdict};
 use super::operation::{Operation, OwnedRequest};
@@ -9,7 +10,7 @@ use super::schemas::Schemas;
 use crate::auth::AuthSpec;
 use crate::config::{AdditionalQuery, Config, Egress, TrailingSlash};
 use crate::spec::{
-    AppSpec, Declared, GroupSpec, HookSpec, Moment, Policy, ResponseSpec, RouteSpec,
+    AppSpec, Declared, FilesSpec, GroupSpec, HookSpec, Moment, Policy, ResponseSpec, RouteSpec,
 };
 use crate::{DefinitionError, Endpoint, Frozen, Mistake, Passage};
 use indexmap::IndexMap;
@@ -59,6 +60,7 @@ struct Scope {
     hooks: Vec<HookOf>,
     routes: Vec<Route>,
     groups: Vec<Scope>,
+    files: Vec<FilesSpec>,
     mistakes: Vec<Mistake>,
 }
 
@@ -216,6 +218,31 @@ macro_rules! routes {
             pub fn group(mut self, prefix: &str, build: impl FnOnce(Group) -> Group) -> Self {
                 let scope = Scope { prefix: prefix.to_owned(), ..Scope::default() };
                 self.scope.groups.push(build(Group { scope }).scope);
+                self
+            }
+
+            /// The files of a directory below `path`, or one file at it: `.files("/assets", "public")`. A relative root is one
+            /// of the working directory. See [`Files`] for what else can be said.
+            ///
+            /// ```
+            /// use spikard::{App, Files, TestClient};
+            ///
+            /// let folder = tempfile::tempdir()?;
+            /// std::fs::write(folder.path().join("app.css"), "a { color: red }")?;
+            /// let app = App::new("Site", "1.0.0")
+            ///     .files("/assets", Files::of(folder.path()).cache_control("max-age=3600"));
+            /// let client = TestClient::new(app)?;
+            /// let sheet = client.get("/assets/app.css").wait();
+            /// assert_eq!(sheet.header("content-type"), Some("text/css; charset=utf-8"));
+            /// let part = client.get("/assets/app.css").header("range", "bytes=4-8").wait();
+            /// assert_eq!((part.status, part.text()), (206, "color"));
+            /// assert_eq!(client.get("/assets/..%2fsecret").wait().status, 404);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            #[track_caller]
+            pub fn files(mut self, path: &str, files: impl Into<Files>) -> Self {
+                let spec = files.into().spec(path, Location::caller());
+                self.scope.files.push(spec);
                 self
             }
 
@@ -498,6 +525,7 @@ impl App {
             hooks: top.hooks,
             routes: top.routes,
             groups: top.groups,
+            files: top.files,
         };
         (spec, parts.endpoints, parts.mistakes)
     }
@@ -556,6 +584,7 @@ impl Parts {
             hooks,
             routes,
             groups,
+            files: scope.files,
         }
     }
 

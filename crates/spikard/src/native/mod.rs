@@ -6,6 +6,7 @@ mod arguments;
 mod client;
 mod describe;
 mod extract;
+mod files;
 mod handler;
 mod hook;
 mod operation;
@@ -21,6 +22,7 @@ pub use extract::{
     Bytes, Caller, Claims, Cookies, Extract, Fields, HeaderParams, Json, Kept, Path, Query,
     RequestId, State, Text,
 };
+pub use files::Files;
 pub use handler::Handler;
 pub use hook::IntoVerdict;
 pub use operation::OwnedRequest;

@@ -25,6 +25,57 @@ pub fn http_date() -> String {
     String::from_utf8_lossy(&value()).into_owned()
 }
 
+/// A moment as HTTP writes it; seconds since 1970.
+pub(crate) fn date_of(seconds: u64) -> String {
+    String::from_utf8_lossy(&format(seconds)).into_owned()
+}
+
+/// Seconds since 1970 of a date in any of the three forms that recipients take (RFC 9110 section 5.6.7).
+pub(crate) fn seconds_of(date: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(date).ok()?.trim();
+    let words: Vec<&str> = text
+        .split([' ', '-', ','])
+        .filter(|word| !word.is_empty())
+        .collect();
+    let (day, month, year, time) = match words[..] {
+        [_, day, month, year, time, "GMT"] => (day, month, year, time),
+        // asctime
+        [_, month, day, time, year] => (day, month, year, time),
+        _ => return None,
+    };
+    let number = |text: &str| -> Option<u64> {
+        let digits = text.len() <= 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|_| digits)
+    };
+    let month = MONTHS.chunks(3).position(|name| name == month.as_bytes())? as u64 + 1;
+    let year = match (year.len(), number(year)?) {
+        (4, year) => year,
+        // Of two digits: more than 50 years ahead is the century before.
+        (2, year) => {
+            let (this, _, _) = civil(now() / 86_400);
+            let near = this - this % 100 + year;
+            if near > this + 50 { near - 100 } else { near }
+        }
+        _ => return None,
+    };
+    let mut times = time.split(':').map(number);
+    let (Some(hour), Some(minute), Some(second), None) =
+        (times.next()?, times.next()?, times.next()?, times.next())
+    else {
+        return None;
+    };
+    let day = number(day)?;
+    if year < 1970 || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    Some(days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second)
+}
+
+/// Seconds since 1970 by the coarse clock.
+pub(crate) fn now() -> u64 {
+    seconds()
+}
+
 /// Lends the field that says now.
 fn with_field(take: impl FnOnce(&[u8; FIELD])) {
     thread_local! {
@@ -59,9 +110,10 @@ fn seconds() -> u64 {
     time.tv_sec.unsigned_abs()
 }
 
+const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+
 fn format(seconds: u64) -> [u8; LENGTH] {
     const DAYS: &[u8] = b"ThuFriSatSunMonTueWed";
-    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
     let (days, time) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);
     let mut text = *b"Thu, 00 Jan 0000 00:00:00 GMT";
@@ -102,9 +154,19 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
+/// The other way round; `year` is 1970 or later.
+fn days(year: u64, month: u64, day: u64) -> u64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let shifted = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * shifted + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
 #[cfg(test)]
 mod tests {
-    use super::format;
+    use super::{format, seconds_of};
 
     #[test]
     fn known_moments() {
@@ -116,6 +178,28 @@ mod tests {
             (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
         ] {
             assert_eq!(std::str::from_utf8(&format(seconds)), Ok(text));
+            assert_eq!(seconds_of(text.as_bytes()), Some(seconds), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_in_their_old_forms_and_none_at_all() {
+        for text in ["Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
+            assert_eq!(seconds_of(text.as_bytes()), Some(784_111_777), "{text}");
+        }
+        for text in [
+            "",
+            "now",
+            "784111777",
+            "Sun, 06 Nov 1994 08:49 GMT",
+            "Sun, 06 Now 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 24:49:37 GMT",
+            "Sun, 00 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 CET",
+            "Sun, 06 Nov 1894 08:49:37 GMT",
+            "Sun, 06 Nov 19994 08:49:37 GMT",
+        ] {
+            assert_eq!(seconds_of(text.as_bytes()), None, "{text}");
         }
     }
 }

@@ -41,13 +41,15 @@ pub(crate) enum Rest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Coding {
     Chunked,
-    /// It ends with the connection (HTTP/1.0).
-    UntilClose,
+    /// As it is: its length is told, or it ends with the connection (HTTP/1.0).
+    Plain,
 }
 
 /// Whether a reply will be the last one whatever its framing says: an HTTP/1.0 stream ends with its connection.
 pub(crate) fn must_close(response: &Response, framing: &Framing) -> bool {
-    !framing.modern && !framing.is_head && matches!(response.body, Body::Stream(_))
+    !framing.modern
+        && !framing.is_head
+        && matches!(&response.body, Body::Stream(source) if source.length().is_none())
 }
 
 /// Whether a status allows no content.
@@ -65,7 +67,7 @@ pub(crate) fn length(status: u16, body: &Body) -> Option<usize> {
         Body::Empty => Some(0),
         Body::Static(bytes) => Some(bytes.len()),
         Body::Full(bytes) => Some(bytes.len()),
-        Body::Stream(_) => None,
+        Body::Stream(source) => source.length().and_then(|length| length.try_into().ok()),
     }
 }
 
@@ -95,11 +97,11 @@ pub(crate) fn reply(
         (_, length) => start(out, response.status, media_type, length),
     }
     let coding = match &body {
-        Body::Stream(_) if framing.modern => {
+        Body::Stream(_) if framing.modern && length.is_none() => {
             out.extend_from_slice(b"transfer-encoding: chunked\r\n");
             Coding::Chunked
         }
-        _ => Coding::UntilClose,
+        _ => Coding::Plain,
     };
     for (name, value) in &response.headers {
         if !is_servers(name) {

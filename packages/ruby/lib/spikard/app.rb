@@ -68,7 +68,7 @@ module Spikard
       end
     end
 
-    attr_reader :hooks, :routes, :groups
+    attr_reader :hooks, :routes, :groups, :directories
 
     # `title`, `version`, `description`, `schemas` (JSON Schemas for the components), and the options of Config.
     def initialize(**options)
@@ -76,6 +76,7 @@ module Spikard
       @hooks = []
       @routes = []
       @groups = []
+      @directories = []
       @stack = []
       @lock = Mutex.new
       configure(**options)
@@ -232,7 +233,7 @@ module Spikard
         { prefix: group.prefix, tags: group.tags, policy: group.policy,
           **inside(group, prefix + group.prefix, schemas, handlers, mistakes) }
       end
-      { hooks: hooks, routes: routes, groups: groups }
+      { hooks: hooks, routes: routes, groups: groups, files: of.directories }
     end
 
     def hooking(hooks, handlers, mistakes)

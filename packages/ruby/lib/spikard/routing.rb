@@ -78,6 +78,24 @@ module Spikard
       hooked(:on_error, hook || block, caller_locations(1, 1).first)
     end
 
+    FILES = %i[index fallback precompressed cache_control dotfiles].freeze
+
+    # Serves the files of a directory below a path, or one file at it: `files "/assets", "public"`. A relative root is one
+    # beside the file that says so; links that lead out of it are not followed. The routes are in no document.
+    #
+    # Options: `index` (the file that stands for a directory, "index.html"; "" for none), `fallback` (the file that stands for
+    # what is not there, for clients that take text/html), `precompressed` (send app.css.br, .zst or .gz for app.css),
+    # `cache_control` (the fallback's is then no-cache), `dotfiles` (serve names that begin with a dot).
+    def files(path, root, **options)
+      unknown = options.keys - FILES
+      raise ArgumentError, "unknown option #{unknown.first.inspect} of files; allowed: #{FILES.join(", ")}" unless unknown.empty?
+
+      place = caller_locations(1, 1).first
+      declared = { name: "files", file: place.path.delete_prefix("#{Dir.pwd}/"), line: place.lineno }
+      target.directories << { path: path, root: root.to_s, **options, declared: declared }
+      nil
+    end
+
     # Hands every request below a prefix to a Rack app, in a thread: `mount "/old", Legacy`. The whole body is read first.
     def mount(prefix, app)
       place = caller_locations(1, 1).first
@@ -129,7 +147,7 @@ module Spikard
   class Group
     include Routing
 
-    attr_reader :prefix, :tags, :policy, :hooks, :routes, :groups
+    attr_reader :prefix, :tags, :policy, :hooks, :routes, :groups, :directories
 
     def initialize(prefix, tags, policy)
       @prefix = prefix
@@ -138,6 +156,7 @@ module Spikard
       @hooks = []
       @routes = []
       @groups = []
+      @directories = []
       @stack = []
     end
 

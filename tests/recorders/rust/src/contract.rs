@@ -4,7 +4,7 @@ use crate::Answer;
 use serde_json::{Map, Value, json};
 use spikard::auth::AuthSpec;
 use spikard::spec::{Policy, RouteSpec};
-use spikard::{App, Group, Moment, OwnedRequest, Passage, Problem, Response};
+use spikard::{App, Files, Group, Moment, OwnedRequest, Passage, Problem, Response};
 use std::error::Error;
 use std::rc::Rc;
 
@@ -66,6 +66,9 @@ pub(crate) fn app<H: Handle, K: Hook>(
             app = app.route_hook(moment, hook(name));
         }
     }
+    for (path, files) in files(&contract["x-spikard-files"]) {
+        app = app.files(&path, files);
+    }
     for group in list(&contract["x-spikard-groups"]) {
         let (prefix, parts) = parts(group)?;
         app = app.group(&prefix, |inside| fill(inside, parts, handler, hook));
@@ -100,6 +103,29 @@ struct Parts {
     hooks: Vec<Named>,
     routes: Vec<Described>,
     groups: Vec<(String, Parts)>,
+    files: Vec<(String, Files)>,
+}
+
+/// Directories and files, each with its path.
+fn files(list: &Value) -> Vec<(String, Files)> {
+    let one = |files: &Value| {
+        let text = |name: &str| files.get(name).and_then(Value::as_str);
+        let says = |name: &str| files[name] == true;
+        let mut made = Files::of(text("root").unwrap_or_default());
+        made = text("index").into_iter().fold(made, Files::index);
+        made = text("fallback").into_iter().fold(made, Files::fallback);
+        made = text("cache_control")
+            .into_iter()
+            .fold(made, Files::cache_control);
+        if says("precompressed") {
+            made = made.precompressed();
+        }
+        if says("dotfiles") {
+            made = made.dotfiles();
+        }
+        (text("path").unwrap_or_default().to_owned(), made)
+    };
+    self::list(list).iter().map(one).collect()
 }
 
 fn parts(group: &Value) -> Result<(String, Parts), Box<dyn Error>> {
@@ -113,6 +139,7 @@ fn parts(group: &Value) -> Result<(String, Parts), Box<dyn Error>> {
             .iter()
             .map(parts)
             .collect::<Result<_, _>>()?,
+        files: files(&group["files"]),
     };
     Ok((
         group["prefix"].as_str().unwrap_or_default().to_owned(),
@@ -139,6 +166,9 @@ fn fill<H: Handle, K: Hook>(
         for (moment, name) in own {
             group = group.route_hook(moment, hook(name));
         }
+    }
+    for (path, files) in parts.files {
+        group = group.files(&path, files);
     }
     for (prefix, inner) in parts.groups {
         group = group.group(&prefix, |inside| fill(inside, inner, handler, hook));
