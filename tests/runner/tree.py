@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import base64
 import os
 import shutil
 import tempfile
@@ -26,10 +27,18 @@ def lay_out(document: dict[str, Any]) -> dict[str, Any]:
         if isinstance(content, dict) and "link" in content:
             path.symlink_to(content["link"])
             continue
-        text = content if isinstance(content, str) else content["text"] * content["times"]
-        path.write_bytes(text.encode())
+        path.write_bytes(_bytes(content))
         os.utime(path, (MODIFIED, MODIFIED))
     return {key: _rooted(value, folder) if key != TREE else value for key, value in document.items()}
+
+
+def _bytes(content: Any) -> bytes:
+    if isinstance(content, str):
+        return content.encode()
+    if "base64" in content:
+        return base64.b64decode(content["base64"])
+    text: str = content["text"] * content["times"]
+    return text.encode()
 
 
 def _rooted(value: Any, folder: Path) -> Any:
