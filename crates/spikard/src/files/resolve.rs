@@ -156,7 +156,7 @@ mod tests {
         std::os::unix::fs::symlink(at("out"), at("root/link")).expect("a link");
         std::os::unix::fs::symlink("sub", at("root/inner")).expect("a link");
         let flags = OFlags::PATH | OFlags::DIRECTORY;
-        let root = open(&at("root"), flags, Mode::empty()).expect("the root");
+        let root = open(at("root"), flags, Mode::empty()).expect("the root");
         assert!(step_by_step(&root, "sub/in").is_ok());
         assert!(step_by_step(&root, "link").is_err());
         assert!(step_by_step(&root, "inner/in").is_err());
