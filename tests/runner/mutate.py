@@ -27,6 +27,7 @@ DEFECTS = {
     "scopes-ignored": "auth",
     "files-symlinks-followed": "files",
     "files-without-hooks": "hooks",
+    "rate-ignored": "rates",
 }
 
 

@@ -89,6 +89,8 @@ fn route(kind: Kind, path: &str, handler: usize) -> RouteSpec {
         hidden: true,
         policy: Policy {
             auth: watched.then(Vec::new),
+            rate_limit: watched.then(Vec::new),
+            concurrency: watched.then_some(0),
             ..Policy::default()
         },
         hooks: Vec::new(),

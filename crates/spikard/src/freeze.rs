@@ -4,14 +4,14 @@
 use crate::auth::{Guard, Schemes};
 use crate::canonical::{canonical, hoist};
 use crate::config::{AdditionalQuery, Egress};
-use crate::files::{self, Mounted};
+use crate::flatten::{self, Limits};
 use crate::head::is_token;
 use crate::hooks::Hooks;
 use crate::media;
 use crate::mistake::{did_you_mean, source};
 use crate::plan::{Declared, Found, Media, ParameterPlan, Plan, RequestBody, StatusKey};
 use crate::router::Router;
-use crate::spec::{AppSpec, FilesSpec, GroupSpec, HookSpec, Moment, Policy, RouteSpec};
+use crate::spec::{AppSpec, HookSpec, Moment, RouteSpec};
 use crate::template::{Segment, Template};
 use crate::{Mistake, document};
 use serde_json::{Map, Value, json};
@@ -39,17 +39,13 @@ pub(crate) fn compile(
     files_from: usize,
 ) -> Result<Compiled, Vec<Mistake>> {
     let mut mistakes = Vec::new();
-    let mut routes = flatten(&spec, &mut mistakes);
-    let of_files = add_files(&spec, files_from, &mut routes);
+    let (mut routes, limits, of_files) = flatten::flatten(&spec, files_from, &mut mistakes);
     let root = share_schemas(&mut spec.schemas, &mut routes, &mut mistakes);
     let templates = read_templates(&mut routes, &mut mistakes);
     let router = build_router(&spec, &routes, &templates, &mut mistakes);
     let mut schemes = Schemes::default();
-    let plans = routes
-        .iter()
-        .zip(&templates)
-        .enumerate()
-        .map(|(index, (route, template))| {
+    let plans = routes.iter().zip(&templates).zip(limits).enumerate().map(
+        |(index, ((route, template), limits))| {
             if !built_in.contains(&index) && !of_files.contains(&index) && route.handler >= handlers
             {
                 let message = format!(
@@ -70,8 +66,9 @@ pub(crate) fn compile(
                 mistakes: &mut mistakes,
                 schemes: &mut schemes,
             };
-            compiler.plan(&spec, template.as_ref())
-        });
+            compiler.plan(&spec, template.as_ref(), limits)
+        },
+    );
     let plans: Vec<_> = plans.collect();
     name_operations(&mut routes, &mut mistakes);
     if !mistakes.is_empty() {
@@ -88,186 +85,6 @@ pub(crate) fn compile(
     })
 }
 
-/// Files of the app and of its groups, and where they are mounted.
-pub(crate) fn files(spec: &AppSpec) -> Vec<Mounted> {
-    all_files(spec)
-        .into_iter()
-        .map(|(mounted, _)| mounted)
-        .collect()
-}
-
-/// Each with what its routes have from around.
-fn all_files(spec: &AppSpec) -> Vec<(Mounted, RouteSpec)> {
-    let around = Around::of(spec);
-    let mut found = Vec::new();
-    mount(&spec.files, &around, &mut found);
-    for group in &spec.groups {
-        mount_group(group, &around, &mut found);
-    }
-    found
-}
-
-fn mount_group(group: &GroupSpec, outer: &Around, found: &mut Vec<(Mounted, RouteSpec)>) {
-    let around = outer.with(group);
-    mount(&group.files, &around, found);
-    for inner in &group.groups {
-        mount_group(inner, &around, found);
-    }
-}
-
-fn mount(files: &[FilesSpec], around: &Around, found: &mut Vec<(Mounted, RouteSpec)>) {
-    for spec in files {
-        let mounted = Mounted {
-            spec: spec.clone(),
-            path: joined_path(&around.prefix, &spec.path),
-        };
-        let template = files::template(
-            around.tags.clone(),
-            around.policy.clone(),
-            around.hooks.clone(),
-        );
-        found.push((mounted, template));
-    }
-}
-
-/// Adds the routes of files behind all others. A route of the app takes the place of a directory's own page.
-fn add_files(spec: &AppSpec, from: usize, routes: &mut Vec<RouteSpec>) -> Range<usize> {
-    let first = routes.len();
-    for (index, (mounted, template)) in all_files(spec).into_iter().enumerate() {
-        let mut own = files::routes(&mounted, from + index, &template).into_iter();
-        routes.extend(own.next());
-        for entry in own {
-            if !routes[..first]
-                .iter()
-                .any(|route| route.method == "GET" && route.path == entry.path)
-            {
-                routes.push(entry);
-            }
-        }
-    }
-    first..routes.len()
-}
-
-/// Method and whole path of every route.
-pub(crate) fn operations(spec: &AppSpec) -> Vec<(String, String)> {
-    let mut routes = flatten(spec, &mut Vec::new());
-    add_files(spec, 0, &mut routes);
-    routes
-        .into_iter()
-        .map(|route| (route.method, route.path))
-        .collect()
-}
-
-/// Routes with the prefixes, tags and policies of their groups.
-fn flatten(spec: &AppSpec, mistakes: &mut Vec<Mistake>) -> Vec<RouteSpec> {
-    let mut routes = spec.routes.clone();
-    for route in &mut routes {
-        route.hooks = [&spec.hooks[..], &route.hooks].concat();
-        route.policy = inherit(&route.policy, &spec.policy);
-    }
-    let around = Around::of(spec);
-    for group in &spec.groups {
-        flatten_group(group, &around, &mut routes, mistakes);
-    }
-    routes
-}
-
-/// What a group takes over from what is around it.
-#[derive(Default)]
-struct Around {
-    prefix: String,
-    tags: Vec<String>,
-    policy: Policy,
-    hooks: Vec<HookSpec>,
-}
-
-impl Around {
-    /// What is around the members of the app.
-    fn of(spec: &AppSpec) -> Self {
-        Self {
-            hooks: spec.hooks.clone(),
-            policy: spec.policy.clone(),
-            ..Self::default()
-        }
-    }
-
-    /// What is around the members of `group`.
-    fn with(&self, group: &GroupSpec) -> Self {
-        Self {
-            prefix: format!("{}{}", self.prefix, group.prefix),
-            tags: joined(&self.tags, &group.tags),
-            policy: inherit(&group.policy, &self.policy),
-            hooks: [&self.hooks[..], &group.hooks].concat(),
-        }
-    }
-}
-
-fn flatten_group(
-    group: &GroupSpec,
-    outer: &Around,
-    routes: &mut Vec<RouteSpec>,
-    mistakes: &mut Vec<Mistake>,
-) {
-    if let Some(message) = wrong_prefix(&group.prefix) {
-        mistakes.push(Mistake::of_app(message));
-    }
-    let around = outer.with(group);
-    for route in &group.routes {
-        let mut route = route.clone();
-        route.path = joined_path(&around.prefix, &route.path);
-        route.tags = joined(&around.tags, &route.tags);
-        route.policy = inherit(&route.policy, &around.policy);
-        route.hooks = [&around.hooks[..], &route.hooks].concat();
-        routes.push(route);
-    }
-    for inner in &group.groups {
-        flatten_group(inner, &around, routes, mistakes);
-    }
-}
-
-/// `/` below a prefix is the prefix itself.
-pub(crate) fn joined_path(prefix: &str, path: &str) -> String {
-    match path {
-        "" | "/" if !prefix.is_empty() => prefix.to_owned(),
-        path => format!("{prefix}{path}"),
-    }
-}
-
-fn wrong_prefix(prefix: &str) -> Option<String> {
-    let right = format!("/{}", prefix.trim_matches('/'));
-    if prefix.is_empty() {
-        None
-    } else if prefix == "/" {
-        Some("group prefix \"/\" adds nothing; leave it out or write \"/items\"".to_owned())
-    } else if !prefix.starts_with('/') {
-        Some(format!(
-            "group prefix \"{prefix}\" must start with `/`; write \"{right}\""
-        ))
-    } else if prefix.ends_with('/') {
-        Some(format!(
-            "group prefix \"{prefix}\" must not end with `/`; write \"{right}\""
-        ))
-    } else {
-        None
-    }
-}
-
-fn joined(outer: &[String], inner: &[String]) -> Vec<String> {
-    let mut tags = outer.to_vec();
-    tags.extend(inner.iter().filter(|tag| !outer.contains(tag)).cloned());
-    tags
-}
-
-fn inherit(own: &Policy, outer: &Policy) -> Policy {
-    Policy {
-        body_limit: own.body_limit.or(outer.body_limit),
-        handler_timeout_ms: own.handler_timeout_ms.or(outer.handler_timeout_ms),
-        egress: own.egress.or(outer.egress),
-        additional_query: own.additional_query.or(outer.additional_query),
-        auth: own.auth.as_ref().or(outer.auth.as_ref()).cloned(),
-    }
-}
-
 fn no_hook(hook: &HookSpec, handlers: usize) -> Mistake {
     Mistake {
         place: source(&hook.declared)
@@ -280,7 +97,7 @@ fn no_hook(hook: &HookSpec, handlers: usize) -> Mistake {
     }
 }
 
-fn at(route: &RouteSpec, message: impl Into<String>) -> Mistake {
+pub(crate) fn at(route: &RouteSpec, message: impl Into<String>) -> Mistake {
     Mistake::at(&route.declared, &route.method, &route.path, message)
 }
 
@@ -490,7 +307,7 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    fn plan(&mut self, spec: &AppSpec, template: Option<&Template>) -> Plan {
+    fn plan(&mut self, spec: &AppSpec, template: Option<&Template>, limits: Limits) -> Plan {
         let route = self.route;
         if let Some(status) = route.status
             && !(200..=599).contains(&status)
@@ -509,6 +326,7 @@ impl Compiler<'_> {
             policy.additional_query.unwrap_or(config.additional_query) == AdditionalQuery::Reject;
         let egress = policy.egress.unwrap_or(config.egress);
         let hooks = Hooks::of(&route.hooks);
+        let guard = self.guard(&spec.title);
         let any = |found| {
             parameters
                 .iter()
@@ -533,7 +351,10 @@ impl Compiler<'_> {
             },
             body_limit: policy.body_limit.unwrap_or(config.body_limit),
             timeout_ms: (timeout_ms > 0).then_some(timeout_ms),
-            guard: self.guard(&spec.title),
+            gated: guard.is_some() || limits.rates.is_some() || limits.crowd.is_some(),
+            guard,
+            rates: limits.rates,
+            crowd: limits.crowd,
         }
     }
 

@@ -1,7 +1,6 @@
 //! The way of a request past the hooks of its app: in the order of their registration, the app's first, then those of the
 //! groups, then the route's. Only apps that have hooks pay for it. Knows no language and no codec.
 
-use crate::auth::Checked;
 use crate::params::Arguments;
 use crate::pipeline::{Exchange, Found, Frozen, Opened, check, perform, shield};
 use crate::plan::Plan;
@@ -68,8 +67,9 @@ impl Frozen {
         let waits = matches!(found, Found::Waits(_));
         let passage = (waits || !hooks.is_empty())
             .then(|| Rc::new(Passage::of(head, exchange.request_id.clone(), peer)));
-        if let Some(passage) = &passage {
-            passage.put_principal(exchange.principal.clone());
+        let passed = exchange.passed.clone();
+        if let (Some(passage), Some(passed)) = (&passage, &passed) {
+            passage.put_principal(passed.principal());
         }
         exchange.passage = passage.clone();
         let coming = match found {
@@ -85,8 +85,13 @@ impl Frozen {
         let verdict = async move {
             if let Some(coming) = coming {
                 coming.wait().await;
-                if let Some(problem) = app.check_again(route, &passage) {
-                    return Some(Err(problem));
+                if let (Some(route), Some(passed)) = (route, passed) {
+                    let plan = &app.plans[route];
+                    let again = passage.look(|head| passed.pass_after_wait(plan, head, peer));
+                    if let Err(problem) = again {
+                        return Some(Err(problem));
+                    }
+                    passage.put_principal(passed.principal());
                 }
             }
             let hooks = app.hooks_of(route).at(Moment::OnRequest);
@@ -96,29 +101,13 @@ impl Frozen {
     }
 
     /// The hooks that a request was held for have spoken.
-    pub(crate) fn go_on(&self, mut exchange: Exchange, verdict: Verdict, has_body: bool) -> Opened {
+    pub(crate) fn go_on(&self, exchange: Exchange, verdict: Verdict, has_body: bool) -> Opened {
         if let Some(reply) = verdict {
             return Opened::Refused(exchange, reply);
         }
         match exchange.passage.clone() {
-            Some(passage) => {
-                exchange.principal = passage.principal();
-                passage.look(|head| self.admit(exchange, head, has_body))
-            }
+            Some(passage) => passage.look(|head| self.admit(exchange, head, has_body)),
             None => Opened::Accepted(exchange),
-        }
-    }
-
-    /// The guard's last word, after newer keys came or did not.
-    fn check_again(&self, route: Option<usize>, passage: &Passage) -> Option<Problem> {
-        let guard = self.plans.get(route?)?.guard.as_ref()?;
-        match passage.look(|head| guard.check(head, false)) {
-            Checked::In(principal) => {
-                passage.put_principal(principal);
-                None
-            }
-            Checked::Out(problem) => Some(problem),
-            Checked::Later(_) => Some(Problem::internal("").because("a guard waits twice")),
         }
     }
 

@@ -1,10 +1,12 @@
 //! The order of one request, as one list. Serves any codec: head in, response out.
 
-use crate::auth::{Checked, Coming, Guard, Principal};
+use crate::auth::Coming;
 use crate::compression::Compression;
 use crate::cors::Cors;
 use crate::defects::defect;
+use crate::flatten;
 use crate::freeze::{self, Compiled};
+use crate::gate::Passed;
 use crate::hooks::{Hooks, Verdict};
 use crate::hosts::Hosts;
 use crate::listing::RouteLine;
@@ -69,8 +71,8 @@ pub(crate) struct Exchange {
     /// Only for the access log, as what follows.
     pub(crate) client: Option<IpAddr>,
     pub(crate) started: Option<Instant>,
-    /// Who it comes from, where the route asks.
-    pub(crate) principal: Option<Rc<Principal>>,
+    /// What the gate of its route found out; `None` where there is none.
+    pub(crate) passed: Option<Rc<Passed>>,
     /// What hooks see of it; `None` where no hook looks.
     pub(crate) passage: Option<Rc<Passage>>,
     /// Its reply has passed the hooks.
@@ -129,8 +131,8 @@ impl Frozen {
             None
         });
         // An app's own route takes the place of a built-in one, in whichever group it stands.
-        let own = freeze::operations(&spec);
-        let files = freeze::files(&spec);
+        let own = flatten::operations(&spec);
+        let files = flatten::files(&spec);
         let files_from = handlers;
         for mounted in &files {
             match mounted.endpoint(&spec.config) {
@@ -255,7 +257,7 @@ impl Frozen {
         if exchange.started.is_some() {
             exchange.client = peer.map(|peer| peer.ip());
         }
-        let found = self.find(&mut exchange, head);
+        let found = self.find(&mut exchange, head, peer);
         if self.has_hooks || matches!(found, Found::Waits(_)) {
             return self.depart(exchange, found, head, has_body, peer);
         }
@@ -267,7 +269,7 @@ impl Frozen {
 
     /// Whether the request is for this app, and the route that it is for.
     #[inline(always)]
-    fn find(&self, exchange: &mut Exchange, head: &Head<'_>) -> Found {
+    fn find(&self, exchange: &mut Exchange, head: &Head<'_>, peer: Option<SocketAddr>) -> Found {
         if let Some(problem) = self.hosts.as_ref().and_then(|hosts| hosts.refuse(head)) {
             return Found::Answered(Err(problem));
         }
@@ -290,10 +292,11 @@ impl Frozen {
         } else {
             plan.body_limit
         };
-        match &plan.guard {
-            None => Found::Route,
-            Some(guard) => let_in(guard, head, exchange),
+        if plan.gated {
+            let passed = exchange.passed.insert(Rc::default());
+            return passed.pass(plan, head, peer);
         }
+        Found::Route
     }
 
     /// Whether the route takes a body of this media type.
@@ -326,7 +329,7 @@ impl Frozen {
             seen: None,
             client: None,
             started: self.spec.config.access_log.then(Instant::now),
-            principal: None,
+            passed: None,
             passage: None,
             concluded: false,
             _counted: Counted::open(),
@@ -382,6 +385,10 @@ impl Frozen {
             .then(|| body::first_wins(content));
         #[cfg(feature = "defects")]
         let content = first_wins.as_deref().unwrap_or(content);
+        let principal = exchange
+            .passed
+            .as_ref()
+            .and_then(|passed| passed.principal());
         let request = Request {
             head,
             arguments: &arguments,
@@ -389,7 +396,7 @@ impl Frozen {
             request_id: exchange.request_id.as_str(),
             peer,
             unvalidated,
-            principal: exchange.principal.as_ref(),
+            principal: principal.as_ref(),
             passage: None,
         };
         let endpoint = &*self.endpoints[plan.endpoint];
@@ -431,6 +438,9 @@ impl Frozen {
             },
             Err(problem) => self.render(plan, id, head, problem),
         };
+        if let Some(passed) = &exchange.passed {
+            passed.mark(&mut response);
+        }
         if self.spec.config.security_headers {
             let seen = exchange.seen.as_ref().and_then(|seen| seen.secure);
             let own = !self.spec.config.tls_cert.is_empty();
@@ -527,19 +537,6 @@ impl Endpoint for Elsewhere {
 
 fn fail(problem: Problem) -> Flow {
     Flow::Done(Err(problem))
-}
-
-/// Whether the guard of the route lets the request in.
-#[inline(never)]
-fn let_in(guard: &Guard, head: &Head<'_>, exchange: &mut Exchange) -> Found {
-    match guard.check(head, true) {
-        Checked::In(principal) => {
-            exchange.principal = principal;
-            Found::Route
-        }
-        Checked::Out(problem) => Found::Answered(Err(problem)),
-        Checked::Later(coming) => Found::Waits(coming),
-    }
 }
 
 /// The answer where no route is.

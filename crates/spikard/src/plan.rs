@@ -3,8 +3,10 @@
 use crate::auth::Guard;
 use crate::config::Egress;
 use crate::hooks::Hooks;
+use crate::limits::{Crowd, Rates};
 use crate::media::Kind;
 use spikard_contract::{Parameter, Schema};
+use std::rc::Rc;
 
 /// One route.
 #[derive(Debug)]
@@ -37,6 +39,12 @@ pub(crate) struct Plan {
     pub(crate) hooks: Hooks,
     /// Who is let in; `None` for everybody.
     pub(crate) guard: Option<Guard>,
+    /// How many requests in a time; `None` for any number.
+    pub(crate) rates: Option<Rc<Rates>>,
+    /// How many at once; `None` for any number.
+    pub(crate) crowd: Option<Crowd>,
+    /// Guard, rates or crowd: what most routes have not is one question.
+    pub(crate) gated: bool,
 }
 
 /// A parameter and where its text is found.

@@ -3,6 +3,7 @@
 
 use crate::auth::AuthSpec;
 use crate::config::{AdditionalQuery, Config, Egress};
+use crate::limits::RateSpec;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -138,6 +139,13 @@ pub struct Policy {
     /// Ways to be let in, of which any will do; an empty list lets everybody in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Vec<AuthSpec>>,
+    /// Most requests in a time (429), all of which hold; the routes that inherit a list count together. Each worker counts
+    /// for itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<Vec<RateSpec>>,
+    /// Most requests at once (503); 0 for any number. The routes that inherit it count together, in each worker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
 }
 
 /// One operation: method, path, contract, handler.

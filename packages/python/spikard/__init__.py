@@ -31,6 +31,7 @@ from spikard.errors import (
     UnsupportedMediaType,
     UriTooLong,
 )
+from spikard.limits import RateLimit
 from spikard.parameters import Body, Cookie, Header, Meta, Path, Query
 from spikard.request import Headers, Request
 from spikard.response import Response
@@ -68,6 +69,7 @@ __all__ = [
     "Problem",
     "Query",
     "RangeNotSatisfiable",
+    "RateLimit",
     "Request",
     "RequestTimeout",
     "Response",

@@ -11,10 +11,11 @@ from typing import Any, Unpack
 import msgspec
 
 from spikard import _bridge
-from spikard.auth import Auth, ways
+from spikard.auth import Auth
 from spikard.config import Options
 from spikard.errors import DefinitionError, Problem, problem_of
 from spikard.hooks import Hook, of_options
+from spikard.limits import RateLimit
 from spikard.response import Response
 from spikard.route import Call, Mistake, build, policy
 from spikard.routing import Router, Routes, check_names
@@ -40,6 +41,7 @@ class Spikard(Routes):
     `lifespan`: an async context manager, or an async generator function with one `yield`, that takes the app: opens
     what the app needs before the first request, closes it after the last.
     `auth`: who is let in to every route that does not say so itself: one way, or a list of which any will do.
+    `rate_limit`, `concurrency`: most requests in a time (429), and at once (503), of all routes that do not say it.
     `schemas`: JSON Schemas for `#/components/schemas/<name>`, beside those of the handlers' types.
     Every other keyword is an option of `spikard.config.Options`.
     """
@@ -53,6 +55,8 @@ class Spikard(Routes):
         lifespan: Lifespan | None = None,
         schemas: Mapping[str, Any] | None = None,
         auth: Auth | Iterable[Auth] | None = None,
+        rate_limit: RateLimit | Iterable[RateLimit] | None = None,
+        concurrency: int | None = None,
         **options: Unpack[Options],
     ) -> None:
         super().__init__()
@@ -63,7 +67,7 @@ class Spikard(Routes):
         self.state = State()
         self._lifespan = _taking_the_app(lifespan)
         self._schemas = schemas
-        self._policy = {} if auth is None else {"auth": ways(auth)}
+        self._policy = policy({"auth": auth, "rate_limit": rate_limit, "concurrency": concurrency})
         self._config: dict[str, Any] = dict(options)
         self._frozen: _bridge.App | None = None
 

@@ -20,6 +20,7 @@ from spikard import annotation, decode
 from spikard.annotation import Annotation
 from spikard.auth import ways
 from spikard.errors import Problem
+from spikard.limits import limits
 from spikard.parameters import Body, Marker, Parameter, Path, Query
 from spikard.request import Request, wrapper
 from spikard.response import Response
@@ -411,10 +412,13 @@ def policy(options: Mapping[str, Any]) -> JsonSchema:
         "timeout_ms": "handler_timeout_ms",
         "egress": "egress",
         "additional_query": "additional_query",
+        "concurrency": "concurrency",
     }
     said = {word: options[name] for name, word in names.items() if options.get(name) is not None}
     if options.get("auth") is not None:
         said["auth"] = ways(options["auth"])
+    if options.get("rate_limit") is not None:
+        said["rate_limit"] = limits(options["rate_limit"])
     return said
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, NoReturn, TypeVar, Unpack
 
 from spikard.auth import Auth
 from spikard.hooks import Hook, HookFunction, HookOptions, Moment
+from spikard.limits import RateLimit
 from spikard.route import Declared, place
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -51,6 +52,10 @@ class RouteOptions(HookOptions, total=False):
     """What happens to query parameters that the route does not declare."""
     auth: Auth | Iterable[Auth]
     """Who is let in: `bearer(...)`, or a list of ways of which any will do; an empty list lets everybody in."""
+    rate_limit: RateLimit | Iterable[RateLimit]
+    """Most requests in a time (429). The routes that inherit it count together."""
+    concurrency: int
+    """Most requests at once (503); 0 for any number. The routes that inherit it count together."""
 
 
 class Routes:
@@ -255,6 +260,8 @@ class Router(Routes):
         egress: Literal["enforce", "warn", "off"] | None = None,
         additional_query: Literal["ignore", "reject"] | None = None,
         auth: Auth | Iterable[Auth] | None = None,
+        rate_limit: RateLimit | Iterable[RateLimit] | None = None,
+        concurrency: int | None = None,
     ) -> None:
         super().__init__()
         check_tags(tags)
@@ -266,6 +273,8 @@ class Router(Routes):
             "egress": egress,
             "additional_query": additional_query,
             "auth": auth,
+            "rate_limit": rate_limit,
+            "concurrency": concurrency,
         }
 
 

@@ -11,7 +11,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from spikard import DefinitionError, Forbidden, Request, Router, Spikard, TestClient, anyone, api_key, basic, bearer
+from spikard import (
+    DefinitionError,
+    Forbidden,
+    RateLimit,
+    Request,
+    Router,
+    Spikard,
+    TestClient,
+    anyone,
+    api_key,
+    basic,
+    bearer,
+)
 
 SECRET = "a secret of thirty-two bytes, or more"
 KEY = "0123456789abcdef"
@@ -144,6 +156,22 @@ def test_wrong_ways_are_refused_at_start(auth: Any, said: str) -> None:
     message = str(told.value)
     assert said in message and "test_auth.py:" in message
     assert SECRET not in message
+
+
+def test_who_comes_too_often_is_told() -> None:
+    app = Spikard(rate_limit=RateLimit(3, 60_000, by="all", name="day"))
+
+    @app.get("/", rate_limit=[RateLimit(1, 60_000)])
+    def one() -> None: ...
+
+    @app.get("/three", concurrency=2)
+    def three() -> None: ...
+
+    client = TestClient(app)
+    assert [client.get("/").status for _ in range(2)] == [204, 429]
+    assert client.get("/three").headers["ratelimit"] == '"day";r=2;t=20'
+    with pytest.raises(TypeError, match=r"rate_limit takes RateLimit"):
+        Spikard(rate_limit=[100])  # type: ignore[list-item]
 
 
 def test_what_is_no_way_is_refused_where_it_is_written() -> None:

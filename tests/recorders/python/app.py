@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import spikard
-from spikard import Auth, Problem, Request, Response, Router, Spikard
+from spikard import Auth, Problem, RateLimit, Request, Response, Router, Spikard
 from spikard.hooks import MOMENTS
 
 PROBLEMS: dict[str, type[Problem]] = {
@@ -196,6 +196,8 @@ def policy(of: Mapping[str, Any]) -> dict[str, Any]:
     renamed = {{"handler_timeout_ms": "timeout_ms"}.get(name, name): value for name, value in of.items()}
     if "auth" in renamed:
         renamed["auth"] = [Auth(way) for way in renamed["auth"]]
+    if "rate_limit" in renamed:
+        renamed["rate_limit"] = [RateLimit(**limit) for limit in renamed["rate_limit"]]
     return renamed
 
 

@@ -9,6 +9,8 @@ use super::reply::IntoReply;
 use super::schemas::Schemas;
 use crate::auth::AuthSpec;
 use crate::config::{AdditionalQuery, Config, Egress, TrailingSlash};
+use crate::flatten::inherit;
+use crate::limits::RateSpec;
 use crate::spec::{
     AppSpec, Declared, FilesSpec, GroupSpec, HookSpec, Moment, Policy, ResponseSpec, RouteSpec,
 };
@@ -364,12 +366,34 @@ macro_rules! routes {
                 self
             }
 
+            /// Most requests in a time to the routes here, all counted together (429); the nearest of route, group and app
+            /// speaks. Each worker counts for itself.
+            pub fn rate_limit(mut self, limits: impl IntoIterator<Item = RateSpec>) -> Self {
+                self.scope.policy.rate_limit = Some(limits.into_iter().collect());
+                self
+            }
+
+            /// The same for the route just added alone.
+            #[track_caller]
+            pub fn route_rate_limit(mut self, limits: impl IntoIterator<Item = RateSpec>) -> Self {
+                let limits = limits.into_iter().collect();
+                self.scope.last("route_rate_limit", Location::caller(), |route| {
+                    route.spec.policy.rate_limit = Some(limits);
+                });
+                self
+            }
+
+            /// Most requests at once to the routes here, all counted together (503); 0 for any number.
+            pub fn concurrency(mut self, most: u32) -> Self {
+                self.scope.policy.concurrency = Some(most);
+                self
+            }
+
             /// Limits of the route just added; what is not set is inherited.
             #[track_caller]
             pub fn route_policy(mut self, policy: Policy) -> Self {
                 self.scope.last("route_policy", Location::caller(), |route| {
-                    let auth = route.spec.policy.auth.take();
-                    route.spec.policy = Policy { auth: policy.auth.or(auth), ..policy };
+                    route.spec.policy = inherit(&policy, &route.spec.policy);
                 });
                 self
             }
@@ -409,11 +433,7 @@ impl Group {
 
     /// Limits of every route inside; what is not set is inherited.
     pub fn policy(mut self, policy: Policy) -> Self {
-        let auth = self.scope.policy.auth.take();
-        self.scope.policy = Policy {
-            auth: policy.auth.or(auth),
-            ..policy
-        };
+        self.scope.policy = inherit(&policy, &self.scope.policy);
         self
     }
 }
@@ -624,7 +644,7 @@ impl Parts {
                 },
             );
         }
-        let path = crate::freeze::joined_path(prefix, &spec.path);
+        let path = crate::flatten::joined_path(prefix, &spec.path);
         self.mistakes.extend(
             wrong
                 .into_iter()

@@ -74,7 +74,7 @@ impl Serve for Double {
             seen: None,
             client: None,
             started: None,
-            principal: None,
+            passed: None,
             passage: None,
             concluded: false,
             _counted: Counted::open(),
