@@ -20,7 +20,6 @@ enum Source {
         lines: Vec<u8>,
         peer: Option<SocketAddr>,
         body: Vec<u8>,
-        principal: Option<Rc<Principal>>,
     },
 }
 
@@ -31,16 +30,16 @@ impl Kept {
         Self(match request.passage {
             Some(passage) => Source::Passage(Rc::clone(passage)),
             None => Source::Copy {
-                lines: lines(request.head, request.request_id),
+                lines: lines(request.head, request.request_id, request.principal),
                 peer: request.peer,
                 body: request.body.to_vec(),
-                principal: request.principal.cloned(),
             },
         })
     }
 
-    /// Peer (empty in process), method, target, request id, then name in lower case and value of every field, each on a
-    /// line of its own: none of them can hold a line feed (RFC 9110 section 5.5). With what hooks have edited.
+    /// Peer (empty in process), method, target, request id, principal ([`Principal::to_json`]; empty for nobody), then name
+    /// in lower case and value of every field, each on a line of its own: none of them can hold a line feed (RFC 9110
+    /// section 5.5). With what hooks have edited.
     pub fn head(&self) -> Vec<u8> {
         match &self.0 {
             Source::Passage(passage) => Self::head_of_passage(passage),
@@ -59,12 +58,17 @@ impl Kept {
     /// The same as it came, whatever hooks have edited.
     pub fn head_of(call: &Call<'_>) -> Vec<u8> {
         let request = call.request();
-        head(request.peer, &lines(request.head, request.request_id))
+        let lines = lines(request.head, request.request_id, request.principal);
+        head(request.peer, &lines)
     }
 
     /// The same of a passage, with what hooks have edited.
     pub fn head_of_passage(passage: &Passage) -> Vec<u8> {
-        passage.look(|now| head(passage.peer(), &lines(now, passage.request_id())))
+        let principal = passage.principal();
+        passage.look(|now| {
+            let lines = lines(now, passage.request_id(), principal.as_ref());
+            head(passage.peer(), &lines)
+        })
     }
 
     /// Reads the whole body.
@@ -84,14 +88,6 @@ impl Kept {
         }
     }
 
-    /// Who sent it, where that is known.
-    pub fn principal(&self) -> Option<Rc<Principal>> {
-        match &self.0 {
-            Source::Passage(passage) => passage.principal(),
-            Source::Copy { principal, .. } => principal.clone(),
-        }
-    }
-
     /// What hooks and handler share; none where no hook looks.
     pub fn passage(&self) -> Option<&Rc<Passage>> {
         match &self.0 {
@@ -107,13 +103,15 @@ fn head(peer: Option<SocketAddr>, lines: &[u8]) -> Vec<u8> {
 }
 
 /// Every line but the first. Of every call that suspends, and seldom asked for: one allocation.
-fn lines(head: &Head<'_>, request_id: &str) -> Vec<u8> {
+fn lines(head: &Head<'_>, request_id: &str, principal: Option<&Rc<Principal>>) -> Vec<u8> {
+    let principal = principal.map(|principal| principal.to_json());
+    let principal = principal.as_deref().unwrap_or_default();
     let fields = &head.headers;
     let size: usize = fields
         .iter()
         .map(|(name, value)| name.len() + value.len() + 2)
         .sum();
-    let first = [head.method, head.target, request_id];
+    let first = [head.method, head.target, request_id, principal];
     let mut lines =
         Vec::with_capacity(size + first.iter().map(|line| line.len() + 1).sum::<usize>());
     for line in first {

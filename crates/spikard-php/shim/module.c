@@ -191,7 +191,6 @@ ZEND_METHOD(Spikard_Native_App, head) { text_of_call(INTERNAL_FUNCTION_PARAM_PAS
 ZEND_METHOD(Spikard_Native_App, body) { text_of_call(INTERNAL_FUNCTION_PARAM_PASSTHRU, SP_BODY); }
 ZEND_METHOD(Spikard_Native_App, response) { text_of_call(INTERNAL_FUNCTION_PARAM_PASSTHRU, SP_RESPONSE); }
 ZEND_METHOD(Spikard_Native_App, problem) { text_of_call(INTERNAL_FUNCTION_PARAM_PASSTHRU, SP_PROBLEM); }
-ZEND_METHOD(Spikard_Native_App, principal) { text_of_call(INTERNAL_FUNCTION_PARAM_PASSTHRU, SP_PRINCIPAL); }
 
 ZEND_METHOD(Spikard_Native_App, edit) {
     zend_long call;
@@ -418,7 +417,6 @@ static const zend_function_entry app_methods[] = {
     METHOD(isAwaited, info_is_awaited)
     METHOD(response, info_of_call)
     METHOD(problem, info_of_call)
-    METHOD(principal, info_of_call)
     METHOD(edit, info_edit)
     METHOD(kept, info_kept)
     METHOD(keep, info_keep)

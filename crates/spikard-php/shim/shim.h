@@ -80,7 +80,7 @@ sp_text sp_rust_app_openapi(void *app);
 bool sp_rust_app_routes(void *app, sp_text *text);
 bool sp_rust_app_serve(void *app, sp_bytes host, int64_t port, int *status, sp_text *error);
 void sp_rust_app_drain(void *app);
-enum { SP_HEAD, SP_BODY, SP_RESPONSE, SP_PROBLEM, SP_PRINCIPAL };                     /* texts of a call */
+enum { SP_HEAD, SP_BODY, SP_RESPONSE, SP_PROBLEM };                     /* texts of a call */
 bool sp_rust_app_text(void *app, int64_t call, int which, sp_text *text);
 bool sp_rust_app_awaited(void *app, int64_t call);
 bool sp_rust_app_edit(void *app, int64_t call, sp_bytes what, sp_bytes name, sp_bytes value, sp_text *wrong);

@@ -216,16 +216,6 @@ impl PhpGuest {
         )
     }
 
-    /// Who sent it, as JSON: `[scheme, subject, scopes, claims]`.
-    pub(crate) fn principal(&self, call: i64) -> Option<Vec<u8>> {
-        let known = self.ask(
-            call,
-            |call| call.request().principal.cloned(),
-            Kept::principal,
-        );
-        known.flatten().map(|known| known.parts())
-    }
-
     /// What hooks and handler of its request share; none where no hook looks.
     pub(crate) fn passage(&self, call: i64) -> Option<Rc<Passage>> {
         self.ask(

@@ -165,10 +165,9 @@ unsafe extern "C" fn sp_rust_app_text(
         2 => guest
             .passage(call)
             .and_then(|passage| hook::response(&passage)),
-        3 => guest
+        _ => guest
             .passage(call)
             .and_then(|passage| hook::problem(&passage)),
-        _ => guest.principal(call),
     };
     let there = text.is_some();
     if let Some(text) = text {

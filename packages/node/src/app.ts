@@ -2,7 +2,8 @@
 
 import { isMainThread } from "node:worker_threads";
 import { announceReady, freeze, start, type Callable, type Native } from "./bridge.js";
-import { named, OPTIONS, POLICY, type AppOptions } from "./config.js";
+import { named, OPTIONS, type AppOptions } from "./config.js";
+import { gate, GATE, policy, type Gate } from "./policy.js";
 import { Calls } from "./context.js";
 import { answerAtExit } from "./ending.js";
 import { DefinitionError } from "./errors.js";
@@ -14,7 +15,7 @@ import { Schemas, type JsonSchema } from "./schema.js";
 import { fetched } from "./testing.js";
 
 /** What `new App({...})` takes. */
-export interface AppInit extends AppOptions {
+export interface AppInit extends AppOptions, Gate {
   /** Name of the API. Default `Spikard`. */
   readonly title?: string;
   /** Version of the API. Default `0.1.0`. */
@@ -55,7 +56,7 @@ export interface RunOptions extends ListenOptions {
   readonly workers?: number | "auto";
 }
 
-const WORDS = ["title", "version", "description", "schemas", "lifespan"];
+const WORDS = ["title", "version", "description", "schemas", "lifespan", ...GATE];
 
 /**
  * An app.
@@ -213,7 +214,7 @@ export class App extends Routes {
         return { ...built.spec, hooks: hooked(built.hooks) };
       }),
       groups: routes.groups.map((group: Group<string>) => ({
-        prefix: group.prefix, tags: group.shared.tags ?? [], policy: named(group.shared, POLICY),
+        prefix: group.prefix, tags: group.shared.tags ?? [], policy: policy(group.shared),
         ...inside(group, prefix + group.prefix),
       })),
       files: routes.directories,
@@ -221,7 +222,7 @@ export class App extends Routes {
     const { title, version = "0.1.0", description } = { ...this.#init, title: this.title };
     const parts = inside(this, "");
     const config = named(this.#init, Object.keys(OPTIONS) as (keyof AppOptions)[]);
-    const spec = JSON.stringify({ title, version, description, config, schemas: schemas.components, ...parts });
+    const spec = JSON.stringify({ title, version, description, config, schemas: schemas.components, policy: gate(this.#init), ...parts });
     try {
       const native = freeze(spec, handlers, (call, why) => this.#calls.cancel(call, why));
       if (mistakes.length > 0) throw new DefinitionError([]);

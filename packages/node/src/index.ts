@@ -13,6 +13,10 @@ export {
   HookedResponse, StreamedContent, type ErrorHook, type HookAnswer, type HookOptions, type RequestHook, type ResponseHook,
 } from "./hooks.js";
 export { parseJson, stringifyJson } from "./json.js";
+export {
+  anyone, apiKey, basic, bearer, type Algorithm, type ApiKeyOptions, type Auth, type BearerOptions, type Gate, type Granted, type Principal,
+  type RateLimit, type WayOptions,
+} from "./policy.js";
 export { Request, type RequestState } from "./request.js";
 export { reply, Reply, type CookieOptions, type HeaderFields, type ReplyOptions } from "./response.js";
 export type { Content } from "./content.js";

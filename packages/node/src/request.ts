@@ -1,6 +1,7 @@
 /** The request as it arrived. Parses on demand; declared parameters are the context's. */
 
 import { parseJson } from "./json.js";
+import type { Principal } from "./policy.js";
 
 /** What is asked of the core about one call. */
 export interface Source {
@@ -68,6 +69,12 @@ export class Request {
     return this.#line(0) || undefined;
   }
 
+  /** Who sent it, where the route says who is let in (`auth`); undefined for anybody. */
+  get principal(): Principal | undefined {
+    const line = this.#line(4);
+    return line === "" ? undefined : (parseJson(line) as Principal);
+  }
+
   /** Every header field as sent; a repeated name gives its values joined with `, `. */
   get headers(): Headers {
     return (this.#headers ??= new Headers(this.rawHeaders));
@@ -77,7 +84,7 @@ export class Request {
   get rawHeaders(): [string, string][] {
     const lines = this.#read();
     const fields: [string, string][] = [];
-    for (let at = 4; at + 1 < lines.length; at += 2) fields.push([lines[at] ?? "", lines[at + 1] ?? ""]);
+    for (let at = 5; at + 1 < lines.length; at += 2) fields.push([lines[at] ?? "", lines[at + 1] ?? ""]);
     return fields;
   }
 

@@ -2,7 +2,8 @@
 
 import type { Callable } from "./bridge.js";
 import { callableOf } from "./call.js";
-import { named, POLICY, type Policy } from "./config.js";
+import { POLICY, type Policy } from "./config.js";
+import { GATE, policy, type Gate } from "./policy.js";
 import { isContent, type Content } from "./content.js";
 import type { Calls } from "./context.js";
 import { hooksOf, MOMENT_NAMES, type DeclaredHook, type HookOptions } from "./hooks.js";
@@ -31,7 +32,7 @@ export interface DescribedResponse {
 }
 
 /** What a route may declare; everything has a default. */
-export interface RouteOptions extends Policy, HookOptions {
+export interface RouteOptions extends Policy, Gate, HookOptions {
   /** Object schemas: one parameter per member. */
   readonly params?: Schema;
   readonly query?: Schema;
@@ -77,7 +78,7 @@ export interface Built {
 
 const KNOWN = new Set<string>([
   ...PLACES.map(([group]) => group), "parameters", "body", "response", "status", "summary", "description", "tags",
-  "operationId", "deprecated", "hidden", ...POLICY, ...MOMENT_NAMES,
+  "operationId", "deprecated", "hidden", ...POLICY, ...GATE, ...MOMENT_NAMES,
 ] satisfies (keyof RouteOptions)[]);
 
 /** The whole way: parameters, body, responses, words. Mistakes are collected, not thrown. */
@@ -107,7 +108,7 @@ export function build(route: Declared, prefix: string, index: number, schemas: S
     responses: responses.responses, status: responses.status,
     operation_id: options.operationId, summary: options.summary, description: options.description,
     tags: options.tags ?? [], deprecated: options.deprecated ?? false, hidden: options.hidden ?? false,
-    policy: named(options, POLICY),
+    policy: policy(options),
     declared: { name: route.handler.name || fallback(method, whole), file: route.file, line: route.line },
   };
   return { spec, callable: callableOf(route, parameters, body, calls), hooks: hooksOf(options, route), mistakes };

@@ -1,6 +1,7 @@
 /** Routes and groups as they are declared, with their types. Builds nothing: `app.ts` does, at the freeze. */
 
 import { POLICY, type Policy } from "./config.js";
+import { GATE, type Gate } from "./policy.js";
 import type { Content } from "./content.js";
 import type { Problem } from "./errors.js";
 import type { DeclaredHook, ErrorHook, RequestHook, ResponseHook } from "./hooks.js";
@@ -74,7 +75,7 @@ export interface Verb<Prefix extends string, Self> {
 }
 
 /** Options of a group; what is inside inherits them. */
-export interface GroupOptions extends Policy {
+export interface GroupOptions extends Policy, Gate {
   /** Go before the routes' own. */
   readonly tags?: readonly string[];
 }
@@ -197,8 +198,9 @@ export class Group<Prefix extends string = ""> extends Routes<Prefix> {
   /** @internal */
   constructor(prefix: string, shared: GroupOptions) {
     super();
-    const wrong = Object.keys(shared).find((name) => name !== "tags" && !(POLICY as readonly string[]).includes(name));
-    if (wrong !== undefined) throw new TypeError(`unknown option ${JSON.stringify(wrong)} of a group; allowed: tags, ${POLICY.join(", ")}`);
+    const known: readonly string[] = ["tags", ...POLICY, ...GATE];
+    const wrong = Object.keys(shared).find((name) => !known.includes(name));
+    if (wrong !== undefined) throw new TypeError(`unknown option ${JSON.stringify(wrong)} of a group; allowed: ${known.join(", ")}`);
     this.prefix = prefix;
     this.shared = shared;
   }

@@ -81,6 +81,13 @@ final class Request
         return $this->lines()[0] === '' ? null : $this->lines()[0];
     }
 
+    /** Who sent it, where the route says who is let in; null for anybody. */
+    public function principal(): ?Principal
+    {
+        $line = $this->lines()[4];
+        return $line === '' ? null : new Principal(...Json::decode($line));
+    }
+
     /**
      * Every field as [lower-case name, value], in the order sent.
      *
@@ -88,7 +95,7 @@ final class Request
      */
     public function fields(): array
     {
-        return array_chunk(array_slice($this->lines(), 4), 2);
+        return array_chunk(array_slice($this->lines(), 5), 2);
     }
 
     /** A header field, whatever the case of its name; a repeated one gives its values joined with `, `. */
@@ -116,13 +123,6 @@ final class Request
             }
         }
         return null;
-    }
-
-    /** Who sent it, where the route asks for that and knows it; see {@see Auth}. */
-    public function principal(): ?Principal
-    {
-        $told = $this->app->principal($this->call);
-        return $told === null ? null : new Principal(...Json::decode($told));
     }
 
     /** The whole body; empty when there is none. */

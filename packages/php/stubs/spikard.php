@@ -74,10 +74,6 @@ namespace Spikard\Native {
         {
         }
 
-        public function principal(int $call): ?string
-        {
-        }
-
         public function edit(int $call, string $what, string $name, string $value): void
         {
         }

@@ -12,8 +12,8 @@ class RateLimit:
     """At most `requests` in `window_ms`, at once or evenly: `RateLimit(100, 60_000)`; more are answered with 429.
 
     `by`: whose count together: `"address"` (of IPv6 a network of 64 bits), `"principal"` (`auth`; else the address),
-    `"header"` with the field's name in `header`, `"all"`. `name`: what `RateLimit` fields of answers call it. Each worker
-    counts for itself.
+    `"header"` with the field's name in `header`, `"all"`. `name`: what `RateLimit` fields of answers call it. Each
+    worker counts for itself.
     """
 
     requests: int

@@ -27,6 +27,7 @@ interface Contract {
   readonly info: { readonly title: string; readonly version: string };
   readonly components?: { readonly schemas?: Readonly<Record<string, Json>> };
   readonly paths: Paths;
+  readonly "x-spikard-policy"?: Json;
   readonly "x-spikard-hooks"?: readonly string[];
   readonly "x-spikard-groups"?: readonly GroupOf[];
   readonly "x-spikard-files"?: readonly FilesOf[];
@@ -99,6 +100,7 @@ function handler(operation: string) {
       called: (seen.called as number) + 1, operation,
       query: tags(query), path: tags(params), headers: tags(lower), cookies: tags(cookies),
       ...(request.bytes().length > 0 ? { body: content(request) } : {}),
+      ...(request.principal === undefined ? {} : { principal: request.principal }),
       ...(request.state.kept === undefined ? {} : { kept: request.state.kept }),
     };
     const now = wanted;
@@ -174,7 +176,12 @@ function isProblem(value: unknown): value is ProblemClass {
 }
 
 function policy(of: Json = {}): Json {
-  return Object.fromEntries(Object.entries(of).map(([name, value]) => [camel(name), value]));
+  const { auth, rate_limit: rates, ...rest } = of as { auth?: Json[]; rate_limit?: Json[] };
+  return {
+    ...Object.fromEntries(Object.entries(rest).map(([name, value]) => [camel(name), value])),
+    ...(auth === undefined ? {} : { auth: auth.map((spec) => ({ spec })) }),
+    ...(rates === undefined ? {} : { rateLimit: rates.map(({ window_ms: windowMs, ...limit }) => ({ ...limit, windowMs })) }),
+  };
 }
 
 function camel(name: string): string {
@@ -212,7 +219,7 @@ function register(routes: App | Group<string>, paths: Paths, groups: readonly Gr
 
 function build(contract: Contract, config: Json): App {
   const { info, components, paths } = contract;
-  const app = new App({ ...info, schemas: components?.schemas ?? {}, ...policy(config) });
+  const app = new App({ ...info, schemas: components?.schemas ?? {}, ...policy(config), ...policy(contract["x-spikard-policy"]) });
   registerHooks(app, contract["x-spikard-hooks"]);
   register(app, paths, contract["x-spikard-groups"] ?? [], contract["x-spikard-files"]);
   return app;
@@ -229,7 +236,7 @@ const app = build(contract, config);
 app.freeze();
 const memory = process.argv[2] === "memory" ? new TestClient(app) : undefined;
 if (memory === undefined) void app.run().then(() => process.exit(0));
-say({ ready: true, in_process: memory !== undefined, lacks: ["auth"] });
+say({ ready: true, in_process: memory !== undefined });
 for await (const line of { [Symbol.asyncIterator]: () => lines }) {
   const told = parseJson(line) as Json;
   if ("stop" in told) break;

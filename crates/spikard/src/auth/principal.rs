@@ -2,6 +2,7 @@
 
 use super::spec::AuthSpec;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 /// Who sent a request, by the first way of its route that let it in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,19 +35,38 @@ impl Principal {
         &self.claims
     }
 
-    /// All of it as JSON text, for languages that have objects of their own: `[scheme, subject, scopes, claims]`.
-    pub fn parts(&self) -> Vec<u8> {
-        let head = serde_json::json!([self.scheme, self.subject, self.scopes]).to_string();
-        let head = head.strip_suffix(']').unwrap_or(&head);
-        [head.as_bytes(), b",", &self.claims, b"]"].concat()
-    }
-
     /// The claims as a type of the app.
     ///
     /// # Errors
     /// They do not fit.
     pub fn claims_as<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.claims)
+    }
+
+    /// All of it as one line of JSON in ASCII: `scheme`, `subject` (or null), `scopes`, `claims`.
+    pub fn to_json(&self) -> String {
+        let claims = String::from_utf8_lossy(&self.claims);
+        let text = format!(
+            r#"{{"scheme":{},"subject":{},"scopes":{},"claims":{claims}}}"#,
+            json!(self.scheme),
+            json!(self.subject),
+            json!(self.scopes),
+        );
+        let mut line = String::with_capacity(text.len());
+        let mut units = [0; 2];
+        for letter in text.chars() {
+            match letter {
+                // Between the parts of the claims: inside a text no control character stands (RFC 8259 section 7).
+                '\n' | '\r' => line.push(' '),
+                letter if letter.is_ascii() => line.push(letter),
+                letter => {
+                    for unit in letter.encode_utf16(&mut units) {
+                        line += &format!("\\u{unit:04x}");
+                    }
+                }
+            }
+        }
+        line
     }
 
     /// Whether all `scopes` are the caller's.

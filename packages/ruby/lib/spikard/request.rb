@@ -111,7 +111,7 @@ module Spikard
     private
 
     def read(head, body)
-      @peer, @method, @target, @id, *@fields = head.split("\n", -1)
+      @peer, @method, @target, @id, @principal, *@fields = head.split("\n", -1)
       @body = body || "".b
     end
 
