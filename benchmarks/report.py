@@ -43,6 +43,8 @@ BOUNDS: list[tuple[str, str, str, str | None, float]] = [
     ("Rust", "json", "cpu_us", "axum", 0.90),
     ("Rust", "parameters", "cpu_us", "axum", 0.90),
     ("Rust", "item 190 B", "cpu_us", "axum", 0.90),
+    ("Python", "CORS, gzip, request id, JWT", "cpu_us", "django-bolt, guarded", 0.80),
+    ("Rust", "CORS, gzip, request id, JWT", "cpu_us", "axum, guarded", 0.60),
     ("Node", "json", "cpu_us", "fastify", 0.42),
     ("Node", "parameters", "cpu_us", "fastify", 0.40),
     ("Node", "item 190 B", "cpu_us", "fastify", 0.38),
@@ -80,9 +82,10 @@ def verdicts(results: Results) -> list[Verdict]:
     found = []
     for language, case, figure, peer, bound in BOUNDS:
         rows = results.get(language, {}).get(case, {})
-        if "spikard" not in rows or (peer is not None and peer not in rows):
+        ours = "spikard, guarded" if "guarded" in (peer or "") else "spikard"
+        if ours not in rows or (peer is not None and peer not in rows):
             continue
-        own = rows["spikard"]
+        own = rows[ours]
         value = own[figure] if peer is None else paired(own, rows[peer])
         found.append(Verdict(f"{language}: {case}: {figure}" + (f" / {peer}" if peer else ""), value, bound))
     python = results.get("Python", {})

@@ -124,18 +124,22 @@ def compare(name: str, group: list[servers.Server], options: argparse.Namespace)
         figures: report.Cases = {"start": {}}
         for server_name, (process, _, seconds) in started.items():
             figures["start"][server_name] = {"seconds": seconds, "idle_mb": measure.resident_mb(process.pid)}
-        return figures | rounds(name, cases, started, options)
+        return figures | rounds(name, cases, group, started, options)
 
 
 def rounds(
-    name: str, cases: list[servers.Case], started: dict[str, servers.Started], options: argparse.Namespace
+    name: str,
+    cases: list[servers.Case],
+    group: list[servers.Server],
+    started: dict[str, servers.Started],
+    options: argparse.Namespace,
 ) -> report.Cases:
     """All cases on all servers in each round, so that a slow minute falls on all of them alike."""
-    costs: dict[str, dict[str, list[measure.Cost]]] = {case.name: {server: [] for server in started} for case in cases}
-    order = list(started)
+    runs = {case.name: [server.name for server in group if server.runs(case)] for case in cases}
+    costs: dict[str, dict[str, list[measure.Cost]]] = {case: {name: [] for name in names} for case, names in runs.items()}
     for turn in range(options.rounds + 1):
         for case in cases:
-            for server in order if turn % 2 else reversed(order):
+            for server in runs[case.name] if turn % 2 else reversed(runs[case.name]):
                 process, port, _ = started[server]
                 url = f"http://127.0.0.1:{port}{case.target}"
                 seconds = options.seconds if turn else 1  # turn 0 warms up
@@ -144,8 +148,9 @@ def rounds(
                     costs[case.name][server].append(cost)
         print(f"{name}: round {turn} of {options.rounds}", file=sys.stderr, flush=True)
     return {
-        case.name: {server: figure(case, started[server], costs[case.name][server]) for server in started}
+        case.name: {server: figure(case, started[server], costs[case.name][server]) for server in runs[case.name]}
         for case in cases
+        if runs[case.name]
     }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +23,8 @@ ITEM = json.loads(
     next(line for line in (HERE / "wrk/item.lua").read_text().splitlines() if "body" in line).split("'")[1]
 )
 
+HEADERS = dict(re.findall(r'\["(\S+)"\] = "(.+)"', (HERE / "wrk/guarded.lua").read_text()))
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -32,14 +36,18 @@ class Case:
     answer: object
     connections: int = 64
     post: bool = False
+    guarded: bool = False  # with a token, from another origin, compressed
 
     @property
     def script(self) -> Path | None:
+        if self.guarded:
+            return HERE / "wrk/guarded.lua"
         return HERE / "wrk/item.lua" if self.post else None
 
 
 POST = {"id": 12, "slug": "oak-table", "limit": 5, "tags": ["a", "b"]}
 HELLO = {"message": "Hello, World!"}
+LIST = [{"id": number, "slug": "oak-table", "limit": 5, "tags": ["a", "b"]} for number in range(32)]
 CASES = [
     Case("json", "/json", 200, HELLO),
     Case("json async", "/json-async", 200, HELLO),
@@ -47,6 +55,7 @@ CASES = [
     Case("item 190 B", "/items", 201, ITEM, post=True),
     Case("await 1 ms", "/wait", 200, {"ok": True}),
     Case("json, 1 connection", "/json", 200, HELLO, connections=1),
+    Case("CORS, gzip, request id, JWT", "/list", 200, LIST, guarded=True),
 ]
 
 
@@ -58,6 +67,13 @@ class Server:
     command: list[str]
     env: dict[str, str] = field(default_factory=dict)
     refuses: int | None = 422  # the status of an item that breaks its rules; None: the server does not check it
+    guarded: bool = False  # runs the guarded case and no other
+
+    def runs(self, case: Case) -> bool:
+        return self.guarded == case.guarded
+
+
+GUARDED = {"SPIKARD_CORS_ORIGINS": "https://app.example.com", "SPIKARD_COMPRESSION": "true"}
 
 
 def python_servers(python: list[str]) -> list[Server]:
@@ -65,13 +81,13 @@ def python_servers(python: list[str]) -> list[Server]:
     path = {"PYTHONPATH": str(HERE / "python")}
     bolt = {**path, "DJANGO_SETTINGS_MODULE": "bolt.settings"}
     app = str(HERE / "python/spikard_app.py")
+    run = [*python, "-m", "spikard", "run", app, "--port", "{port}"]
+    runbolt = [*python, "-m", "django", "runbolt", "--host", "127.0.0.1", "--port", "{port}", "--no-admin"]
     return [
-        Server("spikard", [*python, "-m", "spikard", "run", app, "--port", "{port}"], path),
-        Server(
-            "django-bolt",
-            [*python, "-m", "django", "runbolt", "--host", "127.0.0.1", "--port", "{port}", "--no-admin"],
-            bolt,
-        ),
+        Server("spikard", run, path),
+        Server("django-bolt", runbolt, bolt),
+        Server("spikard, guarded", run, {**path, **GUARDED}, guarded=True),
+        Server("django-bolt, guarded", runbolt, {**bolt, "BENCHMARK_GUARDED": "yes"}, guarded=True),
         Server(
             "granian RSGI",
             [
@@ -101,6 +117,8 @@ def rust_servers(folder: Path) -> list[Server]:
     return [
         Server("spikard", [str(folder / "spikard")], {"SPIKARD_PORT": "{port}"}),
         Server("axum", [str(folder / "axum"), "{port}"], refuses=None),
+        Server("spikard, guarded", [str(folder / "spikard")], {"SPIKARD_PORT": "{port}", **GUARDED}, guarded=True),
+        Server("axum, guarded", [str(folder / "axum"), "{port}", "guarded"], guarded=True),
     ]
 
 
@@ -245,21 +263,33 @@ def call(port: int, case: Case, body: object = None) -> tuple[int, object]:
             text = json.dumps(ITEM if body is None else body)
             connection.request("POST", case.target, text, {"content-type": "application/json"})
         else:
-            connection.request("GET", case.target)
+            connection.request("GET", case.target, headers=HEADERS if case.guarded else {})
         answer = connection.getresponse()
         content = answer.read()
     finally:
         connection.close()
+    if case.guarded:
+        marks = [answer.getheader(name) for name in ("content-encoding", "access-control-allow-origin")]
+        if marks != ["gzip", HEADERS["origin"]]:
+            raise RuntimeError(f"{case.target} was answered with {marks}, and is to be compressed and for another origin")
+        content = gzip.decompress(content)
     return answer.status, json.loads(content) if content and answer.status < 300 else None
 
 
 def check(server: Server, port: int) -> None:
     """Every answer is right, and what must be refused is refused; else nothing is timed."""
-    for case in CASES:
+    for case in filter(server.runs, CASES):
         got = call(port, case)
         if got != (case.status, case.answer):
             raise RuntimeError(f"{server.name}: {case.target} answered {got}, expected {(case.status, case.answer)}")
-    if server.refuses is not None:
+    if server.guarded:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", "/list", headers={"authorization": HEADERS["authorization"][:-2] + "AA"})
+        status = connection.getresponse().status
+        connection.close()
+        if status != 401:
+            raise RuntimeError(f"{server.name}: a forged token was answered with {status}, expected 401")
+    elif server.refuses is not None:
         create = next(case for case in CASES if case.post)
         status, _ = call(port, create, {**ITEM, "sku": "abc-1"})
         if status != server.refuses:

@@ -3,9 +3,10 @@
 import asyncio
 from typing import Annotated
 
+import msgspec
 from contract import Item
 
-from spikard import Query, Spikard
+from spikard import Query, Spikard, bearer
 
 app = Spikard(title="Benchmark", version="1.0.0")
 
@@ -36,6 +37,18 @@ def create(item: Item) -> Item:
 async def wait() -> dict[str, bool]:
     await asyncio.sleep(0.001)
     return {"ok": True}
+
+
+class Post(msgspec.Struct):
+    id: int
+    slug: str
+    limit: int
+    tags: list[str]
+
+
+@app.get("/list", auth=bearer(secret="only for the benchmark: 32 bytes or more", audience="benchmark"))
+def posts() -> list[Post]:
+    return [Post(number, "oak-table", 5, ["a", "b"]) for number in range(32)]
 
 
 @app.get("/compute")

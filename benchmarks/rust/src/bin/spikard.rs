@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use spikard::auth::{AuthSpec, BearerSpec};
 use spikard::{App, Json, Path, Query};
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -73,6 +74,11 @@ async fn wait() -> Json<Ok> {
     Json(Ok { ok: true })
 }
 
+fn list() -> Vec<Post> {
+    let post = |id| Post { id, slug: "oak-table".to_owned(), limit: 5, tags: vec!["a".to_owned(), "b".to_owned()] };
+    (0..32).map(post).collect()
+}
+
 fn main() -> Result<(), spikard::RunError> {
     App::new("Benchmark", "1.0.0")
         .get("/json", json)
@@ -82,5 +88,11 @@ fn main() -> Result<(), spikard::RunError> {
         .post("/items", create)
         .status(201)
         .get("/wait", wait)
+        .get("/list", || async { Json(list()) })
+        .route_auth([AuthSpec::bearer(BearerSpec {
+            secret: Some("only for the benchmark: 32 bytes or more".into()),
+            audiences: vec!["benchmark".to_owned()],
+            ..BearerSpec::default()
+        })])
         .run()
 }
