@@ -136,7 +136,9 @@ def rounds(
 ) -> report.Cases:
     """All cases on all servers in each round, so that a slow minute falls on all of them alike."""
     runs = {case.name: [server.name for server in group if server.runs(case)] for case in cases}
-    costs: dict[str, dict[str, list[measure.Cost]]] = {case: {name: [] for name in names} for case, names in runs.items()}
+    costs: dict[str, dict[str, list[measure.Cost]]] = {
+        case: {name: [] for name in names} for case, names in runs.items()
+    }
     for turn in range(options.rounds + 1):
         for case in cases:
             for server in runs[case.name] if turn % 2 else reversed(runs[case.name]):

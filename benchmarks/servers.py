@@ -271,7 +271,9 @@ def call(port: int, case: Case, body: object = None) -> tuple[int, object]:
     if case.guarded:
         marks = [answer.getheader(name) for name in ("content-encoding", "access-control-allow-origin")]
         if marks != ["gzip", HEADERS["origin"]]:
-            raise RuntimeError(f"{case.target} was answered with {marks}, and is to be compressed and for another origin")
+            raise RuntimeError(
+                f"{case.target} was answered with {marks}, and is to be compressed and for another origin"
+            )
         content = gzip.decompress(content)
     return answer.status, json.loads(content) if content and answer.status < 300 else None
 

@@ -50,6 +50,10 @@ class Post(msgspec.Struct):
     tags: list[str]
 
 
-@api.get("/list", auth=[JWTAuthentication(secret="only for the benchmark: 32 bytes or more", audience="benchmark")], guards=[IsAuthenticated()])
+@api.get(
+    "/list",
+    auth=[JWTAuthentication(secret="only for the benchmark: 32 bytes or more", audience="benchmark")],
+    guards=[IsAuthenticated()],
+)
 async def posts() -> list[Post]:
     return [Post(number, "oak-table", 5, ["a", "b"]) for number in range(32)]
