@@ -29,6 +29,8 @@ final class App extends Routes
      * @param ?\Psr\Log\LoggerInterface $logger is told of what handlers throw and nobody expects; handlers and constructors get it by
      *     its type. Without one they get a {@see Log}
      * @param Auth|list<Auth>|null $auth who is let in to every route that does not say so itself: one way, or a list of which any will do
+     * @param RateLimit|list<RateLimit>|null $rateLimit how many requests are let in, of every route that does not say so itself
+     * @param ?int $concurrency how many are let in at once; see {@see Concurrency}
      * @param array<string, mixed> $schemas JSON Schemas for `#/components/schemas/<name>`, beside those of the classes
      */
     public function __construct(
@@ -40,6 +42,8 @@ final class App extends Routes
         private readonly array $middleware = [],
         private readonly ?\Psr\Log\LoggerInterface $logger = null,
         private readonly Auth|array|null $auth = null,
+        private readonly RateLimit|array|null $rateLimit = null,
+        private readonly ?int $concurrency = null,
     ) {
         $this->services = new Services();
         if ($logger !== null || interface_exists(\Psr\Log\LoggerInterface::class)) {
@@ -167,10 +171,11 @@ final class App extends Routes
     {
         $assembly = new Assembly($this->services, new Schemas($this->schemas), fn (): Native\App => $this->freeze(), $this->logger);
         $inside = $assembly->inside($this, '', $this->middleware);
+        $policy = $assembly->policy(['auth' => $this->auth, 'rateLimit' => $this->rateLimit, 'concurrency' => $this->concurrency], '');
         $spec = array_filter([
             'title' => $this->title, 'version' => $this->version, 'description' => $this->description,
             'config' => (object) Config::named(get_object_vars($this->config)),
-            'policy' => $this->auth === null ? null : $assembly->policy(['auth' => $this->auth], ''),
+            'policy' => (array) $policy === [] ? null : $policy,
             'schemas' => (object) $assembly->schemas->components(),
         ], static fn (mixed $value): bool => $value !== null);
         $this->spec = Json::encode($spec + $inside);

@@ -12,7 +12,7 @@ namespace Spikard;
 final class Assembly
 {
     private const WORDS = ['status', 'summary', 'description', 'deprecated', 'hidden'];
-    private const KNOWN = [...self::WORDS, 'response', 'tags', 'operationId', 'parameters', 'body', 'sync', 'middleware', 'auth', ...Hooks::NAMES, ...Config::POLICY];
+    private const KNOWN = [...self::WORDS, 'response', 'tags', 'operationId', 'parameters', 'body', 'sync', 'middleware', ...Gate::OPTIONS, ...Hooks::NAMES, ...Config::POLICY];
 
     /** @var list<array{\Closure, bool, bool, ?list<mixed>, ?array{\Closure, list<int>}, \Closure}> of handlers and hooks, see {@see Bridge::freeze()} */
     public array $handlers = [];
@@ -57,7 +57,7 @@ final class Assembly
      */
     private function group(Group $group, string $prefix, array $around): array
     {
-        $known = ['tags', 'middleware', 'auth', ...Hooks::NAMES, ...Config::POLICY];
+        $known = ['tags', 'middleware', ...Gate::OPTIONS, ...Hooks::NAMES, ...Config::POLICY];
         if ($unknown = array_diff(array_keys($group->options), $known)) {
             $this->mistakes[] = "group {$prefix}{$group->prefix}: unknown option " . implode(', ', $unknown)
                 . '; allowed: ' . implode(', ', $known);
@@ -205,7 +205,7 @@ final class Assembly
     {
         $policy = Config::named(array_intersect_key($options, array_flip(Config::POLICY)));
         try {
-            return (object) ($policy + (isset($options['auth']) ? ['auth' => Auth::ways($options['auth'])] : []));
+            return (object) ($policy + Gate::named($options));
         } catch (SchemaError $error) {
             $this->mistakes[] = $place . $error->getMessage();
             return (object) $policy;

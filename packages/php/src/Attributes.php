@@ -77,7 +77,9 @@ final class Attributes
     /** @return list<string> of ours, without namespace */
     private static function names(): array
     {
-        array_map(class_exists(...), [Route::class, Group::class, Middleware::class, Bearer::class, ApiKey::class, Basic::class, Anyone::class]); // their files have them all
+        // Their files have them all.
+        $some = [Route::class, Group::class, Middleware::class, Bearer::class, ApiKey::class, Basic::class, Anyone::class, RateLimit::class, Concurrency::class];
+        array_map(class_exists(...), $some);
         $ours = static fn (string $class): bool => str_starts_with($class, __NAMESPACE__ . '\\')
             && (new \ReflectionClass($class))->getAttributes(\Attribute::class) !== [];
         return array_values(array_map(

@@ -39,16 +39,4 @@ abstract readonly class Auth
         }
         return array_map(static fn (self $way): object => (object) $way->spec, $ways);
     }
-
-    /**
-     * Those that a class or a method names.
-     *
-     * @internal
-     * @return array{auth?: list<self>}
-     */
-    public static function on(\ReflectionClass|\ReflectionMethod $declared): array
-    {
-        $found = $declared->getAttributes(self::class, \ReflectionAttribute::IS_INSTANCEOF);
-        return $found === [] ? [] : ['auth' => array_map(static fn (\ReflectionAttribute $one): self => $one->newInstance(), $found)];
-    }
 }

@@ -11,7 +11,10 @@ final class Group extends Routes
     /** @var array<string, mixed> */
     public readonly array $options;
 
-    /** @param mixed ...$options `tags`, `middleware` ({@see Middleware}), `auth` ({@see Auth}), hooks by their moments (`onRequest`, …), and the options of {@see Config::POLICY} */
+    /**
+     * @param mixed ...$options `tags`, `middleware` ({@see Middleware}), `auth` ({@see Auth}), `rateLimit` ({@see RateLimit}),
+     *     `concurrency` ({@see Concurrency}), hooks by their moments (`onRequest`, …), and the options of {@see Config::POLICY}
+     */
     public function __construct(public readonly string $prefix, mixed ...$options)
     {
         $this->options = $options;

@@ -56,6 +56,7 @@ abstract class Routes
      * A route of any method. Options, by name: `status` of a plain value (200, or 204 for nothing), `response` (a type such as
      * `Item::class` or `'list<Item>'`, or OpenAPI responses by status), `summary`, `description`, `tags`, `operationId`,
      * `deprecated`, `hidden`, `parameters` and `body` in the words of OpenAPI, `sync` (the handler never waits: no fiber), `middleware` (see {@see Middleware}: a list of functions and classes), `auth` (see {@see Auth}; an empty list lets everybody in),
+     * `rateLimit` ({@see RateLimit}), `concurrency` ({@see Concurrency}),
      * hooks by their moments (`onRequest: $hook`, or a list), and the options of {@see Config::POLICY}.
      */
     public function route(string $method, string $path, callable $handler, mixed ...$options): static
@@ -193,7 +194,7 @@ abstract class Routes
         $reflected = new \ReflectionClass($class);
         $this->noteAttributes($reflected);
         $group = ($reflected->getAttributes(Group::class)[0] ?? null)?->newInstance() ?? new Group('');
-        $group = new Group($group->prefix, ...[...$group->options, ...Auth::on($reflected)]);
+        $group = new Group($group->prefix, ...[...$group->options, ...$this->gate($reflected)]);
         $around = Middleware::on($reflected);
         $before = count($this->mistakes);
         foreach ($reflected->getMethods() as $method) {
@@ -209,7 +210,7 @@ abstract class Routes
                     $this->mistakes[] = [$method, $error->getMessage()];
                     continue;
                 }
-                $options = [...$route->options, ...Auth::on($method)];
+                $options = [...$route->options, ...$this->gate($method)];
                 $options['middleware'] = [...$around, ...Middleware::on($method), ...$options['middleware'] ?? []];
                 $group->declared[] = new Declared($route->method, $route->path, [$class, $method->getName()], $options);
             }
@@ -224,6 +225,17 @@ abstract class Routes
             $this->groups[] = $group;
         }
         return $this;
+    }
+
+    /** @return array<string, mixed> */
+    private function gate(\ReflectionClass|\ReflectionMethod $declared): array
+    {
+        try {
+            return Gate::on($declared);
+        } catch (\Error $error) {
+            $this->mistakes[] = [$declared, $error->getMessage()];
+            return [];
+        }
     }
 
     private function noteAttributes(\ReflectionClass|\ReflectionMethod $declared): void

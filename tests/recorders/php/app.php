@@ -10,7 +10,7 @@ declare(strict_types=1);
 
 namespace Recorder;
 
-use Spikard\{App, Auth, BigInteger, Config, Json, NotFound, Parameters, Problem, Request, Response, Routes, TestClient};
+use Spikard\{App, Auth, BigInteger, Config, Json, NotFound, Parameters, Problem, RateLimit, Request, Response, Routes, TestClient};
 
 use function Spikard\{await_readable, sleep};
 
@@ -173,7 +173,11 @@ function camel(object|array $options): array
 {
     $named = [];
     foreach ((array) $options as $name => $value) {
-        $named[lcfirst(str_replace('_', '', ucwords($name, '_')))] = $name === 'auth' ? array_map(static fn (object $way): Auth => new Way($way), $value) : $value;
+        $named[lcfirst(str_replace('_', '', ucwords($name, '_')))] = match ($name) {
+            'auth' => array_map(static fn (object $way): Auth => new Way($way), $value),
+            'rate_limit' => array_map(static fn (object $limit): RateLimit => new RateLimit(...camel($limit)), $value),
+            default => $value,
+        };
     }
     return $named;
 }
@@ -239,9 +243,9 @@ $recording = new Recording();
 $app = new App(
     $contract->info->title,
     $contract->info->version,
+    ...camel($contract->{'x-spikard-policy'} ?? []),
     schemas: (array) ($contract->components->schemas ?? []),
     config: new Config(...camel($start->config)),
-    auth: camel($contract->{'x-spikard-policy'} ?? [])['auth'] ?? null,
 );
 foreach (hooks($contract->{'x-spikard-hooks'} ?? [], $recording) as $moment => $hooks) {
     array_map($app->$moment(...), $hooks);
