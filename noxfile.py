@@ -233,6 +233,12 @@ def five_alike(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", default=False)
+def fuzz(session: nox.Session) -> None:
+    """Fuzz heads, chunked bodies and whole connections, 60 s each; `-- --seconds 600 head`, `-- --input FILE`."""
+    program(session, "fuzz", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
 def conformance(session: nox.Session) -> None:
     """Run the public JSON and JSON Schema suites from ../shared/data or $SPIKARD_DATA."""
     program(session, "conformance", *session.posargs)

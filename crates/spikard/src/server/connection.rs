@@ -21,6 +21,7 @@ use crate::stream::Answer;
 use crate::{Config, Problem, Reply};
 use bytes::Bytes;
 use std::future::poll_fn;
+use std::mem;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -122,6 +123,13 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                     }
                     Filled::Data => continue,
                     Filled::Late if self.phase >= Phase::Head => self.time_out(),
+                    // A line that has no end was not judged again with each piece of it.
+                    Filled::End if mem::take(&mut self.tried) > 0 => {
+                        match poll_fn(|context| Poll::Ready(self.step(context))).await {
+                            Step::Read => return Ok(End::Closed),
+                            refused => refused,
+                        }
+                    }
                     Filled::End | Filled::Late | Filled::Draining => return Ok(End::Closed),
                 };
             }

@@ -18,11 +18,22 @@ pub async fn exchange(app: Rc<Frozen>, requests: Vec<u8>) -> Vec<u8> {
     exchange_with(app, requests).await
 }
 
+/// The same, where at most `most` bytes arrive at a time: for tests/fuzz, to which the cuts must make no difference.
+#[doc(hidden)]
+pub async fn exchange_cut(app: Rc<Frozen>, requests: Vec<u8>, most: usize) -> Vec<u8> {
+    through(app, requests, most).await
+}
+
 pub(crate) async fn exchange_with<S: Serve>(app: Rc<S>, requests: Vec<u8>) -> Vec<u8> {
+    through(app, requests, usize::MAX).await
+}
+
+async fn through<S: Serve>(app: Rc<S>, requests: Vec<u8>, most: usize) -> Vec<u8> {
     let answer = Rc::new(RefCell::new(Vec::new()));
     let memory = Memory {
         requests,
         at: 0,
+        most,
         answer: Rc::clone(&answer),
     };
     let remote = Remote {
@@ -37,6 +48,8 @@ pub(crate) async fn exchange_with<S: Serve>(app: Rc<S>, requests: Vec<u8>) -> Ve
 struct Memory {
     requests: Vec<u8>,
     at: usize,
+    /// Bytes given to a read.
+    most: usize,
     answer: Rc<RefCell<Vec<u8>>>,
 }
 
@@ -48,7 +61,8 @@ impl AsyncRead for Memory {
         _context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let count = buffer.remaining().min(self.requests.len() - self.at);
+        let left = self.requests.len() - self.at;
+        let count = buffer.remaining().min(left).min(self.most);
         buffer.put_slice(&self.requests[self.at..self.at + count]);
         self.at += count;
         Poll::Ready(Ok(()))

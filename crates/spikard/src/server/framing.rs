@@ -8,6 +8,9 @@ use crate::{Config, Head, Headers, Problem};
 /// Bytes of a request line besides its target, before a line without an end is called too long.
 const LINE_REST: usize = 64;
 
+/// The longest method that fits beside a target, so that a line is not too long or right by how it arrives.
+const METHOD_LIMIT: usize = LINE_REST - "  HTTP/1.1\r".len();
+
 /// How far a head has come.
 pub(crate) enum Reading<'s> {
     /// More bytes are needed.
@@ -75,6 +78,9 @@ pub(crate) fn read<'s, 'b: 's>(
         Ok(None) => return partial(bytes, config),
         Err(wrong) => return refused(syntax(wrong), None),
     };
+    if method.len() > METHOD_LIMIT {
+        return refused(method_too_long(), None);
+    }
     if target.len() > config.target_limit {
         return refused(target_too_long(config), None);
     }
@@ -113,7 +119,8 @@ pub(crate) fn fits(bytes: &[u8], config: &Config) -> bool {
 }
 
 fn partial<'s>(bytes: &[u8], config: &Config) -> Reading<'s> {
-    if bytes.len() > config.target_limit + LINE_REST && memchr::memchr(b'\n', bytes).is_none() {
+    let longest = config.target_limit + LINE_REST;
+    if bytes.len() > longest && !bytes[..=longest].contains(&b'\n') {
         return refused(target_too_long(config), None);
     }
     if bytes.len() > config.header_limit {
@@ -135,6 +142,12 @@ pub(crate) fn target_too_long(config: &Config) -> Problem {
         "the target is longer than {} bytes",
         config.target_limit
     ))
+}
+
+/// Longer than any that is implemented (RFC 9112 section 3).
+#[cold]
+fn method_too_long() -> Problem {
+    Problem::not_implemented(format!("the method is longer than {METHOD_LIMIT} bytes"))
 }
 
 pub(crate) fn too_large(config: &Config) -> Problem {

@@ -30,7 +30,7 @@ mod wire;
 pub use accept::serve;
 pub use date::http_date;
 pub(crate) use date::{date_of, now, seconds_of};
-pub use exchange::exchange;
+pub use exchange::{exchange, exchange_cut};
 pub(crate) use framing::is_host;
 pub use holder::{Holder, holder_of};
 pub use life::Life;

@@ -3,6 +3,7 @@
 
 use super::double::Double;
 use super::messages::{block_on, in_pieces_to};
+use crate::Config;
 use crate::server::Answer;
 use crate::server::exchange::exchange_with;
 use http_body_util::{BodyExt as _, Full};
@@ -128,13 +129,28 @@ fn taken(mut answer: &[u8], said: Vec<String>) -> Taken {
 }
 
 fn ours(bytes: &[u8]) -> Taken {
-    let app = Rc::new(Double::default());
+    ours_by(Config::default(), bytes)
+}
+
+fn ours_by(config: Config, bytes: &[u8]) -> Taken {
+    let app = double(config);
     let answer = block_on(exchange_with(Rc::clone(&app), bytes.to_vec()));
     taken(&answer, app.calls.take())
 }
 
+fn double(config: Config) -> Rc<Double> {
+    Rc::new(Double {
+        config,
+        ..Double::default()
+    })
+}
+
 fn ours_in(pieces: &[&[u8]]) -> Taken {
-    let app = Rc::new(Double::default());
+    ours_in_by(Config::default(), pieces)
+}
+
+fn ours_in_by(config: Config, pieces: &[&[u8]]) -> Taken {
+    let app = double(config);
     let answer = in_pieces_to(Rc::clone(&app), pieces);
     taken(&answer, app.calls.take())
 }
@@ -242,4 +258,46 @@ fn where_hyper_differs_the_table_says_why() {
         "no differences of that kind:\n{}",
         wrong.join("\n")
     );
+}
+
+/// The limits of tests/fuzz.
+fn of_fuzz() -> Config {
+    Config {
+        body_limit: 2_000,
+        header_limit: 2_000,
+        header_count: 20,
+        target_limit: 200,
+        ..Config::default()
+    }
+}
+
+#[test]
+fn what_fuzzing_found_is_the_same_however_it_is_cut() {
+    let found = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fuzz/found");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(found).expect("tests/fuzz/found") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy();
+        let (before, after): (&[u8], &[u8]) = match name.split('-').next() {
+            Some("chunked") => (
+                b"POST /a HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n",
+                b"",
+            ),
+            Some("head") => (b"", b"\r\n\r\n"),
+            Some("connection") => (b"", b""),
+            _ => continue,
+        };
+        let bytes = [before, &std::fs::read(&path).expect("an input"), after].concat();
+        let whole = ours_by(of_fuzz(), &bytes);
+        for most in 1..bytes.len().min(100) {
+            let pieces: Vec<&[u8]> = bytes.chunks(most).collect();
+            assert_eq!(
+                ours_in_by(of_fuzz(), &pieces),
+                whole,
+                "{name} by {most} bytes"
+            );
+        }
+        seen += 1;
+    }
+    assert!(seen > 0, "nothing is kept in tests/fuzz/found");
 }

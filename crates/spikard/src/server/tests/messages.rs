@@ -448,6 +448,8 @@ fn endless_heads_end_at_their_limits() {
     let start = "GET / HTTP/1.1\r\nHost: h\r\n";
     for (request, status) in [
         (format!("GET /{}", "a".repeat(200)), "414"),
+        // Its end does not make it shorter.
+        (format!("GET /{} HTTP/1.1\r\nHost", "a".repeat(200)), "414"),
         (format!("{start}a: {}", "b".repeat(1000)), "431"),
         (format!("{start}a: {}\r\n\r\n", "b".repeat(1000)), "431"),
     ] {
@@ -457,6 +459,40 @@ fn endless_heads_end_at_their_limits() {
         ] {
             assert_eq!(answer.get(9..12), Some(status), "{request}: {answer}");
         }
+    }
+}
+
+#[test]
+fn a_method_is_too_long_or_right_however_it_arrives() {
+    let target = format!("/{}", "t".repeat(small().target_limit - 1));
+    for (length, status) in [(53, "200"), (54, "501"), (80, "501")] {
+        let request = format!(
+            "{} {target} HTTP/1.1\r\nHost: h\r\n\r\n",
+            "M".repeat(length)
+        );
+        let whole = answer(&request);
+        assert_eq!(whole.get(9..12), Some(status), "{length}: {whole}");
+        for most in 1..request.len() {
+            let cut = in_pieces(&request.as_bytes().chunks(most).collect::<Vec<_>>());
+            // A line that is too long before its end is there is a target's to us.
+            let refused = status != "200" && cut.starts_with("HTTP/1.1 414");
+            assert!(cut == whole || refused, "{length} by {most}: {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_broken_line_without_an_end_is_told_when_nothing_more_comes() {
+    for line in ["\r-", "G(T", "GET / HTTP/1.1\r\nX :"] {
+        let whole = answer(line);
+        assert!(whole.starts_with("HTTP/1.1 400"), "{line:?}: {whole}");
+        let single: Vec<&[u8]> = line.as_bytes().chunks(1).collect();
+        assert_eq!(in_pieces(&single), whole, "byte by byte: {line:?}");
+    }
+    // Right so far, and never a request: nothing is said, at once or byte by byte.
+    for line in ["G", "GET / HTTP/1.1\r\nX"] {
+        let single: Vec<&[u8]> = line.as_bytes().chunks(1).collect();
+        assert_eq!((answer(line), in_pieces(&single)), Default::default());
     }
 }
 
