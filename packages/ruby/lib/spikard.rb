@@ -8,6 +8,7 @@
 require_relative "spikard/native"
 require_relative "spikard/errors"
 require_relative "spikard/config"
+require_relative "spikard/gate"
 require_relative "spikard/response"
 require_relative "spikard/request"
 require_relative "spikard/schema"

@@ -87,6 +87,7 @@ def respond(operation, request)
            headers: tags(given[:header].transform_keys(&:downcase)), cookies: tags(given[:cookie]) }
   seen[:body] = tag(yield) unless request.body.empty?
   seen[:kept] = request.state[:kept] if request.state.key?(:kept)
+  seen[:principal] = request.principal.to_h if request.principal
   now = RECORDING.record(seen)
   sleep now["delay_ms"] / 1000.0 if now["delay_ms"]
   answer(now)
@@ -150,7 +151,14 @@ def register_hooks(routes, names)
 end
 
 def policy(of)
-  (of || {}).transform_keys(&:to_sym).except(:auth) # which it lacks, as it says
+  said = (of || {}).transform_keys(&:to_sym)
+  said[:auth] = said[:auth].map { |way| Spikard::Auth.new(way) } if said[:auth]
+  if said[:rate_limit]
+    said[:rate_limit] = said[:rate_limit].map do |one|
+      Spikard::RateLimit.new(one["requests"], one["window_ms"], **one.except("requests", "window_ms").transform_keys(&:to_sym))
+    end
+  end
+  said
 end
 
 def contents(of)
@@ -187,7 +195,8 @@ end
 
 def build(contract, config)
   schemas = contract.dig("components", "schemas") || {}
-  app = Spikard::App.new(title: contract["info"]["title"], version: contract["info"]["version"], schemas: schemas, **policy(config))
+  app = Spikard::App.new(title: contract["info"]["title"], version: contract["info"]["version"], schemas: schemas,
+                         **policy(config), **policy(contract["x-spikard-policy"]))
   register_hooks(app, contract["x-spikard-hooks"])
   register(app, contract.merge("groups" => contract.fetch("x-spikard-groups", []), "files" => contract.fetch("x-spikard-files", [])))
   app
@@ -218,10 +227,10 @@ start = JSON.parse($stdin.gets, max_nesting: false)["start"]
 app = build(start["contract"], start["config"])
 app.freeze_app
 if ARGV[0] == "memory"
-  say(ready: true, in_process: true, lacks: ["auth"])
+  say(ready: true, in_process: true)
   control(Spikard::TestClient.new(app))
 else
-  say(ready: true, lacks: ["auth"])
+  say(ready: true)
   Thread.new do
     control(nil)
     exit!(0)

@@ -70,7 +70,8 @@ module Spikard
 
     attr_reader :hooks, :routes, :groups, :directories
 
-    # `title`, `version`, `description`, `schemas` (JSON Schemas for the components), and the options of Config.
+    # `title`, `version`, `description`, `schemas` (JSON Schemas for the components), `auth`, `rate_limit` and `concurrency` of every
+    # route that does not say them itself (see Routing#route), and the options of Config.
     def initialize(**options)
       @options = { title: "Spikard", version: "0.1.0" }
       @hooks = []
@@ -89,7 +90,7 @@ module Spikard
 
     # Sets options; the last one wins.
     def configure(**options)
-      known = %i[title version description schemas] + Config::OPTIONS
+      known = %i[title version description schemas] + Gate::NAMES + Config::OPTIONS
       unknown = options.keys - known
       raise ArgumentError, "unknown option #{unknown.first.inspect} of an app; allowed: #{known.join(", ")}" unless unknown.empty?
       raise "the app is frozen: it is served or tested already" if @frozen
@@ -210,7 +211,8 @@ module Spikard
       mistakes = []
       parts = inside(self, "", schemas, handlers, mistakes)
       config = @options.slice(*Config::OPTIONS)
-      @spec = JSON.generate({ **@options.slice(:title, :version, :description), config: config, schemas: schemas.components, **parts }, max_nesting: 0)
+      @spec = JSON.generate({ **@options.slice(:title, :version, :description), config: config, schemas: schemas.components,
+                              policy: Gate.policy(@options.slice(*Gate::NAMES)), **parts }, max_nesting: 0)
       native = begin
         Bridge.freeze_app(@spec, handlers)
       rescue DefinitionError => error

@@ -49,6 +49,11 @@ module Spikard
       @peer.empty? ? nil : text(@peer)
     end
 
+    # Who sent it (a Principal), where the route says who is let in; nil for anybody.
+    def principal
+      @principal.empty? ? nil : Principal.new(**JSON.parse(@principal, max_nesting: 0).transform_keys(&:to_sym))
+    end
+
     # Every field as sent, by lower-case name; a repeated name gives its values joined with `, `.
     def headers
       @headers ||= raw_headers.each_with_object({}) do |(name, value), all|

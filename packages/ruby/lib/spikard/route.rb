@@ -9,7 +9,7 @@ module Spikard
   class Route
     PLACES = { params: "path", query: "query", headers: "header", cookies: "cookie" }.freeze
     OPTIONS = [*PLACES.keys, :parameters, :body, :response, :status, :summary, :description, :tags, :operation_id,
-               :deprecated, :hidden, :blocking, *Hook::MOMENTS.keys, *Config::POLICY].freeze
+               :deprecated, :hidden, :blocking, *Hook::MOMENTS.keys, *Config::POLICY, *Gate::NAMES].freeze
     STATUS = /\A([1-5]\d\d|[1-5]XX|default)\z/.freeze
 
     attr_reader :spec, :callable, :mistakes
@@ -39,7 +39,7 @@ module Spikard
         decoder_validates: !layout.nil?, responses: responses,
         status: status(responses), operation_id: @options[:operation_id], summary: @options[:summary],
         description: @options[:description], tags: @options.fetch(:tags, []), deprecated: @options.fetch(:deprecated, false),
-        hidden: @options.fetch(:hidden, false), policy: @options.slice(*Config::POLICY),
+        hidden: @options.fetch(:hidden, false), policy: noting("") { Gate.policy(@options) } || {},
         declared: { name: name, file: @declared.file, line: @declared.line }
       }
     end
@@ -51,7 +51,7 @@ module Spikard
 
     def noting(about)
       yield
-    rescue SchemaError => error
+    rescue SchemaError, ArgumentError => error
       mistake("#{about}#{error.message}")
     end
 

@@ -4,6 +4,8 @@
 module Spikard
   # The verbs of an app, of its class and of a group.
   module Routing
+    include Ways
+
     %w[get post put patch delete head options query].each do |verb|
       # A route; see #route.
       define_method(verb) do |path, **options, &handler|
@@ -19,7 +21,8 @@ module Spikard
     # `required: true`), `parameters` (in the words of OpenAPI), `body` (a
     # schema, or `{ content: { media => schema }, required: }`), `response` (a schema, or status => schema), `status`,
     # `summary`, `description`, `tags`, `operation_id`, `deprecated`, `hidden`, `blocking` (in a thread), `to` (a handler
-    # that is no block), hooks (`pre_handler: hook`, or a list), and Config::POLICY.
+    # that is no block), hooks (`pre_handler: hook`, or a list), `auth` (see Ways), `rate_limit` (a RateLimit, or a list), `concurrency` (most
+    # at once, else 503; 0 for any number), and Config::POLICY.
     def route(method, path, **options, &handler)
       declare(method, path, options, handler, caller_locations(1, 1).first)
     end
@@ -28,11 +31,11 @@ module Spikard
     # object's own verbs; one with a parameter is given the group; without a block the group is returned.
     def group(prefix, tags: [], **options, &block)
       place = caller_locations(1, 1).first
-      allowed = Hook::MOMENTS.keys + Config::POLICY
+      allowed = Hook::MOMENTS.keys + Config::POLICY + Gate::NAMES
       unknown = options.keys - allowed
       raise ArgumentError, "unknown option #{unknown.first.inspect} of a group; allowed: tags, #{allowed.join(", ")}" unless unknown.empty?
 
-      made = Group.new(prefix, tags, options.slice(*Config::POLICY))
+      made = Group.new(prefix, tags, Gate.policy(options))
       made.hooks.concat(Hook.of(options, file_of(place), place.lineno))
       target.groups << made
       return made unless block
