@@ -118,6 +118,12 @@ def rust_side(_: argparse.Namespace, __: Path) -> list[str]:
     return ["--rust", str(target / "release")]
 
 
+def files_side(options: argparse.Namespace, folder: Path) -> list[str]:
+    """The native server of files, built as released, and nginx."""
+    install_tools(["nginx"])
+    return ["--files", rust_side(options, folder)[1]]
+
+
 def node_side(_: argparse.Namespace, folder: Path) -> list[str]:
     """An npm project: the peers, the packages as released, and the apps, which Node lets import from there."""
     # dist/ holds them afterwards; whoever tests next builds its own.
@@ -163,7 +169,14 @@ def ruby_side(_: argparse.Namespace, folder: Path) -> list[str]:
     return ["--ruby", str(home)]
 
 
-LANGUAGES = {"python": python_side, "rust": rust_side, "node": node_side, "php": php_side, "ruby": ruby_side}
+LANGUAGES = {
+    "python": python_side,
+    "rust": rust_side,
+    "files": files_side,
+    "node": node_side,
+    "php": php_side,
+    "ruby": ruby_side,
+}
 
 
 def step(command: list[str], environment: dict[str, str] | None = None) -> None:

@@ -45,6 +45,7 @@ BOUNDS: list[tuple[str, str, str, str | None, float]] = [
     ("Rust", "item 190 B", "cpu_us", "axum", 0.90),
     ("Python", "CORS, gzip, request id, JWT", "cpu_us", "django-bolt, guarded", 0.80),
     ("Rust", "CORS, gzip, request id, JWT", "cpu_us", "axum, guarded", 0.60),
+    ("Files", "static 10 KB", "cpu_us", "nginx", 1.0),
     ("Node", "json", "cpu_us", "fastify", 0.42),
     ("Node", "parameters", "cpu_us", "fastify", 0.40),
     ("Node", "item 190 B", "cpu_us", "fastify", 0.38),

@@ -23,6 +23,7 @@ class Language:
 
     servers: list[servers.Server]
     versions: list[str]
+    cases: list[servers.Case]
 
 
 def main() -> int:
@@ -30,7 +31,7 @@ def main() -> int:
     options = arguments(sys.argv[1:])
     announce(options)
     groups = languages(options)
-    results = {name: compare(name, group.servers, options) for name, group in groups.items()}
+    results = {name: compare(name, group, options) for name, group in groups.items()}
     verdicts = report.verdicts(results)
     versions = {name: group.versions for name, group in groups.items()}
     if options.json:
@@ -48,18 +49,25 @@ def languages(options: argparse.Namespace) -> dict[str, Language]:
     groups = {}
     if options.python:
         python = shlex.split(options.python)
-        groups["Python"] = Language(servers.python_servers(python), servers.python_versions(python))
+        groups["Python"] = Language(servers.python_servers(python), servers.python_versions(python), servers.CASES)
     if options.rust:
-        groups["Rust"] = Language(servers.rust_servers(Path(options.rust)), servers.rust_versions())
+        rust = Path(options.rust)
+        groups["Rust"] = Language(servers.rust_servers(rust), servers.rust_versions(), servers.CASES)
+    if options.files:
+        nginx = [servers.nginx_version()]
+        groups["Files"] = Language(servers.file_servers(Path(options.files)), nginx, servers.FILE_CASES)
     if options.node:
         node = shutil.which("node", path=options.node_path) or sys.exit("bench: no node on PATH")
         project = Path(options.node)
-        groups["Node"] = Language(servers.node_servers(node, project), servers.node_versions(node, project))
+        groups["Node"] = Language(
+            servers.node_servers(node, project), servers.node_versions(node, project), servers.CASES
+        )
     if options.php:
-        groups["PHP"] = Language(servers.php_servers(Path(options.php)), servers.php_versions())
+        groups["PHP"] = Language(servers.php_servers(Path(options.php)), servers.php_versions(), servers.CASES)
     if options.ruby:
-        rust = Path(options.rust) if options.rust else None
-        groups["Ruby"] = Language(servers.ruby_servers(Path(options.ruby), rust), servers.ruby_versions())
+        beside = Path(options.rust) if options.rust else None
+        ruby = servers.ruby_servers(Path(options.ruby), beside)
+        groups["Ruby"] = Language(ruby, servers.ruby_versions(), servers.CASES)
     return groups
 
 
@@ -74,13 +82,14 @@ def arguments(given: list[str]) -> argparse.Namespace:
         "--python", metavar="INTERPRETER", help="interpreter with spikard and its Python peers installed"
     )
     parser.add_argument("--rust", metavar="FOLDER", help="folder with the release binaries `spikard` and `axum`")
+    parser.add_argument("--files", metavar="FOLDER", help="folder with the release binary `files`; beside it, nginx")
     parser.add_argument(
         "--node", metavar="FOLDER", help="npm project with the apps of benchmarks/node, spikard and its peers"
     )
     parser.add_argument("--node-path", metavar="PATH", help="folder of the `node` that runs it; default: by PATH")
     parser.add_argument("--php", metavar="FOLDER", help="Composer project with the apps of benchmarks/php and spikard")
     parser.add_argument("--ruby", metavar="FOLDER", help="GEM_HOME with spikard; with --rust too, its app runs beside")
-    cases = [case.name for case in servers.CASES]
+    cases = [case.name for case in servers.CASES + servers.FILE_CASES]
     parser.add_argument("--rounds", type=positive, default=5, help="timed rounds per case (default 5)")
     parser.add_argument("--seconds", type=positive, default=2, help="how long each round loads, whole (default 2)")
     parser.add_argument("--case", action="append", choices=cases, help="only this case (repeatable)")
@@ -113,14 +122,14 @@ def load(options: argparse.Namespace) -> str:
     return f"{options.rounds} round{'s' if options.rounds > 1 else ''} of {options.seconds} s"
 
 
-def compare(name: str, group: list[servers.Server], options: argparse.Namespace) -> report.Cases:
+def compare(name: str, language: Language, options: argparse.Namespace) -> report.Cases:
     """Figures by case and server."""
-    group = [server for server in group if not options.server or server.name in options.server]
-    cases = [case for case in servers.CASES if not options.case or case.name in options.case]
+    group = [server for server in language.servers if not options.server or server.name in options.server]
+    cases = [case for case in language.cases if not options.case or case.name in options.case]
     with ExitStack() as stack:
         started = {server.name: stack.enter_context(servers.running(server)) for server in group}
         for server in group:
-            servers.check(server, started[server.name][1])
+            servers.check(server, started[server.name][1], language.cases)
         figures: report.Cases = {"start": {}}
         for server_name, (process, _, seconds) in started.items():
             figures["start"][server_name] = {"seconds": seconds, "idle_mb": measure.resident_mb(process.pid)}

@@ -57,6 +57,11 @@ CASES = [
     Case("json, 1 connection", "/json", 200, HELLO, connections=1),
     Case("CORS, gzip, request id, JWT", "/list", 200, LIST, guarded=True),
 ]
+FILES = {"page.txt": "0123456789abcde\n" * 640, "large.txt": "0123456789abcde\n" * 65536}
+FILE_CASES = [
+    Case("static 10 KB", "/files/page.txt", 200, FILES["page.txt"]),
+    Case("static 1 MB", "/files/large.txt", 200, FILES["large.txt"]),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,18 @@ def rust_servers(folder: Path) -> list[Server]:
     ]
 
 
+def file_servers(folder: Path) -> list[Server]:
+    """Spikard in Rust and nginx with files of their own, one process that serves each."""
+    files = folder.resolve() / "files-served"
+    files.mkdir(exist_ok=True)
+    for name, text in FILES.items():
+        (files / name).write_text(text)
+    return [
+        Server("spikard", [str(folder / "files"), str(files)], {"SPIKARD_PORT": "{port}"}),
+        Server("nginx", [sys.executable, str(HERE / "nginx.py"), "{port}", str(files)]),
+    ]
+
+
 def node_servers(node: str, project: Path) -> list[Server]:
     """Spikard and its peers out of the npm project, one process and one JavaScript thread each."""
 
@@ -181,9 +198,8 @@ def php_fpm() -> Path:
 def php_versions() -> list[str]:
     """The interpreter, as `name version`."""
     ask = ["php", "-n", "-r", "echo 'PHP ', PHP_VERSION;"]
-    nginx = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr
     own = subprocess.run(ask, capture_output=True, text=True, check=True).stdout
-    return [own, nginx.split(":")[1].strip().replace("/", " ")]
+    return [own, nginx_version()]
 
 
 def python_versions(python: list[str]) -> list[str]:
@@ -194,6 +210,12 @@ def python_versions(python: list[str]) -> list[str]:
         "[print(name, version(name)) for name in sys.argv[1:]]"
     )
     return subprocess.run([*python, "-c", ask, *names], capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def nginx_version() -> str:
+    """nginx, as `name version`."""
+    said = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr
+    return said.split(":")[1].strip().replace("/", " ")
 
 
 def rust_versions() -> list[str]:
@@ -275,12 +297,14 @@ def call(port: int, case: Case, body: object = None) -> tuple[int, object]:
                 f"{case.target} was answered with {marks}, and is to be compressed and for another origin"
             )
         content = gzip.decompress(content)
+    if isinstance(case.answer, str):
+        return answer.status, content.decode()
     return answer.status, json.loads(content) if content and answer.status < 300 else None
 
 
-def check(server: Server, port: int) -> None:
+def check(server: Server, port: int, cases: list[Case]) -> None:
     """Every answer is right, and what must be refused is refused; else nothing is timed."""
-    for case in filter(server.runs, CASES):
+    for case in filter(server.runs, cases):
         got = call(port, case)
         if got != (case.status, case.answer):
             raise RuntimeError(f"{server.name}: {case.target} answered {got}, expected {(case.status, case.answer)}")
@@ -291,8 +315,7 @@ def check(server: Server, port: int) -> None:
         connection.close()
         if status != 401:
             raise RuntimeError(f"{server.name}: a forged token was answered with {status}, expected 401")
-    elif server.refuses is not None:
-        create = next(case for case in CASES if case.post)
+    elif server.refuses is not None and (create := next((case for case in cases if case.post), None)):
         status, _ = call(port, create, {**ITEM, "sku": "abc-1"})
         if status != server.refuses:
             raise RuntimeError(f"{server.name}: an invalid item was answered with {status}, expected {server.refuses}")
