@@ -15,6 +15,7 @@ from pathlib import Path
 import measure
 import report
 import servers
+from servers import Case
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Language:
 
     servers: list[servers.Server]
     versions: list[str]
-    cases: list[servers.Case]
+    cases: list[Case]
 
 
 def main() -> int:
