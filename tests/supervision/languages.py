@@ -40,6 +40,8 @@ class Language:
     """and what the language says of it."""
     traceback: tuple[str, ...] = ()
     """What a worker shows that does not turn its loop; nothing where its host has no way to."""
+    note: str = ""
+    """What the command says before all else, once, where the interpreter is not set up as it should be."""
 
 
 def interpreter() -> str:
@@ -92,6 +94,8 @@ LANGUAGES = (
         broken="<?php\nnothing_like_this();\n",
         told=("Call to undefined function nothing_like_this()", "app.php:2"),
         traceback=("SIGQUIT at ", "app.php"),
+        note="spikard: memory_limit is not set: each worker has 256M"
+        " (set another in php.ini, or with ini_set() in the program)\n",
     ),
 )
 

@@ -112,7 +112,7 @@ def test_several_apps_of_a_file_are_listed_and_none_is_chosen(language: Language
 
 def test_mistakes_are_a_list_and_for_programs_each_has_its_place(language: Language, wrong: Wrong) -> None:
     place, message = f"{language.app}:3: GET items", 'a path starts with `/`; write "/items"'
-    assert said(language, wrong.mistaken, *RUN) == (1, "", f"{place}: {message}\n")
+    assert said(language, wrong.mistaken, *RUN) == (1, "", f"{language.note}{place}: {message}\n")
     code, out, told = said(language, wrong.mistaken, "check", "--json")
     assert (code, told) == (1, "")
     assert json.loads(out)["mistakes"] == [{"place": place, "message": message}]
