@@ -30,8 +30,8 @@ class Language:
 def main() -> int:
     """The whole run."""
     options = arguments(sys.argv[1:])
-    announce(options)
     groups = languages(options)
+    announce(options, groups)
     results = {name: compare(name, group, options) for name, group in groups.items()}
     verdicts = report.verdicts(results)
     versions = {name: group.versions for name, group in groups.items()}
@@ -112,11 +112,16 @@ def positive(given: str) -> int:
     return number
 
 
-def announce(options: argparse.Namespace) -> None:
+def announce(options: argparse.Namespace, groups: dict[str, Language]) -> None:
     """What comes and what is written at the end."""
-    cases = len(options.case or servers.CASES)
+    cases = sum(len(chosen(language, options)) for language in groups.values())
     goes = f"the tables replace those of {options.write}" if options.write else "no document is written"
     print(f"bench: {load(options)} over {cases} cases; {goes}", file=sys.stderr, flush=True)
+
+
+def chosen(language: Language, options: argparse.Namespace) -> list[Case]:
+    """The cases that are asked for."""
+    return [case for case in language.cases if not options.case or case.name in options.case]
 
 
 def load(options: argparse.Namespace) -> str:
@@ -126,7 +131,7 @@ def load(options: argparse.Namespace) -> str:
 def compare(name: str, language: Language, options: argparse.Namespace) -> report.Cases:
     """Figures by case and server."""
     group = [server for server in language.servers if not options.server or server.name in options.server]
-    cases = [case for case in language.cases if not options.case or case.name in options.case]
+    cases = chosen(language, options)
     with ExitStack() as stack:
         started = {server.name: stack.enter_context(servers.running(server)) for server in group}
         for server in group:

@@ -246,10 +246,7 @@ impl Schemes {
     }
 
     fn place(&mut self, spec: &AuthSpec, title: &str, wrong: &mut Vec<String>) -> usize {
-        let bare = AuthSpec {
-            scopes: Vec::new(),
-            ..spec.clone()
-        };
+        let bare = spec.without_scopes();
         if let Some(at) = self.made.iter().position(|(own, _)| *own == bare) {
             return at;
         }
@@ -280,10 +277,7 @@ impl Schemes {
     /// `security` of an operation (OpenAPI 3.1, "Security Requirement Object").
     pub(crate) fn requirements(&self, ways: &[AuthSpec]) -> Vec<Value> {
         let requirement = |spec: &AuthSpec| {
-            let bare = AuthSpec {
-                scopes: Vec::new(),
-                ..spec.clone()
-            };
+            let bare = spec.without_scopes();
             let at = self.made.iter().position(|(own, _)| *own == bare);
             match at.and_then(|at| self.names[at].as_ref()) {
                 Some(name) => json!({name: spec.scopes}),

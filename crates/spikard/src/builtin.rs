@@ -71,8 +71,6 @@ fn route(kind: Kind, path: &str, handler: usize) -> RouteSpec {
         method: "GET".to_owned(),
         path: path.to_owned(),
         handler,
-        parameters: Vec::new(),
-        body: None,
         responses: IndexMap::from_iter([(
             "200".to_owned(),
             ResponseSpec {
@@ -80,12 +78,6 @@ fn route(kind: Kind, path: &str, handler: usize) -> RouteSpec {
                 content: Map::<String, Value>::new(),
             },
         )]),
-        status: None,
-        operation_id: None,
-        summary: None,
-        description: None,
-        tags: Vec::new(),
-        deprecated: false,
         hidden: true,
         policy: Policy {
             auth: watched.then(Vec::new),
@@ -93,12 +85,11 @@ fn route(kind: Kind, path: &str, handler: usize) -> RouteSpec {
             concurrency: watched.then_some(0),
             ..Policy::default()
         },
-        hooks: Vec::new(),
-        decoder_validates: false,
         declared: Declared {
             name: "spikard".to_owned(),
             ..Declared::default()
         },
+        ..RouteSpec::default()
     }
 }
 

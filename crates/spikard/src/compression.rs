@@ -2,7 +2,7 @@
 //! goes out as its producer gives it.
 
 use crate::{Body, Config, Head, Response, media};
-use flate2::{Compress, Crc, FlushCompress};
+use flate2::{Compress, FlushCompress};
 use std::cell::RefCell;
 use std::io::{self, Write as _};
 
@@ -58,17 +58,11 @@ impl Coding {
     }
 }
 
-/// The start of a member without name and time (RFC 1952 section 2.3).
-const GZIP: [u8; 10] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF];
-
 /// One member. The tables of the compressor, a quarter of a megabyte, stay from one body to the next.
 fn gzip(content: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
     thread_local! {
-        static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new(flate2::Compression::new(5), false));
+        static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new_gzip(flate2::Compression::new(5), 15));
     }
-    let mut sum = Crc::new();
-    sum.update(content);
-    out.extend_from_slice(&GZIP);
     DEFLATE.with_borrow_mut(|deflate| {
         deflate.reset();
         loop {
@@ -76,13 +70,11 @@ fn gzip(content: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
             let read = usize::try_from(deflate.total_in()).unwrap_or(usize::MAX);
             let rest = content.get(read..).unwrap_or_default();
             match deflate.compress_vec(rest, out, FlushCompress::Finish)? {
-                flate2::Status::StreamEnd => return Ok::<_, flate2::CompressError>(()),
+                flate2::Status::StreamEnd => return Ok::<_, io::Error>(()),
                 flate2::Status::Ok | flate2::Status::BufError => {}
             }
         }
     })?;
-    out.extend_from_slice(&sum.sum().to_le_bytes());
-    out.extend_from_slice(&sum.amount().to_le_bytes());
     Ok(())
 }
 

@@ -148,6 +148,23 @@ impl<'b> Headers<'b> {
     }
 }
 
+/// Looks at the head of a GET of `/` with these fields.
+#[cfg(test)]
+pub(crate) fn with_head<R>(fields: &[(&str, &str)], look: impl FnOnce(&Head<'_>) -> R) -> R {
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| Field {
+            name: name.as_bytes(),
+            value: value.as_bytes(),
+        })
+        .collect();
+    look(&Head {
+        method: "GET",
+        target: "/",
+        headers: Headers(&fields),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::{is_name, is_same};

@@ -65,12 +65,11 @@ impl Frozen {
     ) -> Opened {
         let hooks = self.hooks_of(exchange.route);
         let waits = matches!(found, Found::Waits(_));
-        let passage = (waits || !hooks.is_empty())
-            .then(|| Rc::new(Passage::of(head, exchange.request_id.clone(), peer)));
         let passed = exchange.passed.clone();
-        if let (Some(passage), Some(passed)) = (&passage, &passed) {
-            passage.put_principal(passed.principal());
-        }
+        let passage = (waits || !hooks.is_empty()).then(|| {
+            let id = exchange.request_id.clone();
+            Rc::new(Passage::of(head, id, peer, passed.clone()))
+        });
         exchange.passage = passage.clone();
         let coming = match found {
             Found::Answered(reply) => return Opened::Refused(exchange, reply),
@@ -91,7 +90,6 @@ impl Frozen {
                     if let Err(problem) = again {
                         return Some(Err(problem));
                     }
-                    passage.put_principal(passed.principal());
                 }
             }
             let hooks = app.hooks_of(route).at(Moment::OnRequest);

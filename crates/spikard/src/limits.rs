@@ -23,6 +23,9 @@ pub trait RateStore: std::fmt::Debug {
     /// Counts one request of `key` at `now` (ns of a clock that never goes back) by the meter: `Err` when it was not let in.
     /// Both give the time in ns at which nothing is left to forget.
     fn count(&self, key: u64, now: u64, meter: &Meter) -> Result<u64, u64>;
+
+    /// When the next request of `key` is expected (ns; 0 for any time), counting none.
+    fn expected(&self, key: u64, now: u64) -> u64;
 }
 
 /// GCRA: each request moves the arrival that theory expects by `every`, and none may be further ahead than `ahead`.
@@ -44,6 +47,16 @@ impl Meter {
             Ok(next)
         }
     }
+
+    /// Seconds until one more is let in, at least 1, when what is expected is so far ahead (ns).
+    fn wait(&self, ahead: u64) -> u64 {
+        seconds((ahead + self.every).saturating_sub(self.window)).max(1)
+    }
+}
+
+/// Seconds of so many ns, rounded up.
+fn seconds(time: u64) -> u64 {
+    time.div_ceil(1_000_000_000)
 }
 
 /// The counts of one worker, bounded: when too many keys are under way, new ones count together.
@@ -59,18 +72,27 @@ const OTHERS: u64 = 0;
 impl RateStore for Memory {
     fn count(&self, key: u64, now: u64, meter: &Meter) -> Result<u64, u64> {
         let mut kept = self.0.borrow_mut();
-        let mut key = key;
-        if kept.len() >= MOST && !kept.contains_key(&key) {
-            kept.retain(|_, expected| *expected > now);
-            if kept.len() >= MOST {
-                key = OTHERS;
-            }
-        }
+        let key = place_of(key, &mut kept, now);
         let expected = kept.entry(key).or_insert(0);
         let next = meter.advance(*expected, now)?;
         *expected = next;
         Ok(next)
     }
+
+    fn expected(&self, key: u64, now: u64) -> u64 {
+        let mut kept = self.0.borrow_mut();
+        let key = place_of(key, &mut kept, now);
+        kept.get(&key).copied().unwrap_or(0)
+    }
+}
+
+/// Under which key a new one counts; what is over is forgotten where there is no room.
+fn place_of(key: u64, kept: &mut HashMap<u64, u64>, now: u64) -> u64 {
+    if kept.len() < MOST || kept.contains_key(&key) {
+        return key;
+    }
+    kept.retain(|_, expected| *expected > now);
+    if kept.len() < MOST { key } else { OTHERS }
 }
 
 /// One limit.
@@ -148,34 +170,36 @@ impl Rates {
     }
 
     /// Counts the request by the limits for which it is the time: those by principal once that is known, the others
-    /// before. What is said of them goes to `told`.
+    /// before; by all of these or, when one refuses, by none. What is said of them goes to `told`.
     pub(crate) fn count(&self, asker: &Asker<'_>, told: &mut Told) -> Result<(), Problem> {
         // From 1 on: 0 is the arrival of nobody.
         let now = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX / 4) + 1;
-        for rate in &self.rates {
-            let Some(key) = rate.key(asker, &self.hasher) else {
-                continue;
+        let asked = || {
+            let keyed = |rate| Some((rate, Rate::key(rate, asker, &self.hasher)?));
+            self.rates.iter().filter_map(keyed)
+        };
+        let refuses = |(rate, key): (&Rate, u64)| rate.look(key, now).is_err();
+        let only_look = self.rates.len() > 1 && asked().any(refuses);
+        let mut refused = None;
+        for (rate, key) in asked() {
+            let counted = match only_look {
+                true => rate.look(key, now),
+                false => rate.store.count(key, now, &rate.meter),
             };
-            let meter = &rate.meter;
-            told.say("ratelimit-policy", &rate.policy);
-            let counted = rate.store.count(key, now, meter);
             let expected = counted.unwrap_or_else(|before| before);
             let ahead = expected.saturating_sub(now);
-            let left = meter.window.saturating_sub(ahead) / meter.every;
-            let seconds = |time: u64| time.div_ceil(1_000_000_000);
-            told.say(
-                "ratelimit",
-                &format!("{};r={left};t={}", rate.name, seconds(ahead)),
-            );
-            if counted.is_err() && !defect("rate-ignored") {
-                let wait = seconds((ahead + meter.every).saturating_sub(meter.window)).max(1);
-                let detail = format!("try again in {wait} s");
-                return Err(
-                    Problem::too_many_requests(detail).header("retry-after", wait.to_string())
-                );
+            rate.tell(ahead, told);
+            if counted.is_err() {
+                refused = refused.max(Some(rate.meter.wait(ahead)));
             }
         }
-        Ok(())
+        match refused {
+            Some(wait) if !defect("rate-ignored") => {
+                let detail = format!("try again in {wait} s");
+                Err(Problem::too_many_requests(detail).header("retry-after", wait.to_string()))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -216,6 +240,20 @@ impl Rate {
             name,
             store: Box::new(Memory::default()),
         })
+    }
+
+    /// When the next request of `key` is expected, or was when this one comes too early; counts none.
+    fn look(&self, key: u64, now: u64) -> Result<u64, u64> {
+        let expected = self.store.expected(key, now);
+        self.meter.advance(expected, now).map(|_| expected)
+    }
+
+    /// Tells how much is left when what is expected is so far ahead (ns).
+    fn tell(&self, ahead: u64, told: &mut Told) {
+        let left = self.meter.window.saturating_sub(ahead) / self.meter.every;
+        told.say("ratelimit-policy", &self.policy);
+        let item = format!("{};r={left};t={}", self.name, seconds(ahead));
+        told.say("ratelimit", &item);
     }
 
     /// Whose the request is; `None` when it is not the time to count it.

@@ -1,6 +1,7 @@
 //! A request on its way past the hooks of an app: what they see of it and what they may edit. Runs nothing.
 
 use crate::auth::Principal;
+use crate::gate::Passed;
 use crate::head::{Field, is_token};
 use crate::request_id::RequestId;
 use crate::spec::Moment;
@@ -22,7 +23,7 @@ pub struct Passage {
     body: RefCell<Rc<Vec<u8>>>,
     request_id: RequestId,
     peer: Option<SocketAddr>,
-    principal: RefCell<Option<Rc<Principal>>>,
+    passed: Option<Rc<Passed>>,
     response: RefCell<Option<Response>>,
     problem: RefCell<Option<Problem>>,
     kept: RefCell<Vec<Rc<dyn Any>>>,
@@ -62,7 +63,12 @@ impl Lines {
 }
 
 impl Passage {
-    pub(crate) fn of(head: &Head<'_>, request_id: RequestId, peer: Option<SocketAddr>) -> Self {
+    pub(crate) fn of(
+        head: &Head<'_>,
+        request_id: RequestId,
+        peer: Option<SocketAddr>,
+        passed: Option<Rc<Passed>>,
+    ) -> Self {
         let fields = head.headers.0.iter();
         Self {
             moment: Cell::new(None),
@@ -76,7 +82,7 @@ impl Passage {
             body: RefCell::default(),
             request_id,
             peer,
-            principal: RefCell::default(),
+            passed,
             response: RefCell::default(),
             problem: RefCell::default(),
             kept: RefCell::default(),
@@ -110,7 +116,7 @@ impl Passage {
 
     /// Who it comes from; `None` where the route lets everybody in, or anybody did.
     pub fn principal(&self) -> Option<Rc<Principal>> {
-        self.principal.borrow().clone()
+        self.passed.as_ref()?.principal()
     }
 
     /// The first value of the header field `name`; names compare without case.
@@ -248,10 +254,6 @@ impl Passage {
         self.moment.set(moment);
     }
 
-    pub(crate) fn put_principal(&self, principal: Option<Rc<Principal>>) {
-        self.principal.replace(principal);
-    }
-
     pub(crate) fn put_response(&self, response: Option<Response>) -> Option<Response> {
         self.response.replace(response)
     }
@@ -317,7 +319,7 @@ mod tests {
             target: "/items?a=1",
             headers: Headers(&fields),
         };
-        let passage = Passage::of(&head, RequestId::generate(), None);
+        let passage = Passage::of(&head, RequestId::generate(), None, None);
         passage.come_to(Some(Moment::OnRequest));
         passage
     }

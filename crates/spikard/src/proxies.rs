@@ -271,9 +271,9 @@ fn is_of_host(host: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Proxies, Seen};
+    use crate::Config;
     use crate::config::ForwardedFields;
-    use crate::head::Field;
-    use crate::{Config, Head, Headers};
+    use crate::head::with_head;
 
     fn proxies(trusted: &str, fields: ForwardedFields) -> Proxies {
         let config = Config {
@@ -285,20 +285,8 @@ mod tests {
     }
 
     fn see(proxies: &Proxies, peer: &str, fields: &[(&str, &str)]) -> Option<Seen> {
-        let fields: Vec<_> = fields
-            .iter()
-            .map(|(name, value)| Field {
-                name: name.as_bytes(),
-                value: value.as_bytes(),
-            })
-            .collect();
-        let head = Head {
-            method: "GET",
-            target: "/",
-            headers: Headers(&fields),
-        };
         let peer = (!peer.is_empty()).then(|| peer.parse().expect("an address"));
-        proxies.see(&head, peer)
+        with_head(fields, |head| proxies.see(head, peer))
     }
 
     fn client(proxies: &Proxies, peer: &str, fields: &[(&str, &str)]) -> String {
@@ -412,15 +400,6 @@ mod tests {
             ("forwarded", "for=1.2.3.4"),
             ("x-other", "1"),
         ];
-        let fields = given.map(|(name, value)| Field {
-            name: name.as_bytes(),
-            value: value.as_bytes(),
-        });
-        let head = Head {
-            method: "GET",
-            target: "/",
-            headers: Headers(&fields),
-        };
         let x = proxies("10.0.0.1", ForwardedFields::XForwarded);
         for (peer, expected) in [
             (
@@ -429,20 +408,14 @@ mod tests {
             ),
             ("10.0.0.2:9", "host=a.test x-other=1"),
         ] {
-            let seen = x
-                .see(&head, peer.parse().ok())
-                .expect("there are such fields");
-            let shown = seen.present(&head, |head| {
-                let show = |field: &Field<'_>| {
+            let shown = with_head(&given, |head| {
+                let seen = x.see(head, peer.parse().ok());
+                seen.expect("there are such fields").present(head, |head| {
                     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-                    format!("{}={}", text(field.name), text(field.value))
-                };
-                head.headers
-                    .0
-                    .iter()
-                    .map(show)
-                    .collect::<Vec<_>>()
-                    .join(" ")
+                    let fields = head.headers.0.iter();
+                    let shown = fields.map(|f| format!("{}={}", text(f.name), text(f.value)));
+                    shown.collect::<Vec<_>>().join(" ")
+                })
             });
             assert_eq!(shown, expected, "{peer}");
         }

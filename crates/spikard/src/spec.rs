@@ -149,7 +149,7 @@ pub struct Policy {
 }
 
 /// One operation: method, path, contract, handler.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RouteSpec {
     /// Upper case.

@@ -82,9 +82,9 @@ export interface Granted {
 export function apiKey(keys: Readonly<Record<string, string | (Granted & { readonly subject: string })>>, options: ApiKeyOptions = {}): Auth {
   const places = (["header", "query", "cookie"] as const).filter((place) => options[place] !== undefined);
   if (places.length > 1) throw new TypeError(`a key stands in one place, not in ${places.join(" and ")}; write two apiKey(...)`);
-  const place = places[0] ?? "header";
+  const [place] = places;
   const given = Object.entries(keys).map(([key, of]) => ({ key, ...(typeof of === "string" ? { subject: of } : of) }));
-  return way("api_key", { place, field: options[place] ?? "x-api-key", keys: given }, options);
+  return way("api_key", { ...(place && { place, field: options[place] }), keys: given }, options);
 }
 
 /** Names and passwords (RFC 7617). `realm` is what a browser shows; default the app's title. */

@@ -26,9 +26,10 @@ final readonly class ApiKey extends Auth
         if (count($places) > 1) {
             throw new \ValueError('a key stands in one place, not in ' . implode(' and ', array_keys($places)) . '; write two ApiKey');
         }
+        $where = $places === [] ? [] : ['place' => key($places), 'field' => current($places)];
         $of = static fn (int|string $key): array => ['key' => (string) $key] + (is_string($keys[$key]) ? ['subject' => $keys[$key]] : $keys[$key]);
         parent::__construct(
-            ['api_key' => ['place' => key($places) ?? 'header', 'field' => current($places) ?: 'x-api-key', 'keys' => array_map($of, array_keys($keys))]],
+            ['api_key' => $where + ['keys' => array_map($of, array_keys($keys))]],
             $scopes,
             $name,
             $description,

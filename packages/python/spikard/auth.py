@@ -82,12 +82,13 @@ def api_key(
     They stand in the header field `x-api-key`, or where `header`, `query` or `cookie` names one. `keys`: whose each is,
     or `{"subject": ..., "scopes": [...]}`; 16 bytes or more. They are compared in constant time.
     """
-    places = {place: field for place, field in (("header", header), ("query", query), ("cookie", cookie)) if field}
+    named = (("header", header), ("query", query), ("cookie", cookie))
+    places = [{"place": place, "field": field} for place, field in named if field]
     if len(places) > 1:
-        raise ValueError(f"a key stands in one place, not in {' and '.join(places)}; write two api_key(...)")
-    place, field = next(iter(places.items()), ("header", "x-api-key"))
+        found = " and ".join(one["place"] for one in places)
+        raise ValueError(f"a key stands in one place, not in {found}; write two api_key(...)")
     given = [{"key": key, **({"subject": of} if isinstance(of, str) else of)} for key, of in keys.items()]
-    return _auth("api_key", {"place": place, "field": field, "keys": given}, scopes, name, description)
+    return _auth("api_key", {"keys": given, **(places[0] if places else {})}, scopes, name, description)
 
 
 def basic(

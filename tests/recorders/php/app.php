@@ -253,13 +253,13 @@ foreach (hooks($contract->{'x-spikard-hooks'} ?? [], $recording) as $moment => $
 register($app, $contract->paths, $contract->{'x-spikard-groups'} ?? [], $contract->{'x-spikard-files'} ?? [], $recording);
 if (($argv[1] ?? '') === 'memory') {
     $client = new TestClient($app);
-    say(['ready' => true, 'in_process' => true, 'lacks' => []]);
+    say(['ready' => true, 'in_process' => true]);
     while (($line = fgets(STDIN)) !== false && obey(Json::decode($line, objects: true), $recording, $client)) {
     }
     exit(0);
 }
 $app->spawn(static function () use ($recording): void {
-    say(['ready' => true, 'in_process' => false, 'lacks' => []]);
+    say(['ready' => true, 'in_process' => false]);
     stream_set_blocking(STDIN, false);
     $rest = '';
     while (await_readable(STDIN)) {

@@ -192,6 +192,13 @@ impl From<String> for Secret {
 }
 
 impl AuthSpec {
+    pub(super) fn without_scopes(&self) -> Self {
+        Self {
+            scopes: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// Signed tokens.
     ///
     /// ```

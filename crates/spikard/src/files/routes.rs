@@ -4,7 +4,6 @@ use super::serve::Files;
 use crate::config::AdditionalQuery;
 use crate::spec::{FilesSpec, Policy, RouteSpec};
 use crate::{Config, Endpoint, Mistake};
-use indexmap::IndexMap;
 use std::path::{Path, PathBuf, absolute};
 
 /// Files and where they are mounted: their whole path, prefixes of groups included.
@@ -126,18 +125,7 @@ pub(crate) fn template(
     hooks: Vec<crate::spec::HookSpec>,
 ) -> RouteSpec {
     RouteSpec {
-        method: String::new(),
-        path: String::new(),
-        handler: 0,
-        parameters: Vec::new(),
-        body: None,
-        responses: IndexMap::new(),
-        status: None,
-        operation_id: None,
-        summary: None,
-        description: None,
         tags,
-        deprecated: false,
         hidden: true,
         policy,
         hooks: if crate::defects::defect("files-without-hooks") {
@@ -145,7 +133,6 @@ pub(crate) fn template(
         } else {
             hooks
         },
-        decoder_validates: false,
-        declared: crate::spec::Declared::default(),
+        ..RouteSpec::default()
     }
 }

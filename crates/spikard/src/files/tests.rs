@@ -49,7 +49,7 @@ fn what_is_no_file_below_the_root_is_not_found() {
     write(&at("root/.env"), "secret");
     write(&at("root/sub/in"), "in");
     symlink(at("secret"), at("root/out")).expect("a link");
-    symlink("../..", at("root/sub/up")).expect("a link");
+    symlink("../..", at("root/sub/over")).expect("a link");
     symlink("/dev/zero", at("root/zero")).expect("a link");
     symlink("sub/in", at("root/inner")).expect("a link");
     symlink("loop", at("root/loop")).expect("a link");
@@ -61,8 +61,8 @@ fn what_is_no_file_below_the_root_is_not_found() {
     let client = client(Files::of(at("root")));
     for path in [
         "out",
-        "sub/up/secret",
-        "sub/up/root/sub/in",
+        "sub/over/secret",
+        "sub/over/root/sub/in",
         "zero",
         "loop",
         "fifo",

@@ -127,25 +127,9 @@ fn date(head: &Head<'_>, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::{Judgement, Validators};
-    use crate::Head;
-    use crate::head::{Field, Headers};
+    use crate::head::with_head;
 
     const THEN: u64 = 784_111_777;
-
-    fn with<R>(fields: &[(&str, &str)], look: impl FnOnce(&Head<'_>) -> R) -> R {
-        let fields: Vec<_> = fields
-            .iter()
-            .map(|(name, value)| Field {
-                name: name.as_bytes(),
-                value: value.as_bytes(),
-            })
-            .collect();
-        look(&Head {
-            method: "GET",
-            target: "/",
-            headers: Headers(&fields),
-        })
-    }
 
     #[test]
     fn conditions_in_their_order() {
@@ -192,7 +176,7 @@ mod tests {
         ];
         for (fields, expected) in cases {
             assert_eq!(
-                with(fields, |head| file.judge(head)),
+                with_head(fields, |head| file.judge(head)),
                 **expected,
                 "{fields:?}"
             );
@@ -205,7 +189,7 @@ mod tests {
             (after, false),
             ("odd", false),
         ] {
-            let found = with(&[("if-range", field)], |head| file.allows_range(head));
+            let found = with_head(&[("if-range", field)], |head| file.allows_range(head));
             assert_eq!(found, allowed, "{field}");
         }
     }
@@ -215,13 +199,13 @@ mod tests {
         let file = Validators::new(3, THEN, 5, "", true);
         let tag = file.tag.clone();
         assert_eq!(
-            with(&[("if-none-match", &tag)], |head| file.judge(head)),
+            with_head(&[("if-none-match", &tag)], |head| file.judge(head)),
             Judgement::NotModified
         );
         assert_eq!(
-            with(&[("if-match", &tag)], |head| file.judge(head)),
+            with_head(&[("if-match", &tag)], |head| file.judge(head)),
             Judgement::Failed
         );
-        assert!(!with(&[("if-range", &tag)], |head| file.allows_range(head)));
+        assert!(!with_head(&[("if-range", &tag)], |head| file.allows_range(head)));
     }
 }

@@ -15,7 +15,6 @@ use crate::spec::{
     AppSpec, Declared, FilesSpec, GroupSpec, HookSpec, Moment, Policy, ResponseSpec, RouteSpec,
 };
 use crate::{DefinitionError, Endpoint, Frozen, Mistake, Passage};
-use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 use std::any::{Any, TypeId};
@@ -148,25 +147,12 @@ fn blank(method: &str, path: &str, name: &str) -> RouteSpec {
     RouteSpec {
         method: method.to_owned(),
         path: path.to_owned(),
-        handler: 0,
-        parameters: Vec::new(),
-        body: None,
-        responses: IndexMap::new(),
-        status: None,
-        operation_id: None,
-        summary: None,
-        description: None,
-        tags: Vec::new(),
-        deprecated: false,
-        hidden: false,
-        policy: Policy::default(),
-        hooks: Vec::new(),
-        decoder_validates: false,
         declared: Declared {
             name: name.to_owned(),
             file: String::new(),
             line: 0,
         },
+        ..RouteSpec::default()
     }
 }
 

@@ -40,7 +40,7 @@ module Spikard
       places = { header: header, query: query, cookie: cookie }.compact
       raise ArgumentError, "a key stands in one place, not in #{places.keys.join(" and ")}; write two api_key(...)" if places.size > 1
 
-      place, field = places.first || [:header, "x-api-key"]
+      place, field = places.first
       given = keys.map { |key, of| { key: key, **(of.is_a?(Hash) ? of : { subject: of }) } }
       Gate.way(:api_key, { place: place, field: field, keys: given }, words)
     end

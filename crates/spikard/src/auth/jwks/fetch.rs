@@ -18,6 +18,9 @@ const AT_MOST_EVERY: Duration = Duration::from_secs(10);
 /// After a fetch that failed, unless somebody asks.
 const AGAIN: Duration = Duration::from_secs(30);
 
+/// A wait that only an asking ends.
+const LONG: Duration = Duration::from_secs(1 << 30);
+
 /// Bytes of a key set.
 const LARGEST: u64 = 1 << 20;
 
@@ -102,17 +105,18 @@ fn begin(url: String, every: Duration) -> Thread {
     let of_thread = Arc::clone(&shared);
     let fetching = move || {
         let mut last: Option<Instant> = None;
-        let mut wait = Duration::MAX;
+        // No time: only when somebody asks.
+        let mut next: Option<Instant> = None;
         loop {
-            match asked.recv_timeout(wait.min(Duration::from_secs(1 << 30))) {
+            let wait = next.map_or(LONG, |at| at.saturating_duration_since(Instant::now()));
+            match asked.recv_timeout(wait) {
                 Ok(()) if last.is_some_and(|at| at.elapsed() < AT_MOST_EVERY) => {}
                 Ok(()) | Err(RecvTimeoutError::Timeout) => {
-                    wait = match fetch(&url) {
+                    let pause = match fetch(&url) {
                         Ok(text) => {
                             if let Ok(mut set) = of_thread.set.lock() {
                                 *set = (set.0 + 1, text);
                             }
-                            last = Some(Instant::now());
                             every
                         }
                         Err(message) => {
@@ -121,6 +125,9 @@ fn begin(url: String, every: Duration) -> Thread {
                             AGAIN
                         }
                     };
+                    let ended = Instant::now();
+                    last = Some(ended);
+                    next = ended.checked_add(pause);
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }

@@ -1,16 +1,15 @@
 //! Many connections at once: what an idle one costs, what happens when descriptors run out, and that draining loses nobody. The
 //! server is another process (this test program again), so that its memory and its limits are its own.
 
-use super::double::Double;
+use super::scene::{double, listening, on_a_loop};
 use crate::Config;
+use crate::server::Life;
 use crate::server::accept::serve_with;
-use crate::server::{Life, Listen};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use tokio::runtime::{Builder, LocalOptions};
 
 const ROLE: &str = "SPIKARD_TEST_SERVER";
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -22,29 +21,15 @@ fn the_server_of_the_other_tests() {
     if std::env::var_os(ROLE).is_none() {
         return;
     }
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build_local(LocalOptions::default())
-        .expect("a runtime");
-    runtime.block_on(async {
-        let listen = Listen {
-            port: 0,
-            ..Listen::default()
-        };
-        let listener = listen.open().expect("a free port");
-        let port = listener.local_addr().expect("an address").port();
+    on_a_loop(async {
+        let (listener, address) = listening();
+        let port = address.port();
         println!("\nport {port}");
         let config = Config {
             keep_alive_ms: 600_000,
             ..Config::default()
         };
-        let (app, life) = (
-            Rc::new(Double {
-                config,
-                ..Double::default()
-            }),
-            Life::new(),
-        );
+        let (app, life) = (double(config), Life::new());
         let (told, mut drain) = tokio::sync::mpsc::unbounded_channel();
         std::thread::spawn(move || {
             for _ in std::io::stdin().lines() {

@@ -1,8 +1,8 @@
 //! Whole connections beside hyper: the same bytes, whole and cut at every place, by one and by two requests at a time. Where the two
 //! differ, `DIFFERENCES` says why; a line of it that no longer shows is a failure too.
 
-use super::double::Double;
 use super::messages::{block_on, in_pieces_to};
+use super::scene::double;
 use crate::Config;
 use crate::server::Answer;
 use crate::server::exchange::exchange_with;
@@ -138,13 +138,6 @@ fn ours_by(config: Config, bytes: &[u8]) -> Taken {
     taken(&answer, app.calls.take())
 }
 
-fn double(config: Config) -> Rc<Double> {
-    Rc::new(Double {
-        config,
-        ..Double::default()
-    })
-}
-
 fn ours_in(pieces: &[&[u8]]) -> Taken {
     ours_in_by(Config::default(), pieces)
 }
@@ -153,6 +146,16 @@ fn ours_in_by(config: Config, pieces: &[&[u8]]) -> Taken {
     let app = double(config);
     let answer = in_pieces_to(Rc::clone(&app), pieces);
     taken(&answer, app.calls.take())
+}
+
+fn assert_ours_cut(bytes: &[u8], at: usize, whole: &Taken) {
+    let (left, right) = bytes.split_at(at);
+    let shown = String::from_utf8_lossy(bytes);
+    assert_eq!(
+        &ours_in(&[left, right]),
+        whole,
+        "ours, cut at {at}: {shown}"
+    );
 }
 
 async fn hypers(pieces: &[&[u8]]) -> Taken {
@@ -216,12 +219,8 @@ fn a_connection_is_what_it_is_to_hyper_however_it_is_cut() {
                 "ours and hyper's: {stream:?}"
             );
             for at in 1..bytes.len() {
+                assert_ours_cut(bytes, at, &whole);
                 let (left, right) = bytes.split_at(at);
-                assert_eq!(
-                    ours_in(&[left, right]),
-                    whole,
-                    "ours, cut at {at}: {stream:?}"
-                );
                 let theirs = runtime.block_on(hypers(&[left, right]));
                 assert_eq!(theirs, whole, "hyper's, cut at {at}: {stream:?}");
             }
@@ -245,12 +244,7 @@ fn where_hyper_differs_the_table_says_why() {
             ));
         }
         for at in 1..bytes.len() {
-            let (left, right) = bytes.split_at(at);
-            assert_eq!(
-                ours_in(&[left, right]),
-                whole,
-                "ours, cut at {at}: {stream:?}"
-            );
+            assert_ours_cut(bytes, at, &whole);
         }
     }
     assert!(

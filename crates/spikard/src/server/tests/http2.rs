@@ -1,6 +1,7 @@
 //! HTTP/2 against the client of the crate below, in time that is made to pass.
 
 use super::double::Double;
+use super::scene;
 use crate::Config;
 use crate::endpoint::Cancel;
 use crate::server::Life;
@@ -14,31 +15,22 @@ use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{Instant, sleep, timeout};
 
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 pub(super) fn paused<F: Future>(future: F) -> F::Output {
-    Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build_local(LocalOptions::default())
-        .expect("a runtime")
-        .block_on(async {
-            timeout(Duration::from_secs(600), future)
-                .await
-                .expect("the test ends in time")
-        })
+    scene::paused(async {
+        timeout(Duration::from_secs(600), future)
+            .await
+            .expect("the test ends in time")
+    })
 }
 
 /// A server of one connection, and the client's end of that.
 pub(super) fn served(config: Config) -> (Rc<Double>, Rc<Life>, DuplexStream, JoinHandle<()>) {
-    let app = Rc::new(Double {
-        config,
-        ..Double::default()
-    });
+    let app = scene::double(config);
     let life = Life::new();
     let (client, theirs) = tokio::io::duplex(4096);
     let remote = Remote {

@@ -8,6 +8,7 @@ mod floods;
 mod http2;
 mod messages;
 mod oracle;
+mod scene;
 mod sockets;
 mod time;
 mod tls;

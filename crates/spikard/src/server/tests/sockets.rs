@@ -1,9 +1,10 @@
 //! The accept loop and its end, over loopback.
 
 use super::double::Double;
+use super::scene::{double, listening, on_a_loop};
 use crate::Config;
+use crate::server::Life;
 use crate::server::accept::serve_with;
-use crate::server::{Life, Listen};
 use std::future::Future;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -11,7 +12,6 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::{JoinHandle, spawn_local};
 
 type Serving = JoinHandle<std::io::Result<()>>;
@@ -26,24 +26,9 @@ fn serving_by<F: Future>(
     config: Config,
     run: impl FnOnce(Rc<Double>, SocketAddr, Rc<Life>, Serving) -> F,
 ) -> F::Output {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build_local(LocalOptions::default())
-        .expect("a runtime");
-    runtime.block_on(async {
-        let listen = Listen {
-            port: 0,
-            ..Listen::default()
-        };
-        let listener = listen.open().expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let (app, life) = (
-            Rc::new(Double {
-                config,
-                ..Double::default()
-            }),
-            Life::new(),
-        );
+    on_a_loop(async {
+        let (listener, address) = listening();
+        let (app, life) = (double(config), Life::new());
         app.ready.set(true);
         let serving = spawn_local(serve_with(Rc::clone(&app), listener, Rc::clone(&life)));
         let test = run(app, address, life, serving);

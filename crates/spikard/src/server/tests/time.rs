@@ -1,29 +1,19 @@
 //! Time limits, clients that leave, and the worker's end, in time that is made to pass.
 
 use super::double::Double;
+use super::scene::{double, paused};
 use crate::endpoint::Cancel;
 use crate::server::connection::converse;
 use crate::server::life::TICK;
 use crate::server::link::Remote;
 use crate::{Config, server::Life};
-use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{Instant, sleep};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-
-fn paused<F: Future>(future: F) -> F::Output {
-    Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build_local(LocalOptions::default())
-        .expect("a runtime")
-        .block_on(future)
-}
 
 struct Scene {
     app: Rc<Double>,
@@ -35,10 +25,7 @@ struct Scene {
 
 impl Scene {
     fn new(config: Config) -> Self {
-        let app = Rc::new(Double {
-            config,
-            ..Double::default()
-        });
+        let app = double(config);
         let life = Life::new();
         let (client, theirs) = tokio::io::duplex(4096);
         let remote = Remote {

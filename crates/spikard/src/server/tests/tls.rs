@@ -1,9 +1,9 @@
 //! TLS over loopback, against the client of the crate below; certificates are made here.
 
-use super::double::Double;
+use super::scene::{double, listening, on_a_loop};
 use crate::Config;
 use crate::server::accept::serve_with;
-use crate::server::{Life, Listen, check_tls};
+use crate::server::{Life, check_tls};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -17,7 +17,6 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
@@ -102,21 +101,9 @@ impl Papers {
 }
 
 fn serving<F: Future>(config: Config, run: impl FnOnce(SocketAddr, Rc<Life>) -> F) {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build_local(LocalOptions::default())
-        .expect("a runtime");
-    runtime.block_on(async {
-        let listen = Listen {
-            port: 0,
-            ..Listen::default()
-        };
-        let listener = listen.open().expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let app = Rc::new(Double {
-            config,
-            ..Double::default()
-        });
+    on_a_loop(async {
+        let (listener, address) = listening();
+        let app = double(config);
         let life = Life::new();
         let serving = spawn_local(serve_with(app, listener, Rc::clone(&life)));
         let test = async {
