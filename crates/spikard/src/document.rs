@@ -1,6 +1,7 @@
 //! The OpenAPI and AsyncAPI documents of an app, from its flattened routes. What they look like is `spikard-contract`'s.
 
 use crate::auth::Schemes;
+use crate::router::ANY;
 use crate::spec::{AppSpec, RouteSpec};
 use crate::template::Template;
 use serde_json::Value;
@@ -17,7 +18,7 @@ pub(crate) fn make(
     let shown: Vec<(&RouteSpec, String)> = routes
         .iter()
         .zip(templates)
-        .filter(|(route, _)| !route.hidden && route.method != "CONNECT")
+        .filter(|(route, _)| !route.hidden && route.method != "CONNECT" && route.method != ANY)
         .filter_map(|(route, template)| Some((route, template.as_ref()?.document_path())))
         .collect();
     let operations: Vec<Operation<'_>> = shown

@@ -11,6 +11,10 @@ const KNOWN: &[&str] = &[
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY", "OPTIONS", "TRACE", "CONNECT",
 ];
 
+/// As the method of a route: every method, those included that nobody knows. Such a route takes the place below its path as
+/// well: its rest may be empty.
+pub(crate) const ANY: &str = "*";
+
 /// Where a request goes.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Matched {
@@ -93,7 +97,8 @@ impl Router {
             return Err(*other);
         }
         list.push((method.into(), route));
-        if !KNOWN.contains(&method) && !self.custom.iter().any(|known| known == method) {
+        let known = method == ANY || KNOWN.contains(&method);
+        if !known && !self.custom.iter().any(|known| known == method) {
             self.custom.push(method.to_owned());
         }
         Ok(())
@@ -132,12 +137,12 @@ impl Router {
 
     fn route(&self, method: &str, path: &str, encoded: bool) -> Option<usize> {
         let rest = path.strip_prefix('/')?;
-        match self.walk(0, rest, encoded, &mut |routes| pick(routes, method)) {
-            None if method == "HEAD" => {
-                self.walk(0, rest, encoded, &mut |routes| pick(routes, "GET"))
-            }
-            found => found,
+        if method == "HEAD" {
+            let own = self.walk(0, rest, encoded, &mut |routes| pick(routes, method));
+            return own
+                .or_else(|| self.walk(0, rest, encoded, &mut |routes| pick_or_any(routes, "GET")));
         }
+        self.walk(0, rest, encoded, &mut |routes| pick_or_any(routes, method))
     }
 
     #[cold]
@@ -239,10 +244,13 @@ impl Router {
         {
             return Some(taken);
         }
-        if rest.is_empty() || node.rests.is_empty() {
-            None
-        } else {
-            take(&node.rests)
+        match (node.rests.as_slice(), rest) {
+            ([], _) => None,
+            (rests, "") => {
+                let at = rests.iter().position(|(method, _)| **method == *ANY)?;
+                take(&rests[at..=at])
+            }
+            (rests, _) => take(rests),
         }
     }
 
@@ -284,16 +292,26 @@ fn pick(routes: &[(Box<str>, usize)], method: &str) -> Option<usize> {
         .map(|(_, route)| *route)
 }
 
+fn pick_or_any(routes: &[(Box<str>, usize)], method: &str) -> Option<usize> {
+    pick(routes, method).or_else(|| pick(routes, ANY))
+}
+
 /// The value of `allow`: in the order of [`KNOWN`], HEAD where GET is, OPTIONS always.
 fn allow(methods: Vec<&str>) -> String {
-    let implied = |known: &str| known == "OPTIONS" || (known == "HEAD" && methods.contains(&"GET"));
+    let any = methods.contains(&ANY);
+    let implied = |known: &str| match known {
+        "OPTIONS" => true,
+        "HEAD" if methods.contains(&"GET") => true,
+        "TRACE" | "CONNECT" => false,
+        _ => any,
+    };
     let mut listed: Vec<&str> = KNOWN
         .iter()
         .copied()
         .filter(|known| methods.contains(known) || implied(known))
         .collect();
     for method in &methods {
-        if !listed.contains(method) {
+        if *method != ANY && !listed.contains(method) {
             listed.push(method);
         }
     }
@@ -371,6 +389,44 @@ mod tests {
         ] {
             assert_eq!(router.find(method, path), expected, "{method} {path}");
         }
+    }
+
+    #[test]
+    fn a_route_of_any_method_takes_what_no_other_of_its_place_does() {
+        let router = router(
+            TrailingSlash::Strict,
+            &[
+                ("*", "/old"),
+                ("*", "/old/{*path}"),
+                ("GET", "/old/own"),
+                ("GET", "/{*path}"),
+                ("POST", "/old/{*path}"),
+            ],
+        );
+        for (method, path, expected) in [
+            ("GET", "/old", Matched::Route(0)),
+            ("GET", "/old/", Matched::Route(1)),
+            ("GET", "/old/a/b", Matched::Route(1)),
+            ("OPTIONS", "/old/a", Matched::Route(1)),
+            ("BREW", "/old/a", Matched::Route(1)),
+            ("HEAD", "/old/a", Matched::Route(1)),
+            ("POST", "/old/a", Matched::Route(4)),
+            ("GET", "/old/own", Matched::Route(2)),
+            ("HEAD", "/old/own", Matched::Route(2)),
+            ("PUT", "/old/own", Matched::Route(1)),
+            ("GET", "/new", Matched::Route(3)),
+            ("GET", "/", Matched::NotFound),
+            ("BREW", "/new", Matched::UnknownMethod),
+            ("GET", "/old/%FF", Matched::NotUtf8),
+        ] {
+            assert_eq!(router.find(method, path), expected, "{method} {path}");
+        }
+        let all = "GET, HEAD, POST, PUT, PATCH, DELETE, QUERY, OPTIONS";
+        assert_eq!(router.allowed("/old").as_deref(), Some(all));
+        assert_eq!(
+            router.allowed("/new").as_deref(),
+            Some("GET, HEAD, OPTIONS")
+        );
     }
 
     #[test]

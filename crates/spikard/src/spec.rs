@@ -152,7 +152,7 @@ pub struct Policy {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RouteSpec {
-    /// Upper case.
+    /// Upper case. `*` takes each method that no other route takes here; its `{*path}` may be empty, and no document has it.
     pub method: String,
     /// Template below the groups' prefixes: `/items/{id}`, `/files/{*path}`, `/items/{id:int}`.
     pub path: String,

@@ -16,6 +16,8 @@ pub(crate) type States = HashMap<TypeId, (&'static str, Box<dyn Any>)>;
 /// A route under description: extractors and results of its handler add what they need.
 pub struct Describe<'a> {
     route: &'a mut RouteSpec,
+    /// Of the groups around it.
+    prefix: String,
     schemas: &'a mut Schemas,
     states: &'a States,
     /// Captures of the whole path that no extractor has taken yet.
@@ -38,6 +40,7 @@ impl<'a> Describe<'a> {
         let captures = captures.into_iter().map(|(name, _)| name).collect();
         Self {
             route,
+            prefix: prefix.to_owned(),
             schemas,
             states,
             captures,
@@ -47,6 +50,12 @@ impl<'a> Describe<'a> {
 
     pub(crate) fn mistakes(self) -> Vec<String> {
         self.mistakes
+    }
+
+    /// How many segments `path` has, those of the groups around it included.
+    pub(crate) fn depth(&self, path: &str) -> usize {
+        let whole = self.prefix.split('/').chain(path.split('/'));
+        whole.filter(|segment| !segment.is_empty()).count()
     }
 
     /// Reports what is wrong with the handler, with what to write instead.

@@ -9,13 +9,18 @@ mod extract;
 mod files;
 mod handler;
 mod hook;
+mod hosted;
+mod mount;
 mod operation;
+mod parts;
 mod reply;
+mod routes;
 mod run;
 mod schemas;
+mod scope;
 mod workers;
 
-pub use app::{App, Group};
+pub use app::App;
 pub use client::{TestClient, TestRequest};
 pub use describe::Describe;
 pub use extract::{
@@ -25,6 +30,9 @@ pub use extract::{
 pub use files::Files;
 pub use handler::Handler;
 pub use hook::IntoVerdict;
+pub use hosted::{LocalBody, LocalService, SharedBody, SharedService};
+pub use mount::{Answering, Mountable, Prefix, RequestBody};
 pub use operation::OwnedRequest;
 pub use reply::{Created, ETag, Html, IntoReply, Status};
+pub use routes::Group;
 pub use run::RunError;

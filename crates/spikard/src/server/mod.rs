@@ -28,11 +28,13 @@ mod turn;
 mod wire;
 
 pub use accept::serve;
+pub(crate) use chunked::too_large;
 pub use date::http_date;
 pub(crate) use date::{date_of, now, seconds_of};
 pub use exchange::{exchange, exchange_cut};
 pub(crate) use framing::is_host;
 pub use holder::{Holder, holder_of};
+pub(crate) use http2::{Incoming, split};
 pub use life::Life;
 pub use listen::{Listen, ListenError, announce_ready, mode};
 pub use listener::Listener;

@@ -13,19 +13,19 @@ use smallvec::SmallVec;
 const AROUND: usize = 4;
 
 /// A request's head, owned while its answer is awaited.
-pub(super) struct Incoming {
+pub(crate) struct Incoming {
     parts: Parts,
     /// Of several cookie fields, joined (RFC 9113 section 8.2.3).
     cookie: Option<Vec<u8>>,
 }
 
 impl Incoming {
-    pub(super) fn of(parts: Parts) -> Self {
+    pub(crate) fn of(parts: Parts) -> Self {
         let cookie = joined(&parts.headers);
         Self { parts, cookie }
     }
 
-    pub(super) fn is_head(&self) -> bool {
+    pub(crate) fn is_head(&self) -> bool {
         self.parts.method == Method::HEAD
     }
 
@@ -36,13 +36,13 @@ impl Incoming {
     }
 
     /// Bytes of the body as announced. The crate below has compared the field with itself and with the frames.
-    pub(super) fn length(&self) -> Option<u64> {
+    pub(crate) fn length(&self) -> Option<u64> {
         let length = self.parts.headers.get(CONTENT_LENGTH)?;
         length.to_str().ok()?.parse().ok()
     }
 
     /// Runs `run` with the head, which is put together anew: most requests need it once or twice.
-    pub(super) fn with_head<R>(&self, run: impl FnOnce(&Head<'_>) -> R) -> R {
+    pub(crate) fn with_head<R>(&self, run: impl FnOnce(&Head<'_>) -> R) -> R {
         let Parts { headers, uri, .. } = &self.parts;
         let mut fields: SmallVec<[Field<'_>; 32]> = SmallVec::new();
         let host = uri.authority().filter(|_| !headers.contains_key(HOST));
@@ -69,12 +69,17 @@ impl Incoming {
         })
     }
 
-    /// Refuses what HTTP/1.1 refuses as well, as far as it can be said in HTTP/2.
-    pub(super) fn check(&self, config: &Config) -> Result<(), Problem> {
+    /// Refuses what is beyond the app's limits, or no request to a server.
+    pub(crate) fn fits(&self, config: &Config) -> Result<(), Problem> {
         if self.parts.method == Method::CONNECT {
             return Err(Problem::not_implemented("this server is not a proxy"));
         }
-        self.with_head(|head| check(head, config))?;
+        self.with_head(|head| check(head, config))
+    }
+
+    /// Refuses what HTTP/1.1 refuses as well, as far as it can be said in HTTP/2.
+    pub(super) fn check(&self, config: &Config) -> Result<(), Problem> {
+        self.fits(config)?;
         let authority = self.parts.uri.authority().map(|host| host.as_str());
         let mut hosts = self.parts.headers.get_all(HOST).iter();
         let (host, second) = (hosts.next(), hosts.next());

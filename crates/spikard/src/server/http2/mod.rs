@@ -8,3 +8,5 @@ mod reply;
 mod stream;
 
 pub(super) use connection::{converse, is_spoken};
+pub(crate) use fields::Incoming;
+pub(crate) use reply::split;

@@ -7,7 +7,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
 /// Splits a reply into what goes first and what follows.
-pub(super) fn split(response: Response, request_id: &RequestId) -> (http::Response<()>, Body) {
+pub(crate) fn split(response: Response, request_id: &RequestId) -> (http::Response<()>, Body) {
     let status = response.status;
     let body = match encode::is_bare(status) {
         true => Body::Empty,
