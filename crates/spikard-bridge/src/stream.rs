@@ -69,7 +69,7 @@ fn chunk(reply: Reply) -> Option<io::Result<Bytes>> {
         Ok(Body::Full(bytes)) => Some(Ok(bytes.into())),
         Ok(Body::Static(bytes)) => Some(Ok(Bytes::from_static(bytes))),
         Ok(Body::Empty) => None,
-        Ok(Body::Stream(_)) => Some(Err(io::Error::other("a chunk is no stream"))),
+        Ok(Body::Stream(_) | Body::Upgrade(_)) => Some(Err(io::Error::other("a chunk is no stream"))),
         Err(problem) => Some(Err(io::Error::other(problem))),
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn append(
                     Body::Empty => env.undefined(),
                     Body::Static(bytes) => env.buffer(bytes),
                     Body::Full(bytes) => env.buffer(bytes),
-                    Body::Stream(_) => env.boolean(true),
+                    Body::Stream(_) | Body::Upgrade(_) => env.boolean(true),
                 };
                 values.extend([
                     env.integer(response.status.into()),

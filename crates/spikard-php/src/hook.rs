@@ -12,7 +12,7 @@ pub(crate) fn response(passage: &Passage) -> Option<Vec<u8>> {
         let (kind, content): (_, &[u8]) = match &response.body {
             Body::Static(bytes) => ("bytes", bytes),
             Body::Full(bytes) => ("bytes", bytes),
-            Body::Empty | Body::Stream(_) => ("kept", b""),
+            Body::Empty | Body::Stream(_) | Body::Upgrade(_) => ("kept", b""),
         };
         let head = json!([
             response.status,

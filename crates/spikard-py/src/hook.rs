@@ -39,7 +39,7 @@ pub(crate) fn response(py: Python<'_>, types: &Types, passage: &Passage) -> PyRe
             Body::Empty => py.None(),
             Body::Static(bytes) => PyBytes::new(py, bytes).into_any().unbind(),
             Body::Full(bytes) => PyBytes::new(py, bytes).into_any().unbind(),
-            Body::Stream(_) => Py::new(py, StreamedContent)?.into_any(),
+            Body::Stream(_) | Body::Upgrade(_) => Py::new(py, StreamedContent)?.into_any(),
         };
         let options = PyDict::new(py);
         options.set_item(intern!(py, "status"), response.status)?;

@@ -124,7 +124,7 @@ impl Looked {
                         Body::Empty => NIL,
                         Body::Static(content) => bytes(content),
                         Body::Full(content) => bytes(content),
-                        Body::Stream(_) => Qtrue as VALUE,
+                        Body::Stream(_) | Body::Upgrade(_) => Qtrue as VALUE,
                     };
                     rb_ary_push(parts, content);
                     parts

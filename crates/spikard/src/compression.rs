@@ -91,7 +91,7 @@ impl Compression {
         let content: &[u8] = match &response.body {
             Body::Full(bytes) => bytes,
             Body::Static(bytes) => bytes,
-            Body::Empty | Body::Stream(_) => return,
+            Body::Empty | Body::Stream(_) | Body::Upgrade(_) => return,
         };
         let says = |name: &str| {
             let mut fields = response.headers.iter();

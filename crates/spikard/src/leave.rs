@@ -62,7 +62,8 @@ fn lift_content_type(response: &mut Response) {
 
 /// Why a response must not be written: its status, or a field that would break the message (RFC 9110 section 5.5).
 pub(crate) fn unsendable(response: &Response) -> Option<String> {
-    if !(200..=599).contains(&response.status) {
+    let changes = response.status == 101 && matches!(response.body, Body::Upgrade(_));
+    if !(200..=599).contains(&response.status) && !changes {
         return Some(format!(
             "{} is no status of a response; use one from 200 to 599",
             response.status
@@ -120,7 +121,7 @@ fn egress(plan: &Plan, response: &Response) -> Option<String> {
         Body::Empty => b"",
         Body::Static(bytes) => bytes,
         Body::Full(bytes) => bytes,
-        Body::Stream(_) => return None,
+        Body::Stream(_) | Body::Upgrade(_) => return None,
     };
     let sent = response.content_type.as_deref().unwrap_or_default();
     let media = match declared.content.first() {

@@ -44,6 +44,7 @@ pub mod status;
 mod stream;
 mod template;
 mod timer;
+pub mod upgrade;
 
 pub use config::Config;
 pub use endpoint::{Cancel, Endpoint, Flow, Reply, Request};
@@ -66,6 +67,7 @@ pub use server::Answer;
 pub use spec::Moment;
 pub use spikard_contract as contract;
 pub use timer::Timers;
+pub use upgrade::{Upgrade, Upgraded};
 
 /// The Rust of the README runs with the documentation tests. Only there: the page is not part of the crate's package.
 #[cfg(doctest)]

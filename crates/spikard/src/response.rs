@@ -1,5 +1,6 @@
 //! What leaves a handler: status, fields, body. The codec writes it; the pipeline may look at it before.
 
+use crate::upgrade::Switch;
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::future::Future;
@@ -8,7 +9,7 @@ use std::pin::Pin;
 /// A reply. `Date`, `Content-Length`, `Connection` and `x-request-id` are the server's business, not its own.
 #[derive(Debug)]
 pub struct Response {
-    /// 200 to 599.
+    /// 200 to 599; 101 by [`Upgrade`](crate::Upgrade).
     pub status: u16,
     /// Media type of the body; `None` only without a body.
     pub content_type: Option<Cow<'static, str>>,
@@ -31,6 +32,8 @@ pub enum Body {
     Full(Vec<u8>),
     /// Pulled chunk by chunk when the socket can take more; chunked on HTTP/1.1 unless its length is known.
     Stream(Box<dyn ChunkSource>),
+    /// None, and what follows is another protocol: of status 101, by [`Upgrade`](crate::Upgrade).
+    Upgrade(Switch),
 }
 
 /// A producer of chunks; dropped when the client leaves.
@@ -55,6 +58,7 @@ impl std::fmt::Debug for Body {
             Body::Static(bytes) => write!(f, "Static({} bytes)", bytes.len()),
             Body::Full(bytes) => write!(f, "Full({} bytes)", bytes.len()),
             Body::Stream(_) => f.write_str("Stream"),
+            Body::Upgrade(switch) => switch.fmt(f),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::endpoint::{Cancel, give_up};
 use crate::pipeline::Exchange;
 use crate::response::ChunkSource;
 use crate::stream::Answer;
+use crate::upgrade::{self, Switch};
 use crate::{Config, Problem, Reply};
 use bytes::Bytes;
 use std::future::poll_fn;
@@ -58,6 +59,10 @@ pub(crate) async fn converse<S: Serve, T: Transport>(app: Rc<S>, transport: T, r
             // Boxed: it is larger than all that a connection of HTTP/1.1 needs.
             Box::pin(http2::converse(connection.app, io, first, remote)).await;
         }
+        Ok(End::Upgraded(switch)) => {
+            let (io, first, remote) = connection.link.into_parts();
+            Box::pin(upgrade::converse(switch, io, first, remote.watch)).await;
+        }
         Err(Gone) => {}
     }
 }
@@ -87,6 +92,8 @@ enum End {
     Closed,
     /// It never was one.
     Http2,
+    /// It speaks another protocol from here on.
+    Upgraded(Switch),
 }
 
 /// What a connection waits for; decides its time limit.
@@ -140,6 +147,10 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                 // A held request was asked about; one that waits for bytes has read.
                 Step::Read | Step::Hold(_) => continue,
             };
+            if let Rest::Upgrade(switch) = rest {
+                self.flush(&[]).await?;
+                return Ok(End::Upgraded(switch));
+            }
             self.deliver(rest).await?;
         }
         Ok(End::Closed)
@@ -479,7 +490,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
     async fn deliver(&mut self, rest: Rest) -> Result<(), Gone> {
         match rest {
             Rest::None if self.link.out.len() < GATHER => Ok(()),
-            Rest::None => self.flush(&[]).await,
+            Rest::None | Rest::Upgrade(_) => self.flush(&[]).await,
             Rest::Static(bytes) => self.flush(bytes).await,
             Rest::Full(bytes) => self.flush(&bytes).await,
             Rest::Stream(source, coding) => self.stream(source, coding).await,

@@ -7,6 +7,7 @@ use super::framing::Framing;
 use crate::defects::defect;
 use crate::request_id::RequestId;
 use crate::response::ChunkSource;
+use crate::upgrade::Switch;
 use crate::{Body, Response};
 
 /// Bodies and chunks up to this size are copied behind their head, so that one write takes both; larger ones go out
@@ -35,6 +36,8 @@ pub(crate) enum Rest {
     Static(&'static [u8]),
     Full(Vec<u8>),
     Stream(Box<dyn ChunkSource>, Coding),
+    /// Nothing more of HTTP.
+    Upgrade(Switch),
 }
 
 /// How a streamed body is framed.
@@ -68,6 +71,7 @@ pub(crate) fn length(status: u16, body: &Body) -> Option<usize> {
         Body::Static(bytes) => Some(bytes.len()),
         Body::Full(bytes) => Some(bytes.len()),
         Body::Stream(source) => source.length().and_then(|length| length.try_into().ok()),
+        Body::Upgrade(_) => (status != 101).then_some(0),
     }
 }
 
@@ -96,6 +100,9 @@ pub(crate) fn reply(
         }
         (_, length) => start(out, response.status, media_type, length),
     }
+    if let Body::Upgrade(switch) = &body {
+        offer(out, switch.protocol);
+    }
     let coding = match &body {
         Body::Stream(_) if framing.modern && length.is_none() => {
             out.extend_from_slice(b"transfer-encoding: chunked\r\n");
@@ -107,6 +114,8 @@ pub(crate) fn reply(
         if !is_servers(name) {
             out.extend_from_slice(name.as_bytes());
             field(out, b": ", value.as_bytes());
+        } else if response.status == 426 && name.eq_ignore_ascii_case("upgrade") {
+            offer(out, value);
         }
     }
     date::append_field(out);
@@ -125,6 +134,16 @@ pub(crate) fn reply(
         return Rest::None;
     }
     content(out, body, coding)
+}
+
+/// Another protocol, as a field of this connection (RFC 9110 section 7.8).
+#[cold]
+fn offer(out: &mut Vec<u8>, protocol: &str) {
+    field(
+        out,
+        b"connection: upgrade\r\nupgrade: ",
+        protocol.as_bytes(),
+    );
 }
 
 /// The status line, and what is said of the content.
@@ -156,6 +175,7 @@ fn content(out: &mut Vec<u8>, body: Body, coding: Coding) -> Rest {
             Rest::None
         }
         Body::Stream(source) => Rest::Stream(source, coding),
+        Body::Upgrade(switch) => Rest::Upgrade(switch),
     }
 }
 
@@ -221,6 +241,7 @@ fn status_line(out: &mut Vec<u8>, status: u16) {
 /// Reason phrases of the registered statuses; empty for others, which RFC 9112 section 4 allows.
 pub(crate) fn reason(status: u16) -> &'static str {
     match status {
+        101 => "Switching Protocols",
         200 => "OK",
         201 => "Created",
         202 => "Accepted",

@@ -36,12 +36,14 @@ pub(crate) use framing::is_host;
 pub use holder::{Holder, holder_of};
 pub(crate) use http2::{Incoming, split};
 pub use life::Life;
+pub(crate) use life::Watch;
 pub use listen::{Listen, ListenError, announce_ready, mode};
 pub use listener::Listener;
 pub use run::{EVENT_INTERVAL, RunError, heed_signals, run};
 pub use share::share;
 pub use spread::spread;
 pub use tls::check_tls;
+pub(crate) use transport::Transport;
 pub use wire::{Answer, request_bytes};
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
 /// A byte stream both ways.
-pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + 'static {
     /// It has a last word, without which its end looks like an attack (RFC 8446 section 6.1).
     const SAYS_GOODBYE: bool = false;
 

@@ -9,7 +9,7 @@ use super::service::Serve;
 use crate::endpoint::Cancel;
 use crate::hooks::{Concluded, Verdict};
 use crate::pipeline::{Exchange, Opened};
-use crate::{Flow, Head, Problem, Reply};
+use crate::{Body, Flow, Head, Problem, Reply, Response};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -147,13 +147,27 @@ impl Replies<'_> {
         framing: &Framing,
         after: After,
     ) -> Answered {
-        let response = app.finish(exchange, head, reply);
-        let close = matches!(after, After::Close)
-            || !framing.keep_alive
-            || encode::must_close(&response, framing)
-            || self.remote.is_draining();
+        let mut response = app.finish(exchange, head, reply);
+        let changes = response.status == 101;
+        if changes {
+            check_change(&mut response, framing, after);
+        }
+        let close = !changes
+            && (matches!(after, After::Close)
+                || !framing.keep_alive
+                || encode::must_close(&response, framing)
+                || self.remote.is_draining());
         let rest = encode::reply(self.out, response, &exchange.request_id, framing, close);
         Answered { rest, after, close }
+    }
+}
+
+/// The protocol changes behind a whole request of HTTP/1.1; HTTP/1.0 has no other (RFC 9110 section 7.8).
+#[cold]
+fn check_change(response: &mut Response, framing: &Framing, after: After) {
+    let can = framing.modern && !framing.is_head && matches!(after, After::Next(_));
+    if let (Body::Upgrade(switch), false) = (&response.body, can) {
+        *response = Response::empty(426).header("upgrade", switch.protocol);
     }
 }
 

@@ -254,7 +254,8 @@ impl<S: Serve> Stream<S> {
                 let sender = self.begin(head, false)?;
                 return self.stream(source, sender).await;
             }
-            Body::Stream(_) => Bytes::new(),
+            // It has no upgrades: their fields are malformed (RFC 9113 section 8.2.2).
+            Body::Stream(_) | Body::Upgrade(_) => Bytes::new(),
         };
         if bytes.is_empty() || self.incoming.is_head() {
             return self.begin(head, true).map(|_| ());
