@@ -60,6 +60,7 @@ impl<G: Guest> Endpoint for GuestEndpoint<G> {
                     arguments: &[],
                     body: &body,
                     unvalidated: None,
+                    trailers: None,
                     request_id: passage.request_id(),
                     peer: passage.peer(),
                     principal: principal.as_ref(),

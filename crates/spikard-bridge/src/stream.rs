@@ -44,6 +44,7 @@ impl<G: Guest> ChunkSource for GuestStream<G> {
                 arguments: &[],
                 body: b"",
                 unvalidated: None,
+                trailers: None,
                 request_id: "",
                 peer: None,
                 principal: None,
@@ -69,7 +70,9 @@ fn chunk(reply: Reply) -> Option<io::Result<Bytes>> {
         Ok(Body::Full(bytes)) => Some(Ok(bytes.into())),
         Ok(Body::Static(bytes)) => Some(Ok(Bytes::from_static(bytes))),
         Ok(Body::Empty) => None,
-        Ok(Body::Stream(_) | Body::Upgrade(_)) => Some(Err(io::Error::other("a chunk is no stream"))),
+        Ok(Body::Stream(_) | Body::Upgrade(_)) => {
+            Some(Err(io::Error::other("a chunk is no stream")))
+        }
         Err(problem) => Some(Err(io::Error::other(problem))),
     }
 }

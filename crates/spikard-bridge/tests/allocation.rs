@@ -46,6 +46,7 @@ fn allocations(does: Does) -> usize {
         arguments: &[],
         body: b"",
         unvalidated: None,
+        trailers: None,
         request_id: "1",
         peer: None,
         principal: None,

@@ -25,6 +25,7 @@ fn call(guest: &Rc<Echo>, does: Does, schema: Option<&Schema>) -> Flow {
         arguments: &[],
         body: b"{}",
         unvalidated: schema,
+        trailers: None,
         request_id: "1",
         peer: None,
         principal: None,

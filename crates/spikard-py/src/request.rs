@@ -221,6 +221,7 @@ impl Request {
                 arguments: &[],
                 body: &[],
                 unvalidated: None,
+                trailers: None,
                 request_id: passage.request_id(),
                 peer: passage.peer(),
                 passage: Some(passage),

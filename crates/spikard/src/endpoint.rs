@@ -2,7 +2,7 @@
 
 use crate::auth::Principal;
 use crate::hooks::Verdicting;
-use crate::{Head, Passage, Problem, Response};
+use crate::{Head, Passage, Problem, Response, Trailers};
 use spikard_contract::{Argument, Schema};
 use std::cell::Cell;
 use std::future::Future;
@@ -23,6 +23,8 @@ pub struct Request<'r> {
     /// decodes. `None` for any other body, and when the endpoint refused one that the pipeline then found valid: it is
     /// called again and must take the body as it is.
     pub unvalidated: Option<&'r Schema>,
+    /// Fields that came behind the body; `None` where none did.
+    pub trailers: Option<&'r Trailers>,
     /// Identity of this exchange, also sent as `x-request-id`.
     pub request_id: &'r str,
     /// Address of the peer, `None` in process.

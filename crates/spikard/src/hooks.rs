@@ -146,8 +146,10 @@ impl Frozen {
         let fields = lines.fields();
         let head = lines.head(&fields);
         let principal = passage.principal();
+        let trailers = passage.trailers();
         let request = Request {
             head: &head,
+            trailers: trailers.as_deref(),
             principal: principal.as_ref(),
             arguments: &arguments,
             body: &body,

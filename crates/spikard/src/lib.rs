@@ -44,6 +44,7 @@ pub mod status;
 mod stream;
 mod template;
 mod timer;
+mod trailers;
 pub mod upgrade;
 
 pub use config::Config;
@@ -67,6 +68,7 @@ pub use server::Answer;
 pub use spec::Moment;
 pub use spikard_contract as contract;
 pub use timer::Timers;
+pub use trailers::{Trailer, Trailers};
 pub use upgrade::{Upgrade, Upgraded};
 
 /// The Rust of the README runs with the documentation tests. Only there: the page is not part of the crate's package.

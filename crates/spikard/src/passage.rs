@@ -5,7 +5,7 @@ use crate::gate::Passed;
 use crate::head::{Field, is_token};
 use crate::request_id::RequestId;
 use crate::spec::Moment;
-use crate::{Head, Headers, Problem, Response};
+use crate::{Head, Headers, Problem, Response, Trailers};
 use std::any::Any;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -21,6 +21,7 @@ pub struct Passage {
     moment: Cell<Option<Moment>>,
     lines: RefCell<Rc<Lines>>,
     body: RefCell<Rc<Vec<u8>>>,
+    trailers: RefCell<Option<Rc<Trailers>>>,
     request_id: RequestId,
     peer: Option<SocketAddr>,
     passed: Option<Rc<Passed>>,
@@ -80,6 +81,7 @@ impl Passage {
                     .collect(),
             })),
             body: RefCell::default(),
+            trailers: RefCell::default(),
             request_id,
             peer,
             passed,
@@ -252,6 +254,14 @@ impl Passage {
 
     pub(crate) fn come_to(&self, moment: Option<Moment>) {
         self.moment.set(moment);
+    }
+
+    pub(crate) fn trailers(&self) -> Option<Rc<Trailers>> {
+        self.trailers.borrow().clone()
+    }
+
+    pub(crate) fn put_trailers(&self, trailers: Option<Rc<Trailers>>) {
+        self.trailers.replace(trailers);
     }
 
     pub(crate) fn put_response(&self, response: Option<Response>) -> Option<Response> {

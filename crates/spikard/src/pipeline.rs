@@ -21,7 +21,7 @@ use crate::status::{self, Counted};
 use crate::stream::Told;
 use crate::{
     Body, Config, DefinitionError, Endpoint, Flow, Head, Mistake, Passage, Problem, Reply, Request,
-    Response,
+    Response, Trailers,
 };
 use crate::{body, builtin, document, leave, log, render, settings, stream};
 use spikard_contract::{Schema, Violations};
@@ -71,6 +71,8 @@ pub(crate) struct Exchange {
     /// Only for the access log, as what follows.
     pub(crate) client: Option<IpAddr>,
     pub(crate) started: Option<Instant>,
+    /// Fields that came behind its body.
+    pub(crate) trailers: Option<Rc<Trailers>>,
     /// What the gate of its route found out; `None` where there is none.
     pub(crate) passed: Option<Rc<Passed>>,
     /// What hooks see of it; `None` where no hook looks.
@@ -329,6 +331,7 @@ impl Frozen {
             seen: None,
             client: None,
             started: self.spec.config.access_log.then(Instant::now),
+            trailers: None,
             passed: None,
             passage: None,
             concluded: false,
@@ -367,6 +370,7 @@ impl Frozen {
         };
         if let Some(passage) = &exchange.passage {
             passage.put_body(content.to_vec());
+            passage.put_trailers(exchange.trailers.clone());
             let (app, passage) = (Rc::clone(self), Rc::clone(passage));
             return Flow::Pending(Box::pin(app.call_past_hooks(
                 passage,
@@ -393,6 +397,7 @@ impl Frozen {
             head,
             arguments: &arguments,
             body: content,
+            trailers: exchange.trailers.as_deref(),
             request_id: exchange.request_id.as_str(),
             peer,
             unvalidated,

@@ -1,5 +1,6 @@
 //! What leaves a handler: status, fields, body. The codec writes it; the pipeline may look at it before.
 
+use crate::trailers::Trailer;
 use crate::upgrade::Switch;
 use bytes::Bytes;
 use std::borrow::Cow;
@@ -49,6 +50,13 @@ pub trait ChunkSource {
     fn length(&self) -> Option<u64> {
         None
     }
+
+    /// Fields behind the last chunk, asked for at the end and only where the client keeps them (`TE: trailers`, RFC 9110
+    /// section 6.5.1): on HTTP/2, and on HTTP/1.1 unless the length was told. One that cannot stand there is logged and not
+    /// sent.
+    fn trailers(&mut self) -> Vec<Trailer> {
+        Vec::new()
+    }
 }
 
 impl std::fmt::Debug for Body {
@@ -79,6 +87,24 @@ impl<I: Iterator<Item = T>, T: Into<Bytes>> ChunkSource for Chunks<I> {
         Box::pin(std::future::ready(
             self.0.next().map(|chunk| Ok(chunk.into())),
         ))
+    }
+}
+
+/// Chunks with fields behind them.
+struct Trailed {
+    source: Box<dyn ChunkSource>,
+    give: Option<Box<dyn FnOnce() -> Vec<Trailer>>>,
+}
+
+impl ChunkSource for Trailed {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<std::io::Result<Bytes>>> + '_>> {
+        self.source.next()
+    }
+
+    fn trailers(&mut self) -> Vec<Trailer> {
+        let mut trailers = self.source.trailers();
+        trailers.extend(self.give.take().map(|give| give()).unwrap_or_default());
+        trailers
     }
 }
 
@@ -138,6 +164,30 @@ impl Response {
         response.content_type = Some(media_type.into());
         response.body = Body::Stream(Box::new(source));
         response
+    }
+
+    /// The same with fields behind the content, which `give` makes when all of it was taken; see [`ChunkSource::trailers`].
+    ///
+    /// ```
+    /// use spikard::response::{Chunks, Response};
+    ///
+    /// let lines = (1..=3).map(|number| format!("{number}\n"));
+    /// let response = Response::stream(200, "text/plain; charset=utf-8", Chunks(lines))
+    ///     .trailers(|| vec![("lines".into(), "3".into())]);
+    /// assert_eq!(response.status, 200);
+    /// ```
+    pub fn trailers(mut self, give: impl FnOnce() -> Vec<Trailer> + 'static) -> Self {
+        let source: Box<dyn ChunkSource> = match self.body {
+            Body::Stream(source) => source,
+            Body::Full(bytes) => Box::new(Chunks(std::iter::once(bytes))),
+            Body::Static(bytes) => Box::new(Chunks(std::iter::once(bytes))),
+            Body::Empty | Body::Upgrade(_) => return self,
+        };
+        self.body = Body::Stream(Box::new(Trailed {
+            source,
+            give: Some(Box::new(give)),
+        }));
+        self
     }
 
     /// Adds a header field; a name may be added more than once.

@@ -4,6 +4,7 @@
 use crate::pipeline::shield;
 use crate::request_id::RequestId;
 use crate::response::ChunkSource;
+use crate::trailers::{Trailer, misplaced};
 use crate::{Body, Flow, Problem, Reply, Response, log};
 use bytes::Bytes;
 use std::future::{Future, poll_fn};
@@ -66,7 +67,8 @@ async fn first(mut response: Response) -> Reply {
         let mut source = Shielded(source);
         let first = source.next().await.transpose().map_err(problem)?;
         response.body = Body::Stream(Box::new(Begun {
-            source: first.is_some().then_some(source),
+            source,
+            is_over: first.is_none(),
             first,
             length,
         }));
@@ -85,20 +87,26 @@ fn problem(error: io::Error) -> Problem {
 /// A producer whose first chunk is here.
 struct Begun {
     first: Option<Bytes>,
-    source: Option<Shielded>,
+    source: Shielded,
+    /// It had no chunk at all.
+    is_over: bool,
     length: Option<u64>,
 }
 
 impl ChunkSource for Begun {
     fn next(&mut self) -> Next<'_> {
-        match (self.first.take(), &mut self.source) {
-            (None, Some(source)) => source.next(),
+        match (self.first.take(), self.is_over) {
+            (None, false) => self.source.next(),
             (first, _) => Box::pin(std::future::ready(first.map(Ok))),
         }
     }
 
     fn length(&self) -> Option<u64> {
         self.length
+    }
+
+    fn trailers(&mut self) -> Vec<Trailer> {
+        self.source.trailers()
     }
 }
 
@@ -115,6 +123,10 @@ impl ChunkSource for Shielded {
             })),
             Err(problem) => Box::pin(std::future::ready(failed(problem))),
         }
+    }
+
+    fn trailers(&mut self) -> Vec<Trailer> {
+        shield(|| self.0.trailers()).unwrap_or_default()
     }
 }
 
@@ -144,5 +156,18 @@ impl ChunkSource for Told {
 
     fn length(&self) -> Option<u64> {
         self.source.length()
+    }
+
+    fn trailers(&mut self) -> Vec<Trailer> {
+        let mut trailers = self.source.trailers();
+        trailers.retain(|trailer| {
+            let wrong = misplaced(trailer);
+            if let Some(wrong) = &wrong {
+                let (operation, id) = (self.operation.as_deref(), self.request_id.as_str());
+                log::failure("error", "trailer-not-sent", operation, id, wrong);
+            }
+            wrong.is_none()
+        });
+        trailers
     }
 }

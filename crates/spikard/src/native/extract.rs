@@ -3,7 +3,7 @@
 use super::arguments::{self, Selection};
 use super::describe::Describe;
 use crate::auth::Principal;
-use crate::{Problem, Request, Upgrade};
+use crate::{Problem, Request, Trailers, Upgrade};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -15,7 +15,7 @@ use std::rc::Rc;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no argument of a handler",
     label = "not something that can be taken from a request",
-    note = "a handler takes `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `State<S>`, `Caller`, `Claims<T>`, `Kept<T>`, `RequestId`, `Fields`, `Upgrade`, `Text` or `Bytes`",
+    note = "a handler takes `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `State<S>`, `Caller`, `Claims<T>`, `Kept<T>`, `RequestId`, `Fields`, `Trailers`, `Upgrade`, `Text` or `Bytes`",
     note = "T needs `#[derive(serde::Deserialize, schemars::JsonSchema)]`; S needs `Clone`"
 )]
 pub trait Extract: Sized + 'static {
@@ -240,6 +240,16 @@ impl Extract for Option<Caller> {
 
     fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
         Ok(request.principal.map(Rc::clone).map(Caller))
+    }
+}
+
+impl Extract for Trailers {
+    type Plan = ();
+
+    fn describe(_: &mut Describe<'_>) {}
+
+    fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
+        Ok(request.trailers.cloned().unwrap_or_default())
     }
 }
 

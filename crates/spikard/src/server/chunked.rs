@@ -1,5 +1,5 @@
 //! The chunked transfer coding inbound (RFC 9112 section 7.1), decoded in place: data moves left over the framing, so
-//! that the body ends up in one piece behind its head. Trailers and chunk extensions are read past and dropped.
+//! that the body ends up in one piece behind its head, and the trailers behind that. Chunk extensions are dropped.
 
 use crate::Problem;
 use crate::head::is_of_token;
@@ -17,6 +17,8 @@ pub(crate) struct Chunked {
     aside: usize,
     /// End of the decoded body.
     pub(crate) body_end: usize,
+    /// End of the trailers behind it.
+    pub(crate) end: usize,
     /// Start of what is not yet decoded.
     pub(crate) raw: usize,
 }
@@ -39,6 +41,15 @@ enum State {
     Done,
 }
 
+impl State {
+    fn is_in_trailers(self) -> bool {
+        matches!(
+            self,
+            Self::TrailerStart | Self::TrailerName | Self::TrailerValue | Self::TrailerLineFeed
+        )
+    }
+}
+
 /// How a step of decoding ended.
 #[derive(Debug)]
 pub(crate) enum Decoded {
@@ -56,6 +67,7 @@ impl Chunked {
             size: 0,
             aside: 0,
             body_end: at,
+            end: at,
             raw: at,
         }
     }
@@ -75,6 +87,10 @@ impl Chunked {
                     return Decoded::Refused(Problem::malformed_request(detail));
                 }
             };
+            if self.state.is_in_trailers() {
+                message[self.end] = byte;
+                self.end += 1;
+            }
             self.state = next;
             match next {
                 State::Done => return Decoded::Whole,
@@ -98,6 +114,7 @@ impl Chunked {
         message.copy_within(self.raw..self.raw + count, self.body_end);
         self.raw += count;
         self.body_end += count;
+        self.end = self.body_end;
         self.size -= count as u64;
         if self.size == 0 {
             self.state = State::DataReturn;

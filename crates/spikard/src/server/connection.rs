@@ -19,7 +19,7 @@ use crate::pipeline::Exchange;
 use crate::response::ChunkSource;
 use crate::stream::Answer;
 use crate::upgrade::{self, Switch};
-use crate::{Config, Problem, Reply};
+use crate::{Config, Problem, Reply, Trailers};
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::mem;
@@ -256,6 +256,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
     }
 
     fn resume(&mut self, mut message: Box<Message>, context: &mut Context<'_>) -> Turn {
+        let mut trailers = None;
         let (body, length) = match &mut message.body {
             Awaited::Length(count) => {
                 let end = message.head + *count;
@@ -268,10 +269,15 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                 let limit = message.exchange.body.limit;
                 let bytes = self.link.input.bytes_mut();
                 match decoder.advance(bytes, message.head, limit) {
-                    Decoded::Whole => (decoder.body_end, decoder.raw),
+                    Decoded::Whole => {
+                        let fields = &bytes[decoder.body_end..decoder.end];
+                        // At least the first half of the empty line that ends them.
+                        trailers = (fields.len() > 1).then(|| Rc::new(Trailers::of_lines(fields)));
+                        (decoder.body_end, decoder.raw)
+                    }
                     Decoded::Refused(problem) => return self.refuse(*message, problem),
                     Decoded::More => {
-                        let (from, to) = (decoder.body_end, decoder.raw);
+                        let (from, to) = (decoder.end, decoder.raw);
                         decoder.raw = from;
                         self.link.input.cut(from, to);
                         return Turn::Body(message);
@@ -288,8 +294,13 @@ impl<S: Serve, T: Transport> Connection<S, T> {
         with_head(bytes, app.config(), |parsed| {
             let body = &bytes[message.head..body];
             let Message {
-                exchange, framing, ..
+                mut exchange,
+                framing,
+                ..
             } = *message;
+            if trailers.is_some() {
+                exchange.trailers = trailers;
+            }
             let whole = Whole {
                 head: &parsed.head,
                 body,
@@ -508,7 +519,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
             if chunk.is_empty() {
                 continue;
             }
-            if coding == Coding::Chunked {
+            if coding != Coding::Plain {
                 encode::chunk_size(&mut self.link.out, chunk.len());
             }
             if chunk.len() > COPY_LIMIT {
@@ -516,14 +527,18 @@ impl<S: Serve, T: Transport> Connection<S, T> {
             } else {
                 self.link.out.extend_from_slice(&chunk);
             }
-            if coding == Coding::Chunked {
+            if coding != Coding::Plain {
                 self.link.out.extend_from_slice(b"\r\n");
             }
             self.flush(&[]).await?;
             self.link.arm(0);
         }
-        if coding == Coding::Chunked {
-            self.link.out.extend_from_slice(b"0\r\n\r\n");
+        match coding {
+            Coding::Plain => {}
+            Coding::Chunked => encode::last_chunk(&mut self.link.out, &[]),
+            Coding::ChunkedWithTrailers => {
+                encode::last_chunk(&mut self.link.out, &source.trailers());
+            }
         }
         Ok(())
     }

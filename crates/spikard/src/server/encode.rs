@@ -7,6 +7,7 @@ use super::framing::Framing;
 use crate::defects::defect;
 use crate::request_id::RequestId;
 use crate::response::ChunkSource;
+use crate::trailers::Trailer;
 use crate::upgrade::Switch;
 use crate::{Body, Response};
 
@@ -44,6 +45,8 @@ pub(crate) enum Rest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Coding {
     Chunked,
+    /// The same, and the client keeps fields behind the last chunk.
+    ChunkedWithTrailers,
     /// As it is: its length is told, or it ends with the connection (HTTP/1.0).
     Plain,
 }
@@ -184,6 +187,16 @@ pub(crate) fn chunk_size(out: &mut Vec<u8>, length: usize) {
     let skip = (length.leading_zeros() / 4).min(usize::BITS / 4 - 1);
     for shift in (0..usize::BITS / 4 - skip).rev() {
         out.push(b"0123456789abcdef"[length >> (4 * shift) & 15]);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends what follows the last chunk.
+pub(crate) fn last_chunk(out: &mut Vec<u8>, trailers: &[Trailer]) {
+    out.extend_from_slice(b"0\r\n");
+    for (name, value) in trailers {
+        out.extend_from_slice(name.as_bytes());
+        field(out, b": ", value.as_bytes());
     }
     out.extend_from_slice(b"\r\n");
 }

@@ -2,13 +2,14 @@
 //! what it gives borrows nothing from the buffers.
 
 use super::chunked::{self, Chunked};
-use super::encode::{self, Rest};
+use super::encode::{self, Coding, Rest};
 use super::framing::{Content, Framing, Parsed};
 use super::link::{Gone, Remote};
 use super::service::Serve;
 use crate::endpoint::Cancel;
 use crate::hooks::{Concluded, Verdict};
 use crate::pipeline::{Exchange, Opened};
+use crate::trailers;
 use crate::{Body, Flow, Head, Problem, Reply, Response};
 use std::future::Future;
 use std::pin::Pin;
@@ -157,7 +158,12 @@ impl Replies<'_> {
                 || !framing.keep_alive
                 || encode::must_close(&response, framing)
                 || self.remote.is_draining());
-        let rest = encode::reply(self.out, response, &exchange.request_id, framing, close);
+        let mut rest = encode::reply(self.out, response, &exchange.request_id, framing, close);
+        if let Rest::Stream(_, coding @ Coding::Chunked) = &mut rest
+            && head.is_some_and(trailers::are_taken)
+        {
+            *coding = Coding::ChunkedWithTrailers;
+        }
         Answered { rest, after, close }
     }
 }

@@ -68,7 +68,8 @@ impl Answer {
         };
         let status = parsed.code?;
         let rest = &bytes[length..];
-        if status < 200 {
+        // 101 is final: what follows is another protocol's.
+        if status < 200 && status != 101 {
             return Self::parse(rest, to_head);
         }
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();

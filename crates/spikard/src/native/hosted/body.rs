@@ -34,7 +34,8 @@ impl LocalBody {
     pub(super) fn new(body: Body, exchange: Exchange) -> Self {
         Self {
             state: match body {
-                Body::Empty => State::End,
+                // Fields of the connection stay outside, so that nobody has offered another protocol.
+                Body::Empty | Body::Upgrade(_) => State::End,
                 Body::Static(bytes) => State::Whole(Bytes::from_static(bytes)),
                 Body::Full(bytes) => State::Whole(bytes.into()),
                 Body::Stream(source) => State::Source(source),

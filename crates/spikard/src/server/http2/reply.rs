@@ -2,6 +2,7 @@
 
 use crate::request_id::RequestId;
 use crate::server::{date, encode};
+use crate::trailers::Trailer;
 use crate::{Body, Response};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
@@ -36,6 +37,17 @@ pub(crate) fn split(response: Response, request_id: &RequestId) -> (http::Respon
     *reply.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
     *reply.headers_mut() = fields;
     (reply, body)
+}
+
+/// Fields behind a body.
+pub(super) fn trailers(trailers: &[Trailer]) -> HeaderMap {
+    let mut fields = HeaderMap::with_capacity(trailers.len());
+    for (name, value) in trailers {
+        if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+            append(&mut fields, name, value.as_bytes());
+        }
+    }
+    fields
 }
 
 /// The pipeline has refused names and values that could not be sent.

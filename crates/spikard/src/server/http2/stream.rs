@@ -13,7 +13,8 @@ use crate::server::link::Gone;
 use crate::server::service::Serve;
 use crate::server::turn::excuse;
 use crate::stream::Answer;
-use crate::{Body, Flow, Problem, Reply, Response};
+use crate::trailers;
+use crate::{Body, Flow, Problem, Reply, Response, Trailers};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
@@ -35,6 +36,13 @@ pub(super) struct Stream<S> {
     respond: SendResponse<Bytes>,
     peer: Option<SocketAddr>,
     watch: Watch,
+}
+
+/// A body, and the fields behind it.
+#[derive(Default)]
+struct Content {
+    bytes: Vec<u8>,
+    trailers: Option<Rc<Trailers>>,
 }
 
 /// Why a body is not read to its end.
@@ -88,7 +96,7 @@ impl<S: Serve> Stream<S> {
             }
             opened => opened,
         };
-        let exchange = match opened {
+        let mut exchange = match opened {
             Opened::Accepted(exchange) => exchange,
             Opened::Refused(exchange, reply) => return self.finish(exchange, reply).await,
             Opened::Held(..) => unreachable!("invariant: hooks hold a request once"),
@@ -98,6 +106,8 @@ impl<S: Serve> Stream<S> {
             Err(Unread::Refused(problem)) => return self.finish(exchange, Err(problem)).await,
             Err(Unread::Gone) => return Err(Gone),
         };
+        exchange.trailers = content.trailers;
+        let content = content.bytes;
         let reply = match self.call(&exchange, &content).await {
             Flow::Done(reply) => reply,
             Flow::Pending(answer) => {
@@ -128,12 +138,12 @@ impl<S: Serve> Stream<S> {
         Ok((exchange, response))
     }
 
-    /// The whole body, and nothing of what follows it: trailers are dropped.
-    async fn read(&mut self, limit: u64, length: Option<u64>) -> Result<Vec<u8>, Unread> {
+    /// The whole body, and what follows it.
+    async fn read(&mut self, limit: u64, length: Option<u64>) -> Result<Content, Unread> {
         if length.is_some_and(|length| length > limit) {
             return Err(Unread::Refused(too_large(limit)));
         }
-        let mut content = Vec::new();
+        let mut content = Content::default();
         if self.body.is_end_stream() {
             return Ok(content);
         }
@@ -144,25 +154,35 @@ impl<S: Serve> Stream<S> {
             told.map_err(|_| Unread::Gone)?;
         }
         while let Some(chunk) = self.chunk().await? {
-            if (content.len() + chunk.len()) as u64 > limit {
+            if (content.bytes.len() + chunk.len()) as u64 > limit {
                 return Err(Unread::Refused(too_large(limit)));
             }
-            content.extend_from_slice(&chunk);
+            content.bytes.extend_from_slice(&chunk);
             let window = self.body.flow_control();
             let released = window.release_capacity(chunk.len());
             released.map_err(|_| Unread::Gone)?;
         }
+        let trailers = self.arrive(RecvStream::poll_trailers).await?;
+        content.trailers = trailers.map(|trailers| Rc::new(Trailers::of_map(&trailers)));
         Ok(content)
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, Unread> {
+        let poll = |body: &mut RecvStream, context: &mut Context<'_>| {
+            body.poll_data(context).map(Option::transpose)
+        };
+        self.arrive(poll).await
+    }
+
+    /// Waits for more of the body, as long as the client may take.
+    async fn arrive<T>(
+        &mut self,
+        mut poll: impl FnMut(&mut RecvStream, &mut Context<'_>) -> Poll<Result<T, h2::Error>>,
+    ) -> Result<T, Unread> {
         self.watch.arm(self.app.config().body_timeout_ms);
         poll_fn(|context| {
-            match self.body.poll_data(context) {
-                Poll::Ready(Some(Ok(chunk))) => return Poll::Ready(Ok(Some(chunk))),
-                Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(Unread::Gone)),
-                Poll::Ready(None) => return Poll::Ready(Ok(None)),
-                Poll::Pending => {}
+            if let Poll::Ready(arrived) = poll(&mut self.body, context) {
+                return Poll::Ready(arrived.map_err(|_| Unread::Gone));
             }
             self.watch.register(context);
             match () {
@@ -295,13 +315,30 @@ impl<S: Serve> Stream<S> {
             match pulled {
                 Some(Ok(chunk)) if chunk.is_empty() => {}
                 Some(Ok(chunk)) => self.send(chunk, &mut sender, false).await?,
-                None => return sender.send_data(Bytes::new(), true).map_err(|_| Gone),
+                None => return self.end(&mut *source, &mut sender),
                 Some(Err(_)) => {
                     sender.send_reset(Reason::INTERNAL_ERROR);
                     return Err(Gone);
                 }
             }
         }
+    }
+
+    /// Ends a stream, with what follows its last chunk.
+    fn end(
+        &self,
+        source: &mut dyn ChunkSource,
+        sender: &mut SendStream<Bytes>,
+    ) -> Result<(), Gone> {
+        let trailers = match self.incoming.with_head(trailers::are_taken) {
+            true => source.trailers(),
+            false => Vec::new(),
+        };
+        let ended = match trailers.is_empty() {
+            true => sender.send_data(Bytes::new(), true),
+            false => sender.send_trailers(reply::trailers(&trailers)),
+        };
+        ended.map_err(|_| Gone)
     }
 
     /// Sends as much as the client takes at a time; gives up when it takes nothing for too long.

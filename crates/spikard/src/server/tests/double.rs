@@ -74,6 +74,7 @@ impl Serve for Double {
             seen: None,
             client: None,
             started: None,
+            trailers: None,
             passed: None,
             passage: None,
             concluded: false,
