@@ -4,6 +4,23 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Options of an app. Every field has a default; unknown fields are refused.
+///
+/// ```
+/// use spikard::config::{AdditionalQuery, Config, Egress, ForwardedFields, TrailingSlash};
+/// use spikard::{App, TestClient};
+///
+/// let config = Config {
+///     additional_query: AdditionalQuery::Reject,
+///     egress: Egress::Warn,
+///     forwarded_fields: ForwardedFields::default(),
+///     trailing_slash: TrailingSlash::Redirect,
+///     ..Config::default()
+/// };
+/// let client = TestClient::new(App::new("Shop", "1.0.0").config(config).get("/items", || async { "bolts" }))?;
+/// assert_eq!(client.get("/items?colour=red").wait().status, 422);
+/// assert_eq!(client.get("/items/").wait().header("location"), Some("/items"));
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

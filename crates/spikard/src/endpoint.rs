@@ -51,6 +51,28 @@ pub enum Flow {
 }
 
 /// Serves one route. Two kinds exist: native handlers and `spikard-bridge`'s guests.
+///
+/// ```
+/// use spikard::spec::{AppSpec, RouteSpec};
+/// use spikard::{Endpoint, Flow, Frozen, Reply, Request, Response};
+/// use std::rc::Rc;
+/// use std::task::Context;
+///
+/// struct Path;
+///
+/// impl Endpoint for Path {
+///     fn call(&self, request: Request<'_>, _: &mut Context<'_>) -> Flow {
+///         let reply: Reply = Ok(Response::text(200, request.head.path()));
+///         Flow::Done(reply)
+///     }
+/// }
+///
+/// let mut spec: AppSpec = serde_json::from_str(r#"{"title": "Paths", "version": "1.0.0"}"#)?;
+/// spec.routes.push(RouteSpec { method: "GET".into(), path: "/{*path}".into(), ..RouteSpec::default() });
+/// let app = Frozen::new(spec, vec![Box::new(Path)])?;
+/// assert_eq!(app.routes()[0].path, "/{*path}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Endpoint: 'static {
     /// Runs the handler now, on this thread, inside the poll of its connection. Panics are answered with 500 by the
     /// pipeline. `context` is the connection's, so that a future may be polled once before it is called pending.
@@ -65,6 +87,25 @@ pub trait Endpoint: 'static {
 }
 
 /// Why a pending call is given up.
+///
+/// ```
+/// use spikard::Cancel;
+/// use spikard::endpoint::{cancel_reason, give_up};
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+///
+/// struct Pending(Rc<Cell<Option<Cancel>>>);
+///
+/// impl Drop for Pending {
+///     fn drop(&mut self) {
+///         self.0.set(Some(cancel_reason()));
+///     }
+/// }
+///
+/// let why = Rc::new(Cell::new(None));
+/// give_up(Cancel::Deadline, Box::pin(Pending(Rc::clone(&why))));
+/// assert_eq!(why.get(), Some(Cancel::Deadline));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancel {
     /// The client closed its connection.

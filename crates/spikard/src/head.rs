@@ -1,6 +1,25 @@
 //! The head of a request, borrowed from the connection's buffer. Nothing is copied and nothing is looked up twice.
 
 /// Method, target and fields of one request (RFC 9112 sections 3 and 5).
+///
+/// ```
+/// use spikard::{App, Head, Moment, TestClient};
+///
+/// fn describe(head: &Head<'_>) -> String {
+///     let accept: Vec<_> = head.headers.all("Accept").map(<[u8]>::escape_ascii).map(|text| text.to_string()).collect();
+///     let names: Vec<_> = head.headers.iter().map(|(name, _)| name).collect();
+///     assert_eq!(head.headers.get("accept"), Some(&b"a/b"[..]));
+///     format!("{} {} {} {accept:?} {}", head.method, head.path(), head.query(), names.contains(&"accept"))
+/// }
+///
+/// let app = App::new("Heads", "1.0.0").get("/a", || async {}).hook(Moment::OnRequest, |passage| async move {
+///     let text = passage.look(describe);
+///     assert_eq!(text, r#"GET /a b=1 ["a/b", "c/d"] true"#);
+/// });
+/// let client = TestClient::new(app)?;
+/// assert_eq!(client.get("/a?b=1").header("accept", "a/b").header("accept", "c/d").wait().status, 204);
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Head<'b> {
     /// As sent; methods are case-sensitive (RFC 9110 section 9.1).
@@ -113,6 +132,20 @@ fn lower(word: &[u8; 8]) -> u64 {
 }
 
 /// Header fields in order; names compare without case (RFC 9110 section 5.1).
+///
+/// ```
+/// use spikard::{App, Headers, Moment, TestClient};
+///
+/// fn count(headers: Headers<'_>) -> usize {
+///     headers.iter().count()
+/// }
+///
+/// let app = App::new("Heads", "1.0.0").hook(Moment::OnResponse, |passage| async move {
+///     assert_eq!(passage.look(|head| count(head.headers)), 2); // `host` and `connection`
+/// });
+/// assert_eq!(TestClient::new(app)?.get("/").wait().status, 404);
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Headers<'b>(pub(crate) &'b [Field<'b>]);
 

@@ -18,9 +18,37 @@ use std::task::Poll;
 /// The answer of a hook before the handler ends the inbound way. [`Moment::OnError`]: a response takes the place of the
 /// problem, a problem that of the one before, which the next hook sees. [`Moment::OnResponse`]: it takes the place of the
 /// response, and the next hook sees it.
+///
+/// ```
+/// use spikard::{IntoVerdict, Problem, Response, Verdict};
+///
+/// let goes_on: Verdict = ().into_verdict();
+/// assert!(goes_on.is_none());
+/// assert!(matches!(Response::empty(204).into_verdict(), Some(Ok(_))));
+/// assert!(matches!(Err::<(), _>(Problem::forbidden("not here")).into_verdict(), Some(Err(_))));
+/// ```
 pub type Verdict = Option<Reply>;
 
 /// What a hook comes to.
+///
+/// ```
+/// use spikard::{Endpoint, Flow, Passage, Problem, Request, Verdicting};
+/// use std::rc::Rc;
+/// use std::task::Context;
+///
+/// /// A hook of a host language: it serves no route.
+/// struct Closed;
+///
+/// impl Endpoint for Closed {
+///     fn call(&self, _: Request<'_>, _: &mut Context<'_>) -> Flow {
+///         Flow::Done(Err(Problem::internal("")))
+///     }
+///
+///     fn hook<'h>(&'h self, _: &Rc<Passage>) -> Verdicting<'h> {
+///         Box::pin(async { Some(Err(Problem::forbidden("closed"))) })
+///     }
+/// }
+/// ```
 pub type Verdicting<'h> = Pin<Box<dyn Future<Output = Verdict> + 'h>>;
 
 /// The endpoints of hooks by their moment.

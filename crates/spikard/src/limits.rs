@@ -19,6 +19,29 @@ use std::rc::Rc;
 use std::time::Instant;
 
 /// Where counts are kept: in this process, or some place that workers share.
+///
+/// ```
+/// use spikard::limits::{Meter, RateStore};
+/// use std::cell::Cell;
+///
+/// /// One count for everybody.
+/// #[derive(Debug, Default)]
+/// struct Single(Cell<u64>);
+///
+/// impl RateStore for Single {
+///     fn count(&self, _key: u64, now: u64, meter: &Meter) -> Result<u64, u64> {
+///         meter.advance(self.0.get(), now).inspect(|next| self.0.set(*next))
+///     }
+///
+///     fn expected(&self, _key: u64, _now: u64) -> u64 {
+///         self.0.get()
+///     }
+/// }
+///
+/// let (store, meter) = (Single::default(), Meter { every: 10, window: 20 });
+/// assert_eq!((store.count(7, 1, &meter), store.count(7, 1, &meter)), (Ok(11), Ok(21)));
+/// assert_eq!((store.count(7, 1, &meter), store.expected(7, 1)), (Err(21), 21));
+/// ```
 pub trait RateStore: std::fmt::Debug {
     /// Counts one request of `key` at `now` (ns of a clock that never goes back) by the meter: `Err` when it was not let in.
     /// Both give the time in ns at which nothing is left to forget.

@@ -6,6 +6,15 @@ use crate::spec::RouteSpec;
 use serde::Serialize;
 
 /// One line of `spikard routes`.
+///
+/// ```
+/// use spikard::{App, RouteLine};
+///
+/// let app = App::new("Shop", "1.0.0").group("/items", |items| items.tag("items").get("/{id}", || async {})).freeze()?;
+/// let RouteLine { method, path, tags, .. } = &app.routes()[0];
+/// assert_eq!((method.as_str(), path.as_str(), tags.len()), ("GET", "/items/{id}", 1));
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RouteLine {
     /// Upper case.

@@ -3,6 +3,16 @@
 use crate::spec::Declared;
 
 /// What is wrong with an app, found at freeze; one line per mistake.
+///
+/// ```
+/// use spikard::{App, DefinitionError, Mistake};
+///
+/// let app = App::new("Shop", "1.0.0").get("items", || async {});
+/// let DefinitionError { mistakes } = app.freeze().expect_err("a mistake");
+/// assert!(mistakes[0].message.contains("write \"/items\""));
+/// let told = Mistake::of_app("the shop has no name");
+/// assert_eq!(told.to_string(), "the shop has no name");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct DefinitionError {
     /// In the order of the definition; never empty.
@@ -28,6 +38,15 @@ impl Mistake {
     }
 
     /// A mistake of one operation; `path` is the whole one, prefixes of groups included.
+    ///
+    /// ```
+    /// use spikard::Mistake;
+    /// use spikard::spec::Declared;
+    ///
+    /// let declared = Declared { name: "show".into(), file: "app.py".into(), line: 31 };
+    /// let mistake = Mistake::at(&declared, "GET", "/items", "it has no id");
+    /// assert_eq!(mistake.to_string(), "app.py:31: GET /items: it has no id");
+    /// ```
     pub fn at(declared: &Declared, method: &str, path: &str, message: impl Into<String>) -> Self {
         Self {
             place: format!("{}{method} {path}", source(declared)),
@@ -110,6 +129,13 @@ impl std::fmt::Display for DefinitionError {
 impl std::error::Error for DefinitionError {}
 
 /// The candidate that `wrong` was probably meant to be, as `; did you mean "id"?`, or nothing.
+///
+/// ```
+/// use spikard::did_you_mean;
+///
+/// assert_eq!(did_you_mean("idd", ["id", "sku"]), "; did you mean \"id\"?");
+/// assert_eq!(did_you_mean("colour", ["id", "sku"]), "");
+/// ```
 pub fn did_you_mean<'c>(wrong: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
     let allowed = (wrong.chars().count() / 3).max(1);
     let best = candidates

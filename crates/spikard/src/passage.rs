@@ -16,6 +16,54 @@ use std::rc::Rc;
 /// the handler, the pipeline.
 ///
 /// Nothing of it stays borrowed: a hook may wait and look again. The request is edited while a hook runs, and only then.
+///
+/// ```
+/// use spikard::{App, Moment, Passage, Problem, TestClient};
+/// use std::rc::Rc;
+///
+/// #[derive(Clone)]
+/// struct Began(String);
+///
+/// async fn first(passage: Rc<Passage>) -> Result<(), Problem> {
+///     assert_eq!((passage.moment(), passage.method().as_str()), (Some(Moment::OnRequest), "POST"));
+///     assert_eq!((passage.target().as_str(), passage.peer()), ("/items?a=1", None));
+///     passage.keep(Began(passage.request_id().to_owned()));
+///     passage.set_query("b=2").map_err(Problem::internal)?;
+///     passage.set_header("x-mark", b"1").map_err(Problem::internal)?;
+///     passage.add_header("x-mark", b"2").map_err(Problem::internal)?;
+///     passage.remove_header("cookie").map_err(Problem::internal)
+/// }
+///
+/// async fn second(passage: Rc<Passage>) -> Result<(), Problem> {
+///     assert!(passage.principal().is_none(), "the route lets everybody in");
+///     assert_eq!(passage.look(|head| head.headers.all("x-mark").count()), 2);
+///     let mut body = passage.body().to_vec();
+///     body.reverse();
+///     passage.set_body(body).map_err(Problem::internal)
+/// }
+///
+/// async fn last(passage: Rc<Passage>) {
+///     assert_eq!((passage.header("cookie"), passage.header("x-mark")), (None, Some(b"1".to_vec())));
+///     let status = passage.response(|response| response.status);
+///     assert_eq!(status, Some(404));
+///     let began = passage.kept::<Began>().map(|kept| kept.0.clone()).unwrap_or_default();
+///     passage.set_response_head(410, vec![("x-began".into(), began.into())], None);
+/// }
+///
+/// async fn failed(passage: Rc<Passage>) {
+///     assert_eq!(passage.problem(|problem| problem.detail.to_string()).as_deref(), Some("?b=2 cba"));
+/// }
+///
+/// let app = App::new("Shop", "1.0.0")
+///     .hook(Moment::OnRequest, first)
+///     .hook(Moment::PreValidation, second)
+///     .hook(Moment::OnError, failed)
+///     .hook(Moment::OnResponse, last)
+///     .post("/items", |spikard::Text(text): spikard::Text| async move { Err::<(), _>(Problem::not_found(format!("?b=2 {text}"))) });
+/// let answer = TestClient::new(app)?.post("/items?a=1").header("cookie", "a=1").header("x-request-id", "t-1").body("text/plain", "abc").wait();
+/// assert_eq!((answer.status, answer.header("x-began")), (410, Some("t-1")));
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[derive(Debug)]
 pub struct Passage {
     moment: Cell<Option<Moment>>,
@@ -31,6 +79,19 @@ pub struct Passage {
 }
 
 /// What is wrong with an edit of a request while no hook runs, and where none ever does.
+///
+/// ```
+/// use spikard::{App, Moment, ONLY_HOOKS, Passage, TestClient};
+/// use std::rc::Rc;
+///
+/// let app = App::new("Late", "1.0.0").hook(Moment::PreHandler, |passage: Rc<Passage>| async move {
+///     passage.keep(Rc::downgrade(&passage));
+/// }).get("/", |spikard::Kept(passage): spikard::Kept<std::rc::Weak<Passage>>| async move {
+///     passage.upgrade().and_then(|passage| passage.set_query("a").err()).unwrap_or_default()
+/// });
+/// assert_eq!(TestClient::new(app)?.get("/").wait().text(), ONLY_HOOKS);
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 pub const ONLY_HOOKS: &str = "only hooks edit a request";
 
 /// The head of a request, owned.

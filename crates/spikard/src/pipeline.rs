@@ -35,6 +35,19 @@ use std::task::Context;
 use std::time::Instant;
 
 /// An app after everything was checked: routes compiled to plans, documents made. Immutable; one per worker.
+///
+/// ```
+/// use spikard::{App, Frozen};
+///
+/// let app: Frozen = App::new("Shop", "1.0.0").get("/items", || async { "bolts" }).freeze()?;
+/// assert_eq!((app.routes().len(), app.config().body_limit), (1, 10 << 20));
+/// for document in [app.openapi(), &app.asyncapi()] {
+///     assert!(document.starts_with(b"{"));
+/// }
+/// let (spec, ..) = App::new("Shop", "1.0.0").get("/items", || async { "bolts" }).into_parts();
+/// assert_eq!(Frozen::without_handlers(spec)?.openapi(), app.openapi());
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 pub struct Frozen {
     spec: AppSpec,
     pub(crate) plans: Vec<Plan>,

@@ -8,6 +8,15 @@ use std::ops::{Deref, DerefMut};
 pub(crate) const BASE: &str = "urn:spikard:problem:";
 
 /// One row: stable code, status, title.
+///
+/// ```
+/// use spikard::Problem;
+/// use spikard::problem::{Row, TABLE};
+///
+/// let teapot = Problem::of(Row { code: "teapot", status: 418, title: "I am a teapot" }, "no coffee here");
+/// assert_eq!((teapot.status, &*teapot.code), (418, "teapot"));
+/// assert!(TABLE.iter().any(|row| row.code == "not-found"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
     /// Stable name, last part of `type`.
@@ -26,6 +35,11 @@ macro_rules! table {
         impl Problem {
             $(
                 #[doc = concat!("`", $code, "`, status ", stringify!($status), ": ", $title, ".")]
+                ///
+                /// ```
+                #[doc = concat!("let problem = spikard::Problem::", stringify!($name), "(\"why\").header(\"x-a\", \"1\").because(\"for the log\");")]
+                #[doc = concat!("assert_eq!((problem.status, &*problem.code), (", stringify!($status), ", \"", $code, "\"));")]
+                /// ```
                 pub fn $name(detail: impl Into<Cow<'static, str>>) -> Self {
                     Self::of(Row { code: $code, status: $status, title: $title }, detail)
                 }
@@ -75,6 +89,15 @@ table! {
 pub struct Problem(Box<Members>);
 
 /// What a [`Problem`] says.
+///
+/// ```
+/// use spikard::Problem;
+///
+/// let mut problem = Problem::unavailable("the stock is being counted");
+/// problem.title = "Closed".into();
+/// problem.headers.push(("retry-after".into(), "60".into()));
+/// assert_eq!((&*problem.title, problem.headers.len(), problem.cause.is_none()), ("Closed", 1, true));
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Members {

@@ -8,6 +8,23 @@ use std::future::Future;
 use std::pin::Pin;
 
 /// A reply. `Date`, `Content-Length`, `Connection` and `x-request-id` are the server's business, not its own.
+///
+/// ```
+/// use spikard::{App, Body, Response, TestClient};
+///
+/// async fn raw() -> Response {
+///     Response::of(203, "text/csv", "a,b\n").header("x-rows", "1").header("x-rows", "more")
+/// }
+///
+/// let mut empty = Response::empty(204);
+/// assert!(matches!(empty.body, Body::Empty));
+/// empty = Response::json(200, b"[]".to_vec());
+/// assert_eq!(empty.content_type.as_deref(), Some("application/json"));
+/// assert_eq!(Response::text(200, "hello").status, 200);
+/// let answer = TestClient::new(App::new("Rows", "1.0.0").get("/", raw))?.get("/").wait();
+/// assert_eq!((answer.status, answer.header("content-type"), answer.text()), (203, Some("text/csv"), "a,b\n"));
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[derive(Debug)]
 pub struct Response {
     /// 200 to 599; 101 by [`Upgrade`](crate::Upgrade).
@@ -42,6 +59,28 @@ pub enum Body {
 /// The head goes out with the first chunk: an error before it is answered, by the [`Problem`](crate::Problem) that it holds
 /// (`std::io::Error::other(problem)`), else with 500. A later one is logged and aborts the connection, so that a short body
 /// is never taken for a whole one.
+///
+/// ```
+/// use bytes::Bytes;
+/// use spikard::response::ChunkSource;
+/// use spikard::{App, Response, TestClient};
+/// use std::{future::Future, io, pin::Pin};
+///
+/// struct Countdown(u8);
+///
+/// impl ChunkSource for Countdown {
+///     fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<io::Result<Bytes>>> + '_>> {
+///         Box::pin(async {
+///             self.0 = self.0.checked_sub(1)?;
+///             Some(Ok(format!("{}\n", self.0).into()))
+///         })
+///     }
+/// }
+///
+/// let app = App::new("Rocket", "1.0.0").get("/", || async { Response::stream(200, "text/plain", Countdown(3)) });
+/// assert_eq!(TestClient::new(app)?.get("/").wait().text(), "2\n1\n0\n");
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 pub trait ChunkSource {
     /// The next chunk, or the end, after which nothing is asked.
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<std::io::Result<Bytes>>> + '_>>;

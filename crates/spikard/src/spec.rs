@@ -11,6 +11,41 @@ use serde_json::{Map, Value};
 use spikard_contract::ParameterSpec;
 
 /// A whole app.
+///
+/// ```
+/// use serde_json::{Map, json};
+/// use spikard::spec::{AppSpec, BodySpec, Declared, FilesSpec, GroupSpec, HookSpec, Moment, Policy, ResponseSpec, RouteSpec};
+/// use spikard::Frozen;
+///
+/// let declared = |name: &str| Declared { name: name.into(), file: "app.py".into(), line: 7 };
+/// let order = RouteSpec {
+///     method: "POST".into(),
+///     path: "/orders".into(),
+///     handler: 1,
+///     body: Some(BodySpec { content: Map::from_iter([("application/json".into(), json!({"type": "object"}))]), required: true }),
+///     responses: [("202".into(), ResponseSpec::default())].into_iter().collect(),
+///     policy: Policy { body_limit: Some(1024), ..Policy::default() },
+///     declared: declared("order"),
+///     ..RouteSpec::default()
+/// };
+/// let folder = tempfile::tempdir()?;
+/// let assets = FilesSpec {
+///     root: folder.path().to_string_lossy().into_owned(),
+///     ..serde_json::from_value(json!({"path": "/assets", "root": "", "declared": {"name": "files"}}))?
+/// };
+/// let shop = GroupSpec {
+///     prefix: "/shop".into(),
+///     hooks: vec![HookSpec { at: Moment::PreHandler, handler: 0, declared: declared("known") }],
+///     routes: vec![order],
+///     files: vec![assets],
+///     ..GroupSpec::default()
+/// };
+/// let mut spec: AppSpec = serde_json::from_value(json!({"title": "Shop", "version": "1.0.0"}))?;
+/// spec.groups.push(shop);
+/// assert_eq!(spec.handlers(), 2);
+/// assert_eq!(Frozen::without_handlers(spec)?.routes()[0].path, "/shop/orders");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AppSpec {

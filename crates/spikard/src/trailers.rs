@@ -32,6 +32,12 @@ impl Trailers {
     }
 
     /// Names in lower case and values, in order.
+    ///
+    /// ```
+    /// use spikard::Trailers;
+    ///
+    /// assert_eq!(Trailers::default().iter().count(), 0);
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let fields = self.0.iter();
         fields.map(|(name, value)| (name.as_str(), value.as_slice()))
@@ -61,6 +67,17 @@ impl Trailers {
 }
 
 /// Name and value of a field that is sent.
+///
+/// ```
+/// use spikard::{Response, Trailer};
+///
+/// fn counted(lines: String) -> Response {
+///     let count: Trailer = ("lines".into(), lines.lines().count().to_string().into());
+///     Response::text(200, lines).trailers(|| vec![count])
+/// }
+///
+/// assert_eq!(counted("a\nb".to_owned()).status, 200);
+/// ```
 pub type Trailer = (Cow<'static, str>, Cow<'static, str>);
 
 /// Whether the client of this request keeps trailers (RFC 9110 section 10.1.4).

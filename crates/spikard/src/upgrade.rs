@@ -48,6 +48,17 @@ pub struct Upgrade {
 
 impl Upgrade {
     /// What the client likes best comes first.
+    ///
+    /// ```
+    /// use spikard::{App, TestClient, Upgrade};
+    ///
+    /// let app = App::new("Shouting", "1.0.0").get("/", |upgrade: Option<Upgrade>| async move {
+    ///     upgrade.map_or("none".to_owned(), |upgrade| upgrade.offers().join(" "))
+    /// });
+    /// let client = TestClient::new(app)?;
+    /// assert_eq!(client.get("/").wait().text(), "none");
+    /// # Ok::<(), spikard::DefinitionError>(())
+    /// ```
     pub fn offers(&self) -> &[String] {
         &self.offers
     }
@@ -97,6 +108,17 @@ fn required(detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
 type Speak = Box<dyn FnOnce(Upgraded) -> Pin<Box<dyn Future<Output = ()>>>>;
 
 /// The end of HTTP on a connection, as the body of a 101: made by [`Upgrade::to`] alone.
+///
+/// ```
+/// use spikard::{App, Body, Moment, TestClient};
+///
+/// let app = App::new("Plain", "1.0.0").get("/", || async { "HTTP" }).hook(Moment::OnResponse, |passage| async move {
+///     let changes = passage.response(|response| matches!(response.body, Body::Upgrade(_)));
+///     assert_eq!(changes, Some(false));
+/// });
+/// assert_eq!(TestClient::new(app)?.get("/").wait().text(), "HTTP");
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 pub struct Switch {
     pub(crate) protocol: &'static str,
     pub(crate) speak: Speak,
@@ -111,6 +133,24 @@ impl std::fmt::Debug for Switch {
 }
 
 /// A connection that speaks HTTP no longer: bytes both ways, by [`AsyncRead`] and [`AsyncWrite`]. Dropping it closes it.
+///
+/// ```
+/// use spikard::{App, Upgrade};
+/// use tokio::io::AsyncWriteExt as _;
+///
+/// let app = App::new("Clock", "1.0.0").get("/", |upgrade: Upgrade| async move {
+///     upgrade.to("ticks", async |mut client| loop {
+///         tokio::select! {
+///             () = client.draining() => break,
+///             () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
+///         }
+///         if client.write_all(b"tick\n").await.is_err() {
+///             break;
+///         }
+///     })
+/// });
+/// assert!(app.freeze().is_ok());
+/// ```
 pub struct Upgraded {
     io: Pin<Box<dyn Wire>>,
     /// What came behind the request; the first `read` bytes are taken.

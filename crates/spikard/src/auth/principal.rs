@@ -5,6 +5,27 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 /// Who sent a request, by the first way of its route that let it in.
+///
+/// ```
+/// use spikard::auth::{ApiKeySpec, AuthSpec, Caller, KeySpec};
+/// use spikard::{App, TestClient};
+/// use std::collections::BTreeMap;
+///
+/// async fn me(caller: Caller) -> String {
+///     assert_eq!((caller.scheme(), caller.subject()), ("apiKey", Some("till 7")));
+///     assert_eq!(caller.scopes(), ["sell"]);
+///     assert_eq!(caller.claims(), b"{}"); // a token has some
+///     assert!(caller.claims_as::<BTreeMap<String, u8>>().is_ok_and(|claims| claims.is_empty()));
+///     caller.to_json()
+/// }
+///
+/// let keys = vec![KeySpec { key: "3f1c9a7be2d84460".into(), subject: "till 7".into(), scopes: vec!["sell".into()] }];
+/// let auth = AuthSpec::api_key(ApiKeySpec { keys, ..ApiKeySpec::default() });
+/// let client = TestClient::new(App::new("Shop", "1.0.0").auth([auth]).get("/me", me))?;
+/// let answer = client.get("/me").header("x-api-key", "3f1c9a7be2d84460").wait();
+/// assert_eq!(answer.text(), r#"{"scheme":"apiKey","subject":"till 7","scopes":["sell"],"claims":{}}"#);
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     pub(super) scheme: &'static str,

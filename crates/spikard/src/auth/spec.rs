@@ -6,6 +6,24 @@ use std::fmt;
 
 /// One way to be let in: one of `bearer`, `api_key` and `basic`; with none of them a request without credentials is let
 /// in, too.
+///
+/// ```
+/// use spikard::auth::{AuthSpec, BasicSpec, UserSpec};
+/// use spikard::{App, TestClient};
+///
+/// let users = vec![UserSpec { name: "ada".into(), password: "only for this page".into(), scopes: vec![] }];
+/// let basic = AuthSpec::basic(BasicSpec { users, ..BasicSpec::default() });
+/// let app = App::new("Vault", "1.0.0")
+///     .auth([basic.clone()])
+///     .get("/gold", || async { "gold" })
+///     .get("/door", || async { "come in" })
+///     .route_auth([basic, AuthSpec::anyone()]);
+/// let client = TestClient::new(app)?;
+/// assert_eq!(client.get("/gold").wait().status, 401);
+/// assert_eq!(client.get("/gold").header("authorization", "Basic YWRhOm9ubHkgZm9yIHRoaXMgcGFnZQ==").wait().text(), "gold");
+/// assert_eq!(client.get("/door").wait().text(), "come in");
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthSpec {
@@ -82,6 +100,17 @@ impl Default for BearerSpec {
 }
 
 /// How a token is signed (RFC 7518 section 3.1, RFC 8037). `none` is no way to sign, and ES512 is not offered.
+///
+/// ```
+/// use spikard::auth::{Algorithm, AuthSpec, BearerSpec};
+///
+/// let spec = BearerSpec {
+///     jwks: Some("https://login.example/keys".into()),
+///     algorithms: vec![Algorithm::EdDSA, Algorithm::ES256],
+///     ..BearerSpec::default()
+/// };
+/// assert_eq!(AuthSpec::bearer(spec.clone()).bearer, Some(spec));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "the names are those of the registry")]
 pub enum Algorithm {
@@ -122,6 +151,13 @@ impl Default for ApiKeySpec {
 }
 
 /// Where a request has its key.
+///
+/// ```
+/// use spikard::auth::{ApiKeySpec, KeyPlace};
+///
+/// let spec = ApiKeySpec { place: KeyPlace::Query, field: "key".into(), ..ApiKeySpec::default() };
+/// assert_eq!(spec.place, KeyPlace::Query);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the words say it")]
@@ -169,6 +205,12 @@ pub struct UserSpec {
 }
 
 /// A text that no log and no message shows.
+///
+/// ```
+/// use spikard::auth::Secret;
+///
+/// assert_eq!(format!("{:?}", Secret::from("3f1c9a7be2d84460")), "\"…\"");
+/// ```
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Secret(pub String);

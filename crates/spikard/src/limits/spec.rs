@@ -36,6 +36,23 @@ pub struct RateSpec {
 }
 
 /// Whose requests count together.
+///
+/// ```
+/// use spikard::limits::{By, RateSpec};
+/// use spikard::{App, TestClient};
+///
+/// let app = App::new("Shop", "1.0.0")
+///     .rate_limit([
+///         RateSpec::new(1, 60_000).by_header("x-tenant").named("tenant"),
+///         RateSpec::new(1_000, 1_000).by(By::All),
+///     ])
+///     .get("/", || async { "welcome" });
+/// let client = TestClient::new(app)?;
+/// for (tenant, status) in [("a", 200), ("b", 200), ("a", 429)] {
+///     assert_eq!(client.get("/").header("x-tenant", tenant).wait().status, status);
+/// }
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum By {

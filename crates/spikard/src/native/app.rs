@@ -52,6 +52,30 @@ macro_rules! options {
 
 options! {
     /// Largest request body in bytes (413). Default 10 MiB.
+    ///
+    /// ```
+    /// use spikard::config::{AdditionalQuery, Egress, TrailingSlash};
+    /// use spikard::{App, Text, TestClient};
+    ///
+    /// let app = App::new("Echo", "1.0.0")
+    ///     .body_limit(4)
+    ///     .handler_timeout_ms(1_000)
+    ///     .egress(Egress::Warn)
+    ///     .additional_query(AdditionalQuery::Reject)
+    ///     .trailing_slash(TrailingSlash::Ignore)
+    ///     .debug(true)
+    ///     .access_log(false)
+    ///     .openapi_path("/api.json")
+    ///     .docs_path("")
+    ///     .health(false)
+    ///     .post("/echo", |Text(text): Text| async { text });
+    /// let client = TestClient::new(app)?;
+    /// assert_eq!(client.post("/echo/").body("text/plain", "1234").wait().text(), "1234");
+    /// assert_eq!(client.post("/echo").body("text/plain", "12345").wait().status, 413);
+    /// assert_eq!(client.post("/echo?a").body("text/plain", "1").wait().status, 422);
+    /// assert_eq!((client.get("/api.json").wait().status, client.get("/health/live").wait().status), (200, 404));
+    /// # Ok::<(), spikard::DefinitionError>(())
+    /// ```
     body_limit: u64;
     /// Time for a handler in ms (504); 0 for none. Default 0.
     handler_timeout_ms: u64;
@@ -75,6 +99,21 @@ options! {
 
 impl App {
     /// An app without routes.
+    ///
+    /// ```
+    /// use spikard::config::{Config, TrailingSlash};
+    /// use spikard::{App, TestClient};
+    ///
+    /// let app = App::new("Shop", "1.0.0")
+    ///     .description("What there is, and how many.")
+    ///     .config(Config { trailing_slash: TrailingSlash::Ignore, ..Config::default() })
+    ///     .debug(false)
+    ///     .get("/items", || async { "bolts" });
+    /// let client = TestClient::new(app)?;
+    /// assert_eq!(client.get("/items/").wait().text(), "bolts");
+    /// assert!(std::str::from_utf8(client.openapi()).is_ok_and(|text| text.contains("and how many")));
+    /// # Ok::<(), spikard::DefinitionError>(())
+    /// ```
     pub fn new(title: &str, version: &str) -> Self {
         Self {
             title: title.to_owned(),
@@ -102,12 +141,32 @@ impl App {
 
     /// How many processes [`App::run`] serves by; a supervisor keeps them running. Goes before `SPIKARD_WORKERS`. Default:
     /// this process alone. Needs the `spikard` program beside this one or on `PATH`.
+    ///
+    /// ```no_run
+    /// use spikard::App;
+    ///
+    /// fn main() -> Result<(), spikard::RunError> {
+    ///     App::new("Shop", "1.0.0").workers(4).run()
+    /// }
+    /// ```
     pub fn workers(mut self, count: usize) -> Self {
         self.workers = Some(count);
         self
     }
 
     /// A value that handlers take as `State<S>`; one per type. Clones are given out: put shared data into an `Rc`.
+    ///
+    /// ```
+    /// use spikard::{App, State, TestClient};
+    ///
+    /// async fn name(State(name): State<&'static str>) -> String {
+    ///     name.to_owned()
+    /// }
+    ///
+    /// let client = TestClient::new(App::new("Shop", "1.0.0").state("the shop").get("/name", name))?;
+    /// assert_eq!(client.get("/name").wait().text(), "the shop");
+    /// # Ok::<(), spikard::DefinitionError>(())
+    /// ```
     pub fn state<S: Clone + 'static>(mut self, state: S) -> Self {
         let name = std::any::type_name::<S>();
         self.states
@@ -116,12 +175,37 @@ impl App {
     }
 
     /// Shared schemas for operations that refer to `#/components/schemas/<name>`.
+    ///
+    /// ```
+    /// use serde_json::{Map, json};
+    /// use spikard::spec::RouteSpec;
+    /// use spikard::{App, OwnedRequest, TestClient};
+    ///
+    /// let spec: RouteSpec = serde_json::from_value(json!({
+    ///     "method": "POST", "path": "/items", "handler": 0, "declared": {"name": "add"},
+    ///     "body": {"content": {"application/json": {"$ref": "#/components/schemas/Item"}}},
+    /// }))?;
+    /// let item = json!({"type": "object", "required": ["sku"]});
+    /// let app = App::new("Shop", "1.0.0")
+    ///     .schemas(Map::from_iter([("Item".to_owned(), item)]))
+    ///     .operation(spec, |_: OwnedRequest| async { "added" });
+    /// assert_eq!(TestClient::new(app)?.post("/items").json(&json!({})).wait().status, 422);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn schemas(mut self, schemas: Map<String, Value>) -> Self {
         self.schemas.extend(schemas);
         self
     }
 
     /// The app as data and what serves it; mistakes that only Rust can see are reported here, the others at freeze.
+    ///
+    /// ```
+    /// use spikard::{App, Frozen};
+    ///
+    /// let (spec, endpoints, mistakes) = App::new("Shop", "1.0.0").get("/items", || async { "bolts" }).into_parts();
+    /// assert_eq!((spec.routes.len(), endpoints.len(), mistakes.len()), (1, 1, 0));
+    /// assert!(Frozen::new(spec, endpoints).is_ok());
+    /// ```
     pub fn into_parts(self) -> (AppSpec, Vec<Box<dyn Endpoint>>, Vec<Mistake>) {
         let mut parts = Parts {
             schemas: Schemas::new(),

@@ -34,6 +34,21 @@ pub struct TestClient {
 }
 
 /// One request; an answer that was cut short has status 0. `.await` it, or [`wait`](TestRequest::wait) for it where nothing else runs.
+///
+/// ```
+/// use serde_json::{Value, json};
+/// use spikard::{App, Bytes, Json, TestClient};
+///
+/// let app = App::new("Echo", "1.0.0")
+///     .post("/json", |Json(value): Json<Value>| async { Json(value) })
+///     .post("/bytes", |Bytes(bytes): Bytes| async { bytes });
+/// let client = TestClient::new(app)?;
+/// let answer = client.request("POST", "/json").json(&json!({"a": 1})).wait();
+/// assert_eq!((answer.text(), answer.json::<Value>()), (r#"{"a":1}"#, json!({"a": 1})));
+/// let answer = client.post("/bytes").header("x-a", "1").body("image/png", [0, 1]).wait();
+/// assert_eq!(answer.body, [0, 1]);
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a request is sent by `.await` or `.wait()`"]
 pub struct TestRequest {
@@ -47,6 +62,14 @@ pub struct TestRequest {
 macro_rules! verbs {
     ($($verb:ident $method:literal;)*) => {$(
         #[doc = concat!($method, " of a target: path and query.")]
+        ///
+        /// ```
+        /// use spikard::{App, TestClient};
+        ///
+        /// let client = TestClient::new(App::new("Nothing", "1.0.0"))?;
+        #[doc = concat!("assert_eq!(client.", stringify!($verb), "(\"/?a=1\").wait().status, 404);")]
+        /// # Ok::<(), spikard::DefinitionError>(())
+        /// ```
         pub fn $verb(&self, target: &str) -> TestRequest {
             self.request($method, target)
         }
@@ -84,6 +107,14 @@ impl TestClient {
     }
 
     /// The app's OpenAPI document.
+    ///
+    /// ```
+    /// use spikard::{App, TestClient};
+    ///
+    /// let client = TestClient::new(App::new("Shop", "1.0.0"))?;
+    /// assert!(client.openapi().starts_with(b"{\"openapi\":\"3.1"));
+    /// # Ok::<(), spikard::DefinitionError>(())
+    /// ```
     pub fn openapi(&self) -> &[u8] {
         self.app.openapi()
     }

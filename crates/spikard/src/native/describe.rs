@@ -14,6 +14,57 @@ use std::collections::HashMap;
 pub(crate) type States = HashMap<TypeId, (&'static str, Box<dyn Any>)>;
 
 /// A route under description: extractors and results of its handler add what they need.
+///
+/// ```
+/// use serde_json::json;
+/// use spikard::contract::{Argument, ParameterSpec};
+/// use spikard::{App, Describe, Extract, IntoReply, Problem, Reply, Request, Response, TestClient};
+///
+/// /// `?page=`, from 1.
+/// struct Page(i64);
+///
+/// impl Extract for Page {
+///     type Plan = usize;
+///
+///     fn describe(describe: &mut Describe<'_>) -> usize {
+///         let parameter = json!({"in": "query", "name": "page", "required": false, "schema": {"type": "integer", "minimum": 1, "default": 1}});
+///         match serde_json::from_value::<ParameterSpec>(parameter) {
+///             Ok(parameter) => describe.parameter(parameter),
+///             Err(error) => {
+///                 describe.wrong(error.to_string());
+///                 0
+///             }
+///         }
+///     }
+///
+///     fn extract(index: &usize, request: &Request<'_>) -> Result<Self, Problem> {
+///         match request.arguments.get(*index) {
+///             Some(Argument::Integer(page)) => Ok(Self(*page)),
+///             _ => Err(Problem::invalid_request("page is no number")),
+///         }
+///     }
+/// }
+///
+/// /// Rows as CSV.
+/// struct Rows(String);
+///
+/// impl IntoReply for Rows {
+///     fn describe(describe: &mut Describe<'_>) {
+///         let status = describe.status();
+///         describe.response_schema(status, Some(("text/csv", json!({"type": "string"}))));
+///     }
+///
+///     fn into_reply(self, status: Option<u16>) -> Reply {
+///         Ok(Response::of(status.unwrap_or(200), "text/csv", self.0))
+///     }
+/// }
+///
+/// let app = App::new("Rows", "1.0.0").get("/rows", |Page(page): Page| async move { Rows(format!("row,{page}\n")) });
+/// let client = TestClient::new(app)?;
+/// assert_eq!(client.get("/rows").wait().text(), "row,1\n");
+/// assert_eq!(client.get("/rows?page=0").wait().status, 422);
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 pub struct Describe<'a> {
     route: &'a mut RouteSpec,
     /// Of the groups around it.
@@ -158,6 +209,41 @@ impl<'a> Describe<'a> {
     }
 
     /// Declares a body of `media_type` with the schema of `T`.
+    ///
+    /// ```
+    /// use schemars::JsonSchema;
+    /// use serde::Deserialize;
+    /// use spikard::{App, Describe, Extract, Problem, Request, TestClient};
+    ///
+    /// #[derive(Deserialize, JsonSchema)]
+    /// struct Merge {
+    ///     name: Option<String>,
+    /// }
+    ///
+    /// /// RFC 7396; nothing at all changes nothing.
+    /// struct Patch(Option<Merge>);
+    ///
+    /// impl Extract for Patch {
+    ///     type Plan = ();
+    ///
+    ///     fn describe(describe: &mut Describe<'_>) {
+    ///         describe.body::<Merge>("application/merge-patch+json");
+    ///         describe.body_schema("text/csv", true.into());
+    ///         describe.optional_body();
+    ///         describe.response::<String>(Some(409), "application/json");
+    ///     }
+    ///
+    ///     fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
+    ///         Ok(Self(serde_json::from_slice(request.body).ok()))
+    ///     }
+    /// }
+    ///
+    /// let name = |Patch(patch): Patch| async { patch.and_then(|merge| merge.name).unwrap_or_default() };
+    /// let client = TestClient::new(App::new("Names", "1.0.0").patch("/name", name))?;
+    /// let patched = client.patch("/name").body("application/merge-patch+json", r#"{"name": "Ada"}"#).wait();
+    /// assert_eq!((patched.text(), client.patch("/name").wait().text()), ("Ada", ""));
+    /// # Ok::<(), spikard::DefinitionError>(())
+    /// ```
     pub fn body<T: JsonSchema>(&mut self, media_type: &str) {
         let schema = self.schemas.reference::<T>();
         self.body_schema(media_type, schema);

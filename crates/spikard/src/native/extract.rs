@@ -2,16 +2,38 @@
 
 use super::arguments::{self, Selection};
 use super::describe::Describe;
-use crate::auth::Principal;
-use crate::{Problem, Request, Trailers, Upgrade};
+use crate::{Problem, Request};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use spikard_contract::{Place, Source, Violation, Violations, json};
 use std::ops::Deref;
-use std::rc::Rc;
 
 /// Something that a handler may take as an argument.
+///
+/// ```
+/// use spikard::{App, Describe, Extract, Problem, Request, TestClient};
+///
+/// /// The language that the client likes best.
+/// struct Language(String);
+///
+/// impl Extract for Language {
+///     type Plan = ();
+///
+///     fn describe(_: &mut Describe<'_>) {}
+///
+///     fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
+///         let accepted = request.head.headers.get("accept-language").unwrap_or(b"en");
+///         let first = accepted.split(|byte| matches!(byte, b',' | b';')).next().unwrap_or_default();
+///         Ok(Self(String::from_utf8_lossy(first).into_owned()))
+///     }
+/// }
+///
+/// let app = App::new("Greeter", "1.0.0").get("/", |Language(language): Language| async { language });
+/// let answer = TestClient::new(app)?.get("/").header("accept-language", "de, en;q=0.5").wait();
+/// assert_eq!(answer.text(), "de");
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no argument of a handler",
     label = "not something that can be taken from a request",
@@ -47,16 +69,123 @@ macro_rules! newtypes {
 
 newtypes! {
     /// Path parameters: a single value or a tuple in the order of the path, or a struct by name.
+    ///
+    /// ```
+    /// use spikard::{App, Path, TestClient};
+    ///
+    /// async fn show(Path((shop, id)): Path<(String, u64)>) -> String {
+    ///     format!("{id} in {shop}")
+    /// }
+    ///
+    /// let client = TestClient::new(App::new("Shops", "1.0.0").get("/{shop}/items/{id}", show))?;
+    /// assert_eq!(client.get("/a%2Fb/items/7").wait().text(), "7 in a/b");
+    /// assert_eq!(client.get("/a/items/seven").wait().status, 422);
+    /// # Ok::<(), spikard::DefinitionError>(())
+    /// ```
     Path<T>;
     /// Query parameters: a struct, one parameter per field. `Option` and `#[serde(default)]` make a field optional.
+    ///
+    /// ```
+    /// use schemars::JsonSchema;
+    /// use serde::Deserialize;
+    /// use spikard::{App, Query, TestClient};
+    ///
+    /// #[derive(Deserialize, JsonSchema)]
+    /// struct Wanted {
+    ///     limit: Option<u8>,
+    /// }
+    ///
+    /// async fn list(Query(wanted): Query<Wanted>) -> String {
+    ///     format!("{:?}", wanted.limit)
+    /// }
+    ///
+    /// let client = TestClient::new(App::new("Shop", "1.0.0").get("/", list))?;
+    /// assert_eq!(client.get("/?limit=7").wait().text(), "Some(7)");
+    /// assert_eq!(client.get("/").wait().text(), "None");
+    /// # Ok::<(), spikard::DefinitionError>(())
+    /// ```
     Query<T>;
     /// Header fields: a struct, one parameter per field; `if_match` reads `if-match`.
+    ///
+    /// ```
+    /// use schemars::JsonSchema;
+    /// use serde::Deserialize;
+    /// use spikard::{App, HeaderParams, TestClient};
+    ///
+    /// #[derive(Deserialize, JsonSchema)]
+    /// struct Wanted {
+    ///     x_limit: Option<u8>,
+    /// }
+    ///
+    /// async fn list(HeaderParams(wanted): HeaderParams<Wanted>) -> String {
+    ///     format!("{:?}", wanted.x_limit)
+    /// }
+    ///
+    /// let client = TestClient::new(App::new("Shop", "1.0.0").get("/", list))?;
+    /// assert_eq!(client.get("/").header("x-limit", "7").wait().text(), "Some(7)");
+    /// assert_eq!(client.get("/").wait().text(), "None");
+    /// # Ok::<(), spikard::DefinitionError>(())
+    /// ```
     HeaderParams<T>;
     /// Cookies: a struct, one parameter per field.
+    ///
+    /// ```
+    /// use schemars::JsonSchema;
+    /// use serde::Deserialize;
+    /// use spikard::{App, Cookies, TestClient};
+    ///
+    /// #[derive(Deserialize, JsonSchema)]
+    /// struct Wanted {
+    ///     limit: Option<u8>,
+    /// }
+    ///
+    /// async fn list(Cookies(wanted): Cookies<Wanted>) -> String {
+    ///     format!("{:?}", wanted.limit)
+    /// }
+    ///
+    /// let client = TestClient::new(App::new("Shop", "1.0.0").get("/", list))?;
+    /// assert_eq!(client.get("/").header("cookie", "limit=7").wait().text(), "Some(7)");
+    /// assert_eq!(client.get("/").wait().text(), "None");
+    /// # Ok::<(), spikard::DefinitionError>(())
+    /// ```
     Cookies<T>;
     /// As an argument: the body, validated against the schema of `T`. As a result: JSON.
+    ///
+    /// ```
+    /// use schemars::JsonSchema;
+    /// use serde::{Deserialize, Serialize};
+    /// use serde_json::json;
+    /// use spikard::{App, Json, TestClient};
+    ///
+    /// #[derive(Serialize, Deserialize, JsonSchema)]
+    /// struct Item {
+    ///     #[schemars(range(min = 0))]
+    ///     price: i64,
+    /// }
+    ///
+    /// let app = App::new("Shop", "1.0.0").post("/double", |Json(item): Json<Item>| async move { Json(Item { price: item.price * 2 }) });
+    /// let client = TestClient::new(app)?;
+    /// assert_eq!(client.post("/double").json(&json!({"price": 4})).wait().text(), r#"{"price":8}"#);
+    /// assert_eq!(client.post("/double").json(&json!({"price": -4})).wait().status, 422);
+    /// # Ok::<(), spikard::DefinitionError>(())
+    /// ```
     Json<T>;
     /// A clone of the value given to [`App::state`](super::App::state).
+    ///
+    /// ```
+    /// use spikard::{App, State, TestClient};
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    ///
+    /// async fn count(State(visits): State<Rc<Cell<u32>>>) -> String {
+    ///     visits.set(visits.get() + 1);
+    ///     visits.get().to_string()
+    /// }
+    ///
+    /// let client = TestClient::new(App::new("Visits", "1.0.0").state(Rc::new(Cell::new(6_u32))).get("/", count))?;
+    /// assert_eq!(client.get("/").wait().text(), "7");
+    /// # Ok::<(), spikard::DefinitionError>(())
+    /// ```
     State<S>;
 }
 
@@ -181,168 +310,4 @@ impl<S: Clone + 'static> Extract for State<S> {
             .map(State)
             .ok_or_else(|| Problem::internal("").because("the state is missing"))
     }
-}
-
-/// A clone of what a hook kept with [`Passage::keep`](crate::Passage::keep); 500 where none did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kept<T>(pub T);
-
-impl<T> Deref for Kept<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T: Clone + 'static> Extract for Kept<T> {
-    type Plan = ();
-
-    fn describe(_: &mut Describe<'_>) {}
-
-    fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
-        let kept = request.passage.and_then(|passage| passage.kept::<T>());
-        kept.map(|kept| Self((*kept).clone())).ok_or_else(|| {
-            let name = std::any::type_name::<T>();
-            Problem::internal("").because(format!("no hook before kept a {name}"))
-        })
-    }
-}
-
-/// Who sent the request. 401 where that is not known: the route lets everybody in, or anybody did; `Option<Caller>` is
-/// for both.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller(pub Rc<Principal>);
-
-impl Deref for Caller {
-    type Target = Principal;
-
-    fn deref(&self) -> &Principal {
-        &self.0
-    }
-}
-
-impl Extract for Caller {
-    type Plan = ();
-
-    fn describe(_: &mut Describe<'_>) {}
-
-    fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
-        let principal = request.principal.map(Rc::clone).map(Self);
-        principal.ok_or_else(|| Problem::unauthenticated("send credentials"))
-    }
-}
-
-impl Extract for Option<Caller> {
-    type Plan = ();
-
-    fn describe(_: &mut Describe<'_>) {}
-
-    fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
-        Ok(request.principal.map(Rc::clone).map(Caller))
-    }
-}
-
-impl Extract for Trailers {
-    type Plan = ();
-
-    fn describe(_: &mut Describe<'_>) {}
-
-    fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
-        Ok(request.trailers.cloned().unwrap_or_default())
-    }
-}
-
-impl Extract for Upgrade {
-    type Plan = ();
-
-    fn describe(_: &mut Describe<'_>) {}
-
-    fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
-        Upgrade::offered(request.head)
-    }
-}
-
-impl Extract for Option<Upgrade> {
-    type Plan = ();
-
-    fn describe(_: &mut Describe<'_>) {}
-
-    fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
-        Ok(Upgrade::offered(request.head).ok())
-    }
-}
-
-/// The claims of the caller's token as a type of the app. 401 where they do not fit, and where there is no token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claims<T>(pub T);
-
-impl<T> Deref for Claims<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T: DeserializeOwned + 'static> Extract for Claims<T> {
-    type Plan = ();
-
-    fn describe(_: &mut Describe<'_>) {}
-
-    fn extract(&(): &(), request: &Request<'_>) -> Result<Self, Problem> {
-        let caller = Caller::extract(&(), request)?;
-        caller.claims_as().map(Self).map_err(|error| {
-            Problem::unauthenticated("the token's claims are not those that are needed")
-                .because(error.to_string())
-        })
-    }
-}
-
-macro_rules! owned {
-    ($($(#[$doc:meta])* $name:ident($of:ty) |$describe:ident| $body:expr, |$request:ident| $take:expr;)*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Default, PartialEq, Eq)]
-        pub struct $name(pub $of);
-
-        impl Deref for $name {
-            type Target = $of;
-
-            fn deref(&self) -> &$of {
-                &self.0
-            }
-        }
-
-        impl Extract for $name {
-            type Plan = ();
-
-            fn describe($describe: &mut Describe<'_>) {
-                $body
-            }
-
-            fn extract(&(): &(), $request: &Request<'_>) -> Result<Self, Problem> {
-                $take.map($name)
-            }
-        }
-    )*};
-}
-
-owned! {
-    /// Identity of the exchange, also sent as `x-request-id`.
-    RequestId(String) |_describe| {}, |request| Ok(request.request_id.to_owned());
-
-    /// Header fields as sent, in order; names in lower case.
-    Fields(Vec<(String, Vec<u8>)>) |_describe| {}, |request| {
-        let fields = request.head.headers.iter();
-        Ok(fields.map(|(name, value)| (name.to_ascii_lowercase(), value.to_vec())).collect())
-    };
-
-    /// The body as text; a `text/*` media type, UTF-8 only.
-    Text(String) |describe| describe.body_schema("text/*", Value::Bool(true)), |request| {
-        let text = std::str::from_utf8(request.body).map(str::to_owned);
-        text.map_err(|_| Problem::malformed_request("the body is not UTF-8"))
-    };
-
-    /// The body as it came, of any media type.
-    Bytes(Vec<u8>) |describe| describe.body_schema("*/*", Value::Bool(true)), |request| Ok(request.body.to_vec());
 }

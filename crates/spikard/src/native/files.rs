@@ -5,6 +5,27 @@ use std::panic::Location;
 use std::path::{Path, PathBuf, absolute};
 
 /// A directory or file to be served by [`App::files`](crate::App::files); a path alone stands for one without options.
+///
+/// ```
+/// use spikard::{App, Files, TestClient};
+///
+/// let folder = tempfile::tempdir()?;
+/// for (name, text) in [("home.html", "<h1>Shop</h1>"), (".well-known", "yes"), ("home.html.gz", "not gzip, for brevity")] {
+///     std::fs::write(folder.path().join(name), text)?;
+/// }
+/// let site = Files::of(folder.path())
+///     .index("home.html")
+///     .fallback("home.html")
+///     .precompressed()
+///     .cache_control("max-age=60")
+///     .dotfiles();
+/// let client = TestClient::new(App::new("Site", "1.0.0").files("/", site))?;
+/// assert_eq!(client.get("/").wait().text(), "<h1>Shop</h1>");
+/// assert_eq!(client.get("/.well-known").wait().header("cache-control"), Some("max-age=60"));
+/// assert_eq!(client.get("/basket").header("accept", "text/html").wait().text(), "<h1>Shop</h1>");
+/// assert_eq!(client.get("/").header("accept-encoding", "gzip").wait().header("content-encoding"), Some("gzip"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Files {
     spec: FilesSpec,

@@ -13,6 +13,23 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// An async function of up to eight extractors whose result becomes a response.
+///
+/// ```
+/// use spikard::{App, Handler, Path, State, TestClient};
+///
+/// async fn greet(State(word): State<&'static str>, Path(name): Path<String>) -> String {
+///     format!("{word}, {name}")
+/// }
+///
+/// /// What takes a handler takes it by this bound.
+/// fn twice<A: 'static>(app: App, handler: impl Handler<A> + Clone) -> App {
+///     app.get("/a/{name}", handler.clone()).get("/b/{name}", handler)
+/// }
+///
+/// let client = TestClient::new(twice(App::new("Greeter", "1.0.0").state("Hello"), greet))?;
+/// assert_eq!(client.get("/b/Ada").wait().text(), "Hello, Ada");
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "this is no handler",
     label = "not an async function of up to eight extractors",

@@ -6,6 +6,36 @@ use std::rc::Rc;
 use std::task::Context;
 
 /// Something that a hook may return: `()` lets the request go on, a [`Response`] or a [`Problem`] answers it.
+///
+/// ```
+/// use spikard::{App, IntoVerdict, Moment, Problem, Response, TestClient, Verdict};
+///
+/// enum Door {
+///     Open,
+///     Closed,
+/// }
+///
+/// impl IntoVerdict for Door {
+///     fn into_verdict(self) -> Verdict {
+///         match self {
+///             Self::Open => None,
+///             Self::Closed => Some(Ok(Response::text(503, "closed"))),
+///         }
+///     }
+/// }
+///
+/// let door = |passage: std::rc::Rc<spikard::Passage>| async move {
+///     match passage.header("x-key") {
+///         Some(_) => Door::Open,
+///         None => Door::Closed,
+///     }
+/// };
+/// let app = App::new("Shop", "1.0.0").hook(Moment::PreHandler, door).get("/", || async { "come in" });
+/// let client = TestClient::new(app)?;
+/// assert_eq!(client.get("/").wait().text(), "closed");
+/// assert_eq!(client.get("/").header("x-key", "1").wait().text(), "come in");
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no result of a hook",
     label = "says neither that the request goes on nor what the answer is",

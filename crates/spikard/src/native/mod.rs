@@ -3,6 +3,7 @@
 
 mod app;
 mod arguments;
+mod caller;
 mod client;
 mod describe;
 mod extract;
@@ -13,6 +14,7 @@ mod hosted;
 mod mount;
 mod operation;
 mod parts;
+mod raw;
 mod reply;
 mod routes;
 mod run;
@@ -21,18 +23,17 @@ mod scope;
 mod workers;
 
 pub use app::App;
+pub use caller::{Caller, Claims, Kept};
 pub use client::{TestClient, TestRequest};
 pub use describe::Describe;
-pub use extract::{
-    Bytes, Caller, Claims, Cookies, Extract, Fields, HeaderParams, Json, Kept, Path, Query,
-    RequestId, State, Text,
-};
+pub use extract::{Cookies, Extract, HeaderParams, Json, Path, Query, State};
 pub use files::Files;
 pub use handler::Handler;
 pub use hook::IntoVerdict;
 pub use hosted::{LocalBody, LocalService, SharedBody, SharedService};
 pub use mount::{Answering, Mountable, Prefix, RequestBody};
 pub use operation::OwnedRequest;
+pub use raw::{Bytes, Fields, RequestId, Text};
 pub use reply::{Created, ETag, Html, IntoReply, Status};
 pub use routes::Group;
 pub use run::RunError;

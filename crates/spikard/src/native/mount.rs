@@ -1,7 +1,7 @@
 //! Services of others below a path: a request of the pipeline as `http::Request`, the service's response as one of ours.
 //! Routes nothing; limits, hooks and problems are the pipeline's.
 
-use super::extract::RequestId;
+use super::raw::RequestId;
 use crate::head::find;
 use crate::response::ChunkSource;
 use crate::{Body, Endpoint, Flow, Head, Problem, Reply, Request, Response};
@@ -75,6 +75,23 @@ pub struct Prefix(pub String);
 
 /// What can be mounted: each `tower::Service` of `http::Request<RequestBody>` that can be cloned, an axum `Router` among them.
 /// It need not be `Send`: it runs on the thread of its worker.
+///
+/// ```
+/// use spikard::{Answering, App, Mountable, RequestBody, Response, TestClient};
+///
+/// /// Without a framework.
+/// #[derive(Clone)]
+/// struct Path;
+///
+/// impl Mountable for Path {
+///     fn answer(&self, request: http::Request<RequestBody>) -> Answering {
+///         Box::pin(async move { Ok(Response::text(200, request.uri().path())) })
+///     }
+/// }
+///
+/// assert_eq!(TestClient::new(App::new("Paths", "1.0.0").mount("/old", Path))?.get("/old/a").wait().text(), "/a");
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be mounted",
     label = "not a `tower::Service` of HTTP requests that can be cloned",

@@ -12,6 +12,25 @@ use std::rc::Rc;
 use std::task::Context;
 
 /// A whole request, kept: what [`App::operation`](super::App::operation) gives to its function.
+///
+/// ```
+/// use spikard::contract::{Argument, Place};
+/// use spikard::spec::RouteSpec;
+/// use spikard::{App, OwnedRequest, TestClient};
+///
+/// async fn show(request: OwnedRequest) -> String {
+///     let id = match request.parameter(Place::Path, "id") {
+///         Some(Argument::Integer(id)) => *id,
+///         _ => 0,
+///     };
+///     format!("{} {id} {:?}", request.method, request.header("X-A").map(<[u8]>::len))
+/// }
+///
+/// let spec = RouteSpec { method: "GET".into(), path: "/items/{id:int}".into(), ..RouteSpec::default() };
+/// let client = TestClient::new(App::new("Shop", "1.0.0").operation(spec, show))?;
+/// assert_eq!(client.get("/items/7").header("x-a", "abc").wait().text(), "GET 7 Some(3)");
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct OwnedRequest {
     /// As sent.

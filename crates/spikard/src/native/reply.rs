@@ -9,6 +9,26 @@ use serde_json::{Value, json};
 use std::borrow::Cow;
 
 /// Something that a handler may return.
+///
+/// ```
+/// use spikard::{App, Describe, IntoReply, Reply, Response, TestClient};
+///
+/// struct SeeOther(String);
+///
+/// impl IntoReply for SeeOther {
+///     fn describe(describe: &mut Describe<'_>) {
+///         describe.response_schema(Some(303), None);
+///     }
+///
+///     fn into_reply(self, _: Option<u16>) -> Reply {
+///         Ok(Response::empty(303).header("location", self.0))
+///     }
+/// }
+///
+/// let app = App::new("Shop", "1.0.0").post("/orders", || async { SeeOther("/orders/7".to_owned()) });
+/// assert_eq!(TestClient::new(app)?.post("/orders").wait().header("location"), Some("/orders/7"));
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no result of a handler",
     label = "does not become a response",
@@ -44,6 +64,15 @@ fn encode<T: Serialize>(value: &T, status: u16) -> Reply {
 }
 
 /// 201 with JSON and, when known, where the new thing is.
+///
+/// ```
+/// use spikard::{App, Created, TestClient};
+///
+/// let app = App::new("Shop", "1.0.0").post("/items", || async { Created::at("/items/7", "bolt".to_owned()) });
+/// let answer = TestClient::new(app)?.post("/items").wait();
+/// assert_eq!((answer.status, answer.header("location"), answer.text()), (201, Some("/items/7"), "\"bolt\""));
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Created<T> {
     /// The new thing.
@@ -107,6 +136,14 @@ macro_rules! content {
 }
 
 /// A page.
+///
+/// ```
+/// use spikard::{App, Html, TestClient};
+///
+/// let app = App::new("Shop", "1.0.0").get("/", || async { Html("<h1>Shop</h1>".to_owned()) });
+/// assert_eq!(TestClient::new(app)?.get("/").wait().header("content-type"), Some("text/html; charset=utf-8"));
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Html(pub String);
 
@@ -142,6 +179,14 @@ impl<T: IntoReply, E: Into<Problem>> IntoReply for Result<T, E> {
 }
 
 /// A status that is chosen at run time; the documents show the route's own.
+///
+/// ```
+/// use spikard::{App, Status, TestClient};
+///
+/// let app = App::new("Shop", "1.0.0").post("/orders", || async { (Status(202), "later") });
+/// assert_eq!(TestClient::new(app)?.post("/orders").wait().status, 202);
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status(pub u16);
 
@@ -168,6 +213,14 @@ impl<T: IntoReply> IntoReply for (u16, T) {
 }
 
 /// An entity tag (RFC 9110 section 8.8.3), with its quotes: `"7"` or `W/"7"`.
+///
+/// ```
+/// use spikard::{App, ETag, TestClient};
+///
+/// let app = App::new("Shop", "1.0.0").get("/", || async { (ETag::strong(7), "bolts") });
+/// assert_eq!(TestClient::new(app)?.get("/").wait().header("etag"), Some("\"7\""));
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ETag(pub String);
 

@@ -19,6 +19,19 @@ use std::panic::Location;
 use std::rc::Rc;
 
 /// Routes under one prefix, with tags and a policy of their own; groups nest.
+///
+/// ```
+/// use spikard::{App, Group, TestClient};
+///
+/// fn items(group: Group) -> Group {
+///     group.tag("items").get("/", || async { "all" }).get("/{id}", || async { "one" })
+/// }
+///
+/// let client = TestClient::new(App::new("Shop", "1.0.0").group("/items", items))?;
+/// assert_eq!(client.get("/items").wait().text(), "all");
+/// assert_eq!(client.get("/items/7").wait().text(), "one");
+/// # Ok::<(), spikard::DefinitionError>(())
+/// ```
 pub struct Group {
     pub(super) scope: Scope,
 }
@@ -29,6 +42,14 @@ macro_rules! routes {
         impl $of {
             $(
                 $(#[$doc])*
+                ///
+                /// ```
+                /// use spikard::{App, TestClient};
+                ///
+                #[doc = concat!("let app = App::new(\"Shop\", \"1.0.0\").", stringify!($verb), "(\"/\", || async { \"done\" });")]
+                #[doc = concat!("assert_eq!(TestClient::new(app)?.", stringify!($verb), "(\"/\").wait().text(), \"done\");")]
+                /// # Ok::<(), spikard::DefinitionError>(())
+                /// ```
                 #[track_caller]
                 pub fn $verb<A: 'static>(self, path: &str, handler: impl Handler<A>) -> Self {
                     self.route($method, path, handler)
@@ -36,6 +57,14 @@ macro_rules! routes {
             )*
 
             /// A route of any method.
+            ///
+            /// ```
+            /// use spikard::{App, TestClient};
+            ///
+            /// let app = App::new("Cache", "1.0.0").route("PURGE", "/cache", || async { "gone" });
+            /// assert_eq!(TestClient::new(app)?.request("PURGE", "/cache").wait().text(), "gone");
+            /// # Ok::<(), spikard::DefinitionError>(())
+            /// ```
             #[track_caller]
             pub fn route<A: 'static>(mut self, method: &str, path: &str, handler: impl Handler<A>) -> Self {
                 self.scope.handler(method, path, handler, Location::caller());
@@ -43,6 +72,16 @@ macro_rules! routes {
             }
 
             /// A route that is already described, and a function that gets the whole request (contract first).
+            ///
+            /// ```
+            /// use spikard::spec::RouteSpec;
+            /// use spikard::{App, OwnedRequest, TestClient};
+            ///
+            /// let spec = RouteSpec { method: "GET".into(), path: "/where/{*path}".into(), ..RouteSpec::default() };
+            /// let app = App::new("Paths", "1.0.0").operation(spec, |request: OwnedRequest| async move { request.target });
+            /// assert_eq!(TestClient::new(app)?.get("/where/a/b?c").wait().text(), "/where/a/b?c");
+            /// # Ok::<(), spikard::DefinitionError>(())
+            /// ```
             #[track_caller]
             pub fn operation<F, Fut, R>(mut self, spec: RouteSpec, function: F) -> Self
             where
@@ -55,6 +94,16 @@ macro_rules! routes {
             }
 
             /// Routes under `prefix` (`/items`); they inherit tags and policy. Their path `/` is the prefix itself.
+            ///
+            /// ```
+            /// use spikard::{App, TestClient};
+            ///
+            /// let app = App::new("Shop", "1.0.0").group("/v1", |v1| {
+            ///     v1.group("/items", |items| items.get("/", || async { "bolts" }))
+            /// });
+            /// assert_eq!(TestClient::new(app)?.get("/v1/items").wait().text(), "bolts");
+            /// # Ok::<(), spikard::DefinitionError>(())
+            /// ```
             pub fn group(mut self, prefix: &str, build: impl FnOnce(Group) -> Group) -> Self {
                 let scope = Scope { prefix: prefix.to_owned(), ..Scope::default() };
                 self.scope.groups.push(build(Group { scope }).scope);
@@ -108,6 +157,35 @@ macro_rules! routes {
             }
 
             /// One line about the route just added, for the documents.
+            ///
+            /// ```
+            /// use schemars::JsonSchema;
+            /// use serde_json::Value;
+            /// use spikard::{App, TestClient};
+            ///
+            /// #[derive(JsonSchema)]
+            /// #[allow(dead_code)]
+            /// struct Busy { seconds: u32 }
+            ///
+            /// let app = App::new("Shop", "1.0.0")
+            ///     .post("/orders", || async { "ordered" })
+            ///     .summary("Order something.")
+            ///     .details("What is *not* there is ordered, too.")
+            ///     .operation_id("order")
+            ///     .status(202)
+            ///     .response::<Busy>(429)
+            ///     .deprecated()
+            ///     .get("/secret", || async { "psst" })
+            ///     .hidden();
+            /// let client = TestClient::new(app)?;
+            /// assert_eq!(client.post("/orders").wait().status, 202);
+            /// let document: Value = serde_json::from_slice(client.openapi()).expect("JSON");
+            /// let order = &document["paths"]["/orders"]["post"];
+            /// assert_eq!((&order["summary"], &order["operationId"]), (&"Order something.".into(), &"order".into()));
+            /// assert_eq!((&order["deprecated"], &document["paths"]["/secret"]), (&true.into(), &Value::Null));
+            /// assert_eq!(order["responses"]["429"]["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/Busy");
+            /// # Ok::<(), spikard::DefinitionError>(())
+            /// ```
             #[track_caller]
             pub fn summary(mut self, text: &str) -> Self {
                 self.scope.last("summary", Location::caller(), |route| route.spec.summary = Some(text.to_owned()));
@@ -198,6 +276,23 @@ macro_rules! routes {
             }
 
             /// The same for the route just added alone, after the hooks of what is around.
+            ///
+            /// ```
+            /// use spikard::{App, Moment, Passage, Problem, TestClient};
+            /// use std::rc::Rc;
+            ///
+            /// async fn closed(_: Rc<Passage>) -> Result<(), Problem> {
+            ///     Err(Problem::forbidden("not today"))
+            /// }
+            ///
+            /// let app = App::new("Shop", "1.0.0")
+            ///     .get("/open", || async { "come in" })
+            ///     .get("/closed", || async { "never said" })
+            ///     .route_hook(Moment::PreHandler, closed);
+            /// let client = TestClient::new(app)?;
+            /// assert_eq!((client.get("/open").wait().status, client.get("/closed").wait().status), (200, 403));
+            /// # Ok::<(), spikard::DefinitionError>(())
+            /// ```
             #[track_caller]
             pub fn route_hook<F, Fut, R>(mut self, at: Moment, function: F) -> Self
             where
@@ -212,6 +307,21 @@ macro_rules! routes {
 
             /// Who is let in to the routes here: the ways of which any will do, tried in order; none lets everybody in. The
             /// nearest of route, group and app speaks.
+            ///
+            /// ```
+            /// use spikard::auth::{ApiKeySpec, AuthSpec, KeySpec};
+            /// use spikard::{App, TestClient};
+            ///
+            /// let keys = vec![KeySpec { key: "3f1c9a7be2d84460".into(), subject: "till 7".into(), scopes: vec![] }];
+            /// let app = App::new("Shop", "1.0.0")
+            ///     .auth([AuthSpec::api_key(ApiKeySpec { keys, ..ApiKeySpec::default() })])
+            ///     .get("/stock", || async { "seven" })
+            ///     .get("/about", || async { "for everybody" })
+            ///     .route_auth([]);
+            /// let client = TestClient::new(app)?;
+            /// assert_eq!((client.get("/stock").wait().status, client.get("/about").wait().status), (401, 200));
+            /// # Ok::<(), spikard::DefinitionError>(())
+            /// ```
             pub fn auth(mut self, ways: impl IntoIterator<Item = AuthSpec>) -> Self {
                 self.scope.policy.auth = Some(ways.into_iter().collect());
                 self
@@ -227,6 +337,22 @@ macro_rules! routes {
 
             /// Most requests in a time to the routes here, all counted together (429); the nearest of route, group and app
             /// speaks. Each worker counts for itself.
+            ///
+            /// ```
+            /// use spikard::limits::RateSpec;
+            /// use spikard::{App, TestClient};
+            ///
+            /// let app = App::new("Shop", "1.0.0")
+            ///     .rate_limit([RateSpec::new(1, 60_000)])
+            ///     .concurrency(64)
+            ///     .get("/items", || async { "bolts" })
+            ///     .get("/ping", || async { "pong" })
+            ///     .route_rate_limit([]);
+            /// let client = TestClient::new(app)?;
+            /// assert_eq!([(); 2].map(|()| client.get("/items").wait().status), [200, 429]);
+            /// assert_eq!([(); 2].map(|()| client.get("/ping").wait().status), [200, 200]);
+            /// # Ok::<(), spikard::DefinitionError>(())
+            /// ```
             pub fn rate_limit(mut self, limits: impl IntoIterator<Item = RateSpec>) -> Self {
                 self.scope.policy.rate_limit = Some(limits.into_iter().collect());
                 self
@@ -249,6 +375,24 @@ macro_rules! routes {
             }
 
             /// Limits of the route just added; what is not set is inherited.
+            ///
+            /// ```
+            /// use spikard::spec::Policy;
+            /// use spikard::{App, Text, TestClient};
+            ///
+            /// async fn echo(Text(text): Text) -> String {
+            ///     text
+            /// }
+            ///
+            /// let app = App::new("Echo", "1.0.0")
+            ///     .post("/short", echo)
+            ///     .route_policy(Policy { body_limit: Some(4), ..Policy::default() })
+            ///     .post("/long", echo);
+            /// let client = TestClient::new(app)?;
+            /// assert_eq!(client.post("/short").body("text/plain", "hello").wait().status, 413);
+            /// assert_eq!(client.post("/long").body("text/plain", "hello").wait().text(), "hello");
+            /// # Ok::<(), spikard::DefinitionError>(())
+            /// ```
             #[track_caller]
             pub fn route_policy(mut self, policy: Policy) -> Self {
                 self.scope.last("route_policy", Location::caller(), |route| {
@@ -291,6 +435,18 @@ impl Group {
     }
 
     /// Limits of every route inside; what is not set is inherited.
+    ///
+    /// ```
+    /// use spikard::spec::Policy;
+    /// use spikard::{App, TestClient};
+    ///
+    /// let app = App::new("Slow", "1.0.0").group("/slow", |slow| {
+    ///     slow.tag("slow").policy(Policy { body_limit: Some(0), ..Policy::default() }).post("/", || async { "done" })
+    /// });
+    /// let client = TestClient::new(app)?;
+    /// assert_eq!(client.post("/slow").body("text/plain", "hello").wait().status, 413);
+    /// # Ok::<(), spikard::DefinitionError>(())
+    /// ```
     pub fn policy(mut self, policy: Policy) -> Self {
         self.scope.policy = inherit(&policy, &self.scope.policy);
         self

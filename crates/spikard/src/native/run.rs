@@ -8,6 +8,14 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 /// Why an app does not run. `main` may return it: its `Debug` is its message, for a person to read.
+///
+/// ```
+/// use spikard::{App, RunError};
+///
+/// let wrong = App::new("Shop", "1.0.0").get("items", || async {}).freeze().map_err(RunError::from);
+/// let error = wrong.err().expect("a mistake");
+/// assert!(matches!(error, RunError::Definition(_)) && error.to_string().contains("write \"/items\""));
+/// ```
 #[non_exhaustive]
 pub enum RunError {
     /// The app has mistakes.
@@ -72,6 +80,14 @@ impl App {
     ///
     /// With `SPIKARD_EMIT=spec` in the environment the app is printed as JSON instead, and the process exits with 0;
     /// or `{"mistakes": […]}`, which are the reader's to show, and it exits with 1.
+    ///
+    /// ```no_run
+    /// use spikard::App;
+    ///
+    /// fn main() -> Result<(), spikard::RunError> {
+    ///     App::new("Ping", "1.0.0").get("/ping", || async { "pong" }).run()
+    /// }
+    /// ```
     pub fn run(self) -> Result<(), RunError> {
         if std::env::var("SPIKARD_EMIT").as_deref() == Ok("spec") {
             self.emit()?;

@@ -17,6 +17,18 @@ type Pulled = (Option<io::Result<Bytes>>, Box<dyn ChunkSource>);
 
 /// The body of a reply of a [`LocalService`](super::LocalService), an `http_body::Body`. An error in it means that the reply is
 /// not whole; the server around has to abort it. Dropped before its end, it ends its producer.
+///
+/// ```
+/// use http_body::Body as _;
+/// use spikard::{App, LocalBody};
+/// use tower::ServiceExt as _;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(async {
+/// let service = App::new("Ping", "1.0.0").get("/", || async { "pong" }).into_service().expect("no mistakes");
+/// let body: LocalBody = service.oneshot(http::Request::new(String::new())).await.expect("an answer").into_body();
+/// assert_eq!(body.size_hint().exact(), Some(4));
+/// # });
+/// ```
 pub struct LocalBody {
     state: State,
     /// Open, and counted as such, until the body has gone.
@@ -106,6 +118,18 @@ impl http_body::Body for LocalBody {
 }
 
 /// The body of a reply of a [`SharedService`](super::SharedService), an `http_body::Body`. As [`LocalBody`], of another thread.
+///
+/// ```
+/// use http_body::Body as _;
+/// use spikard::{App, SharedBody, SharedService};
+/// use tower::ServiceExt as _;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(async {
+/// let service = SharedService::start(|| App::new("Ping", "1.0.0").get("/", || async { "pong" })).expect("no mistakes");
+/// let body: SharedBody = service.oneshot(http::Request::new(String::new())).await.expect("an answer").into_body();
+/// assert_eq!(body.size_hint().exact(), Some(4));
+/// # });
+/// ```
 #[derive(Debug)]
 pub struct SharedBody(Shared);
 
