@@ -12,6 +12,50 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+/// An async function of up to eight arguments of any kind: what of a [`Handler`] can be said before its parts are looked at. The
+/// compiler so names the part that does not fit.
+///
+/// ```
+/// use spikard::AsyncFunction;
+///
+/// async fn length(text: String) -> usize {
+///     text.len()
+/// }
+///
+/// fn is_one<A>(_: impl AsyncFunction<A, Taken = (String,), Result = usize>) {}
+///
+/// is_one(length);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "this is no handler",
+    label = "not an async function of up to eight extractors",
+    note = "write `async fn show(Path(id): Path<u64>) -> Result<Json<Item>, Problem>`",
+    note = "arguments: `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `State<S>`, `RequestId`, `Fields`, `Text`, `Bytes`",
+    note = "results: `Json<T>`, `String`, `&str`, `Vec<u8>`, `()`, `Response`, `Created<T>`, `(Status, ...)`, `(ETag, ...)`, `Result<_, Problem>`"
+)]
+pub trait AsyncFunction<Arguments> {
+    /// A tuple of its arguments.
+    type Taken;
+    /// What its future comes to.
+    type Result;
+}
+
+/// A tuple of extractors: the arguments of a [`Handler`].
+///
+/// ```
+/// use spikard::{ExtractAll, Path, Text};
+///
+/// fn are_all<A: ExtractAll>() {}
+///
+/// are_all::<()>();
+/// are_all::<(Path<u64>, Text)>();
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no list of arguments of a handler",
+    label = "not a tuple of up to eight extractors"
+)]
+pub trait ExtractAll {}
+
 /// An async function of up to eight extractors whose result becomes a response.
 ///
 /// ```
@@ -37,7 +81,9 @@ use std::task::{Context, Poll};
     note = "arguments: `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `State<S>`, `RequestId`, `Fields`, `Text`, `Bytes`",
     note = "results: `Json<T>`, `String`, `&str`, `Vec<u8>`, `()`, `Response`, `Created<T>`, `(Status, ...)`, `(ETag, ...)`, `Result<_, Problem>`"
 )]
-pub trait Handler<Arguments>: 'static {
+pub trait Handler<Arguments>:
+    AsyncFunction<Arguments, Taken: ExtractAll, Result: IntoReply> + 'static
+{
     /// Says what the route needs and gives what serves it.
     fn endpoint(self, describe: &mut Describe<'_>) -> Box<dyn Endpoint>;
 }
@@ -52,6 +98,17 @@ struct Native<F, Fut, Arguments, Plans> {
 
 macro_rules! handlers {
     ($(($($of:ident $plan:ident),*))*) => {$(
+        impl<F, Fut, $($of,)*> AsyncFunction<($($of,)*)> for F
+        where
+            F: Fn($($of),*) -> Fut,
+            Fut: Future,
+        {
+            type Taken = ($($of,)*);
+            type Result = Fut::Output;
+        }
+
+        impl<$($of: Extract,)*> ExtractAll for ($($of,)*) {}
+
         impl<F, Fut, R, $($of,)*> Handler<($($of,)*)> for F
         where
             F: Fn($($of),*) -> Fut + 'static,

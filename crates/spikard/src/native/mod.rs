@@ -28,7 +28,7 @@ pub use client::{TestClient, TestRequest};
 pub use describe::Describe;
 pub use extract::{Cookies, Extract, HeaderParams, Json, Path, Query, State};
 pub use files::Files;
-pub use handler::Handler;
+pub use handler::{AsyncFunction, ExtractAll, Handler};
 pub use hook::IntoVerdict;
 pub use hosted::{LocalBody, LocalService, SharedBody, SharedService};
 pub use mount::{Answering, Mountable, Prefix, RequestBody};

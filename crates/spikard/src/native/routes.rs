@@ -2,7 +2,7 @@
 
 use super::App;
 use super::files::Files;
-use super::handler::Handler;
+use super::handler::{AsyncFunction, ExtractAll, Handler};
 use super::hook::IntoVerdict;
 use super::mount::Mountable;
 use super::operation::OwnedRequest;
@@ -51,7 +51,10 @@ macro_rules! routes {
                 /// # Ok::<(), spikard::DefinitionError>(())
                 /// ```
                 #[track_caller]
-                pub fn $verb<A: 'static>(self, path: &str, handler: impl Handler<A>) -> Self {
+                pub fn $verb<A: 'static, H>(self, path: &str, handler: H) -> Self
+                where
+                    H: AsyncFunction<A, Taken: ExtractAll, Result: IntoReply> + Handler<A>,
+                {
                     self.route($method, path, handler)
                 }
             )*
@@ -66,7 +69,10 @@ macro_rules! routes {
             /// # Ok::<(), spikard::DefinitionError>(())
             /// ```
             #[track_caller]
-            pub fn route<A: 'static>(mut self, method: &str, path: &str, handler: impl Handler<A>) -> Self {
+            pub fn route<A: 'static, H>(mut self, method: &str, path: &str, handler: H) -> Self
+            where
+                H: AsyncFunction<A, Taken: ExtractAll, Result: IntoReply> + Handler<A>,
+            {
                 self.scope.handler(method, path, handler, Location::caller());
                 self
             }
