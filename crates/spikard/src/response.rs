@@ -51,7 +51,7 @@ pub enum Body {
     /// Pulled chunk by chunk when the socket can take more; chunked on HTTP/1.1 unless its length is known.
     Stream(Box<dyn ChunkSource>),
     /// None, and what follows is another protocol: of status 101, by [`Upgrade`](crate::Upgrade).
-    Upgrade(Switch),
+    Upgrade(Box<Switch>),
 }
 
 /// A producer of chunks; dropped when the client leaves.

@@ -79,10 +79,10 @@ impl Upgrade {
             return Err(required(detail).header("upgrade", protocol));
         }
         let mut response = Response::empty(101);
-        response.body = Body::Upgrade(Switch {
+        response.body = Body::Upgrade(Box::new(Switch {
             protocol,
             speak: Box::new(|client| Box::pin(speak(client))),
-        });
+        }));
         Ok(response)
     }
 
@@ -238,7 +238,7 @@ impl AsyncWrite for Upgraded {
 
 /// Lets the other protocol speak to its end. `first` was read of the connection before.
 pub(crate) async fn converse<T: Transport>(
-    switch: Switch,
+    switch: Box<Switch>,
     io: T,
     first: Vec<u8>,
     watch: Option<Watch>,

@@ -43,6 +43,8 @@ fn unless(broken: bool) -> Option<()> {
 }
 
 impl<B: Build> Pass<'_, '_, B> {
+    /// Inlined where containers ask for what is inside: most of that is texts and numbers.
+    #[inline(always)]
     fn value(&mut self, id: Id, depth: usize, place: B::Place) -> Option<B::Value> {
         let shapes = self.shapes;
         let Some(Shape::Kinds(kinds)) = shapes.get(id) else {
@@ -55,6 +57,26 @@ impl<B: Build> Pass<'_, '_, B> {
                 string(self.nodes, shape, text)?;
                 self.build.string(place, text)
             }
+            byte @ (b'{' | b'[' | b't' | b'f' | b'n') => self.other(byte, kinds, depth, place),
+            // Or what begins no value, which is no number either.
+            _ => {
+                let shape = kinds.number.as_ref()?;
+                let digits = self.reader.number().ok()?;
+                number(self.nodes, shape, digits)?;
+                self.build.number(place, digits)
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn other(
+        &mut self,
+        byte: u8,
+        kinds: &Kinds,
+        depth: usize,
+        place: B::Place,
+    ) -> Option<B::Value> {
+        match byte {
             b'{' => {
                 let shape = kinds.object.as_ref()?;
                 self.object(shape, depth, place)
@@ -65,14 +87,7 @@ impl<B: Build> Pass<'_, '_, B> {
             }
             b't' => self.boolean(kinds.yes, true, place),
             b'f' => self.boolean(kinds.no, false, place),
-            b'n' => self.null(kinds, place),
-            // Or what begins no value, which is no number either.
-            _ => {
-                let shape = kinds.number.as_ref()?;
-                let digits = self.reader.number().ok()?;
-                number(self.nodes, shape, digits)?;
-                self.build.number(place, digits)
-            }
+            _ => self.null(kinds, place),
         }
     }
 

@@ -93,7 +93,7 @@ enum End {
     /// It never was one.
     Http2,
     /// It speaks another protocol from here on.
-    Upgraded(Switch),
+    Upgraded(Box<Switch>),
 }
 
 /// What a connection waits for; decides its time limit.

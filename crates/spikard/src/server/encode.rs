@@ -38,7 +38,7 @@ pub(crate) enum Rest {
     Full(Vec<u8>),
     Stream(Box<dyn ChunkSource>, Coding),
     /// Nothing more of HTTP.
-    Upgrade(Switch),
+    Upgrade(Box<Switch>),
 }
 
 /// How a streamed body is framed.
