@@ -1,13 +1,14 @@
 //! Fields behind bodies, both ways, over both versions of HTTP.
 
+mod common;
+
+use common::{answer, on_a_loop, worker};
 use h2::client::SendRequest;
 use http::{HeaderMap, Request};
 use spikard::response::Chunks;
-use spikard::server::{Life, Listen, exchange_cut, serve};
 use spikard::{App, Bytes, Moment, Passage, Response, Trailer, Trailers};
 use std::rc::Rc;
 use tokio::net::TcpStream;
-use tokio::runtime::{Builder, LocalOptions};
 
 /// The body, and the trailers as lines.
 async fn show(content: Bytes, trailers: Trailers) -> String {
@@ -52,14 +53,6 @@ fn app() -> App {
         .get("/count", count)
         .get("/whole", whole)
         .get("/nothing", nothing)
-}
-
-/// Every byte of the answer, where at most so many bytes arrive at a time.
-fn answer(app: App, bytes: &str, most: usize) -> String {
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let app = Rc::new(app.freeze().expect("right"));
-    let answer = exchange_cut(app, bytes.as_bytes().to_vec(), most);
-    String::from_utf8(runtime.expect("a runtime").block_on(answer)).expect("text")
 }
 
 fn put(chunks: &str) -> String {
@@ -145,19 +138,8 @@ async fn asked(
 
 #[test]
 fn http_2_has_them_both_ways() {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build_local(LocalOptions::default());
-    runtime.expect("a runtime").block_on(async {
-        let listen = Listen {
-            port: 0,
-            ..Listen::default()
-        };
-        let listener = listen.open().expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let app = Rc::new(app().freeze().expect("right"));
-        let life = Life::new();
-        tokio::task::spawn_local(serve(app, listener, Rc::clone(&life)));
+    on_a_loop(async {
+        let address = worker(app()).address;
         let stream = TcpStream::connect(address).await.expect("a connection");
         let (mut client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
         tokio::task::spawn_local(connection);

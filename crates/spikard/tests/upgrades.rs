@@ -1,12 +1,12 @@
 //! Another protocol on a connection, by bytes in process and over loopback.
 
-use spikard::server::{Life, Listen, exchange, serve};
+mod common;
+
+use common::{Worker, on_a_loop, worker};
 use spikard::{App, Problem, Response, Upgrade};
-use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::runtime::{Builder, LocalOptions};
 
 /// What it is sent in capitals, and a last word when the worker ends.
 async fn shout(upgrade: Upgrade) -> Result<Response, Problem> {
@@ -62,10 +62,7 @@ fn ask(path: &str, version: &str, fields: &str) -> String {
 
 /// Every byte of the answer to `bytes`, in process.
 fn answer(bytes: String) -> String {
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let app = Rc::new(app().freeze().expect("right"));
-    let answer = exchange(app, bytes.into_bytes());
-    String::from_utf8(runtime.expect("a runtime").block_on(answer)).expect("text")
+    common::answer(app(), &bytes, usize::MAX)
 }
 
 const SHOUT: &str = "Connection: keep-alive, Upgrade\r\nUpgrade: whisper, SHOUT\r\n";
@@ -156,23 +153,16 @@ fn a_handler_may_answer_both() {
 
 /// A worker on loopback that drains once all of `paths` speak their protocols; what each client got behind its head.
 fn drained(drain_timeout_ms: u64, paths: &[&str]) -> Vec<String> {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build_local(LocalOptions::default());
-    runtime.expect("a runtime").block_on(async {
+    on_a_loop(async {
         let config = spikard::Config {
             drain_timeout_ms,
             ..spikard::Config::default()
         };
-        let app = Rc::new(app().config(config).freeze().expect("right"));
-        let listen = Listen {
-            port: 0,
-            ..Listen::default()
-        };
-        let listener = listen.open().expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let life = Life::new();
-        let serving = tokio::task::spawn_local(serve(app, listener, Rc::clone(&life)));
+        let Worker {
+            address,
+            life,
+            serving,
+        } = worker(app().config(config));
         let mut clients = Vec::new();
         for path in paths {
             let mut client = TcpStream::connect(address).await.expect("a connection");
