@@ -57,6 +57,28 @@ impl Trailers {
         Self(lines.filter_map(field).collect())
     }
 
+    /// Those that `http` knows how to write.
+    pub(crate) fn to_map(&self) -> http::HeaderMap {
+        let fields = self.iter().filter_map(|(name, value)| {
+            let name = http::HeaderName::from_bytes(name.as_bytes()).ok()?;
+            Some((name, http::HeaderValue::from_bytes(value).ok()?))
+        });
+        let mut map = http::HeaderMap::new();
+        for (name, value) in fields {
+            map.append(name, value);
+        }
+        map
+    }
+
+    /// As they are sent; bytes that are not UTF-8 are replaced.
+    pub(crate) fn into_text(self) -> Vec<Trailer> {
+        let fields = self.0.into_iter();
+        let text = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
+        fields
+            .map(|(name, value)| (name.into(), text(value).into()))
+            .collect()
+    }
+
     pub(crate) fn of_map(map: &http::HeaderMap) -> Self {
         let fields = map.iter();
         let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {

@@ -18,7 +18,9 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use spikard::config::Config;
 use spikard::response::{ChunkSource, Response as Reply};
-use spikard::{App, Fields, LocalService, Moment, Problem, RunError, SharedService, Text};
+use spikard::{
+    App, Fields, LocalService, Moment, Problem, RunError, SharedService, Text, Trailers,
+};
 use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::io;
@@ -267,6 +269,39 @@ async fn bodies_are_read_within_their_limits() {
     let mut announced = request("POST", "/echo", slowly([]));
     announced.headers_mut().insert("content-length", 9.into());
     assert_eq!(ask(local(), announced).await.0.status(), 413);
+}
+
+#[tokio::test]
+async fn fields_behind_bodies_are_passed_both_ways() {
+    async fn sum(Text(text): Text, trailers: Trailers) -> Reply {
+        let sum = trailers.get("x-sum").unwrap_or_default();
+        let sum = String::from_utf8(sum.to_vec()).unwrap();
+        Reply::text(200, text).trailers(move || vec![("x-sum".into(), sum.into())])
+    }
+    let app = || App::new("Test", "1").post("/", sum);
+    let asked = |te: bool| {
+        let mut fields = http::HeaderMap::new();
+        fields.insert("x-sum", "7".parse().unwrap());
+        let body = Full::<Bytes>::from("hi").with_trailers(std::future::ready(Some(Ok(fields))));
+        let mut request = request("POST", "/", Body::new(body));
+        if te {
+            request
+                .headers_mut()
+                .insert("te", "trailers".parse().unwrap());
+        }
+        request
+    };
+    for te in [true, false] {
+        let local = app().into_service().unwrap().oneshot(asked(te)).await;
+        let local = local.unwrap().into_body().collect().await.unwrap();
+        let shared = SharedService::start(app).unwrap().oneshot(asked(te)).await;
+        let shared = shared.unwrap().into_body().collect().await.unwrap();
+        for body in [local, shared] {
+            let found = body.trailers().and_then(|fields| fields.get("x-sum"));
+            assert_eq!(found.map(|sum| sum.to_str().unwrap()), te.then_some("7"));
+            assert_eq!(body.to_bytes(), "hi");
+        }
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use axum::routing::{any, get, post};
 use axum::{Extension, Router};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
 use serde_json::Value;
 use spikard::auth::{ApiKeySpec, AuthSpec, KeySpec, Principal};
 use spikard::config::Config;
@@ -24,6 +25,7 @@ use spikard::{
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -119,7 +121,7 @@ fn fields_of_the_connection_stay_behind_and_the_body_is_whole() {
         .request("PROPFIND", "/told")
         .header("connection", "x-hop")
         .header("x-hop", "1")
-        .header("te", "trailers")
+        .header("te", "deflate")
         .header("transfer-encoding", "chunked")
         .header("x-request-id", "t-1")
         .header("x-kept", "2");
@@ -235,6 +237,48 @@ fn errors_of_a_service_are_problems() {
         assert_eq!(problem["detail"].as_str(), detail, "{target}");
         assert_eq!(problem["instance"], target);
     }
+}
+
+/// The text, and behind it a field.
+struct Trailed(VecDeque<Frame<Bytes>>);
+
+impl http_body::Body for Trailed {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(Ok))
+    }
+}
+
+#[test]
+fn fields_behind_bodies_are_passed_both_ways() {
+    let service = service_fn(|request: http::Request<RequestBody>| async move {
+        let te = request.headers().get("te").cloned();
+        assert_eq!(te.unwrap(), "trailers");
+        let collected = request.into_body().collect().await.unwrap();
+        let fields = collected.trailers().cloned().unwrap_or_default();
+        let content = Frame::data(collected.to_bytes());
+        Ok::<_, Infallible>(http::Response::new(Trailed(
+            [content, Frame::trailers(fields)].into(),
+        )))
+    });
+    let app = App::new("Test", "1").mount("/", service);
+    let app = Rc::new(app.freeze().unwrap());
+    let request = b"POST / HTTP/1.1\r\nhost: h\r\nte: trailers\r\nconnection: te\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nx-sum: 7\r\n\r\n";
+    let mut context = Context::from_waker(std::task::Waker::noop());
+    let mut exchanged = Box::pin(exchange(app, request.to_vec()));
+    let Poll::Ready(answer) = exchanged.as_mut().poll(&mut context) else {
+        unreachable!("it waits for nothing")
+    };
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(
+        answer.ends_with("2\r\nhi\r\n0\r\nx-sum: 7\r\n\r\n"),
+        "{answer}"
+    );
 }
 
 #[test]

@@ -4,9 +4,10 @@
 use super::raw::RequestId;
 use crate::head::find;
 use crate::response::ChunkSource;
+use crate::trailers::{self, Trailer, Trailers};
 use crate::{Body, Endpoint, Flow, Head, Problem, Reply, Request, Response};
 use bytes::{Buf, Bytes};
-use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TE};
 use http::uri::PathAndQuery;
 use http::{Method, Uri};
 use http_body::{Frame, SizeHint};
@@ -29,11 +30,17 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// assert_eq!(body.size_hint().exact(), Some(4));
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct RequestBody(Bytes);
+pub struct RequestBody {
+    content: Bytes,
+    trailers: Option<HeaderMap>,
+}
 
 impl From<Vec<u8>> for RequestBody {
     fn from(content: Vec<u8>) -> Self {
-        Self(content.into())
+        Self {
+            content: content.into(),
+            trailers: None,
+        }
     }
 }
 
@@ -45,16 +52,22 @@ impl http_body::Body for RequestBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let content = std::mem::take(&mut self.0);
-        Poll::Ready((!content.is_empty()).then(|| Ok(Frame::data(content))))
+        let content = std::mem::take(&mut self.content);
+        Poll::Ready(match content.is_empty() {
+            false => Some(Ok(Frame::data(content))),
+            true => self
+                .trailers
+                .take()
+                .map(|fields| Ok(Frame::trailers(fields))),
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.content.is_empty() && self.trailers.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.len() as u64)
+        SizeHint::with_exact(self.content.len() as u64)
     }
 }
 
@@ -186,7 +199,13 @@ fn give(request: &Request<'_>, depth: usize) -> Result<http::Request<RequestBody
     }
     let id = HeaderValue::from_str(request.request_id).map_err(|_| wrong("request id"))?;
     fields.insert(HeaderName::from_static("x-request-id"), id);
-    let mut given = http::Request::new(RequestBody(Bytes::copy_from_slice(request.body)));
+    if trailers::are_taken(request.head) {
+        fields.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    let mut given = http::Request::new(RequestBody {
+        content: Bytes::copy_from_slice(request.body),
+        trailers: request.trailers.map(Trailers::to_map),
+    });
     *given.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| wrong("method"))?;
     *given.uri_mut() = Uri::from(path);
     *given.headers_mut() = fields;
@@ -265,6 +284,7 @@ where
         length: body.size_hint().exact().or(announced),
         body: Box::pin(body),
         first: None,
+        trailers: HeaderMap::new(),
     };
     if is_head {
         // What GET would send is told, and nothing sent.
@@ -275,7 +295,8 @@ where
         return Ok(taken);
     }
     taken.body = match chunks.pull().await {
-        None => Body::Empty,
+        None if chunks.trailers.is_empty() => Body::Empty,
+        None => Body::Stream(Box::new(chunks)),
         Some(Err(error)) => return Err(failed(error, "the body of the mounted service")),
         Some(Ok(whole)) if chunks.body.is_end_stream() => Body::Full(whole.into()),
         Some(Ok(first)) => {
@@ -288,8 +309,9 @@ where
 
 type Next<'s> = Pin<Box<dyn Future<Output = Option<io::Result<Bytes>>> + 's>>;
 
-/// A service's body. Trailers are dropped.
+/// A service's body.
 struct Chunks<B> {
+    trailers: HeaderMap,
     first: Option<Bytes>,
     body: Pin<Box<B>>,
     length: Option<u64>,
@@ -307,7 +329,10 @@ where
                 Ok(Ok(mut data)) if data.has_remaining() => {
                     return Some(Ok(data.copy_to_bytes(data.remaining())));
                 }
-                Ok(_) => {}
+                Ok(Ok(_)) => {}
+                Ok(Err(frame)) => self
+                    .trailers
+                    .extend(frame.into_trailers().unwrap_or_default()),
                 Err(error) => return Some(Err(error.into())),
             }
         }
@@ -330,6 +355,10 @@ where
 
     fn length(&self) -> Option<u64> {
         self.length
+    }
+
+    fn trailers(&mut self) -> Vec<Trailer> {
+        Trailers::of_map(&self.trailers).into_text()
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) use date::{date_of, now, seconds_of};
 pub use exchange::{exchange, exchange_cut};
 pub(crate) use framing::is_host;
 pub use holder::{Holder, holder_of};
-pub(crate) use http2::{Incoming, split};
+pub(crate) use http2::{Incoming, split, trailers};
 pub use life::Life;
 pub(crate) use life::Watch;
 pub use listen::{Listen, ListenError, announce_ready, mode};

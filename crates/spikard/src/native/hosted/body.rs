@@ -3,12 +3,13 @@
 use crate::Body;
 use crate::pipeline::Exchange;
 use crate::response::ChunkSource;
+use crate::server::trailers;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use tokio::sync::mpsc::Receiver;
 
 type Polled = Poll<Option<io::Result<Frame<Bytes>>>>;
@@ -31,6 +32,8 @@ type Pulled = (Option<io::Result<Bytes>>, Box<dyn ChunkSource>);
 /// ```
 pub struct LocalBody {
     state: State,
+    /// The client keeps trailers.
+    trailed: bool,
     /// Open, and counted as such, until the body has gone.
     _exchange: Option<Exchange>,
 }
@@ -43,7 +46,7 @@ enum State {
 }
 
 impl LocalBody {
-    pub(super) fn new(body: Body, exchange: Exchange) -> Self {
+    pub(super) fn new(body: Body, trailed: bool, exchange: Exchange) -> Self {
         Self {
             state: match body {
                 // Fields of the connection stay outside, so that nobody has offered another protocol.
@@ -52,6 +55,7 @@ impl LocalBody {
                 Body::Full(bytes) => State::Whole(bytes.into()),
                 Body::Stream(source) => State::Source(source),
             },
+            trailed,
             _exchange: Some(exchange),
         }
     }
@@ -94,6 +98,11 @@ impl http_body::Body for LocalBody {
                         }
                     }
                     Poll::Ready((Some(Err(error)), _)) => return Poll::Ready(Some(Err(error))),
+                    Poll::Ready((None, mut source)) if self.trailed => {
+                        let fields = trailers(&source.trailers());
+                        let frame = (!fields.is_empty()).then(|| Ok(Frame::trailers(fields)));
+                        return Poll::Ready(frame);
+                    }
                     Poll::Ready((None, _)) => return Poll::Ready(None),
                 },
             }
@@ -136,7 +145,7 @@ pub struct SharedBody(Shared);
 #[derive(Debug)]
 enum Shared {
     Whole(Bytes),
-    Chunks(Receiver<io::Result<Bytes>>),
+    Chunks(Receiver<io::Result<Frame<Bytes>>>),
 }
 
 impl SharedBody {
@@ -144,7 +153,7 @@ impl SharedBody {
         Self(Shared::Whole(bytes))
     }
 
-    pub(super) fn of(chunks: Receiver<io::Result<Bytes>>) -> Self {
+    pub(super) fn of(chunks: Receiver<io::Result<Frame<Bytes>>>) -> Self {
         Self(Shared::Chunks(chunks))
     }
 }
@@ -154,12 +163,11 @@ impl http_body::Body for SharedBody {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Polled {
-        let chunk = match &mut self.0 {
-            Shared::Whole(bytes) if bytes.is_empty() => None,
-            Shared::Whole(bytes) => Some(Ok(std::mem::take(bytes))),
-            Shared::Chunks(chunks) => ready!(chunks.poll_recv(context)),
-        };
-        Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data)))
+        match &mut self.0 {
+            Shared::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Shared::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Shared::Chunks(chunks) => chunks.poll_recv(context),
+        }
     }
 
     fn is_end_stream(&self) -> bool {

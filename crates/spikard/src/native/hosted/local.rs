@@ -8,8 +8,10 @@ use crate::pipeline::{Exchange, Opened};
 use crate::server::{Incoming, split, too_large};
 use crate::stream::Answer;
 use crate::timer::within;
-use crate::{App, DefinitionError, Flow, Frozen, Problem, Reply};
+use crate::trailers::are_taken;
+use crate::{App, DefinitionError, Flow, Frozen, Problem, Reply, Trailers};
 use bytes::Buf;
+use http::header::{CONNECTION, UPGRADE};
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Future, poll_fn};
@@ -104,7 +106,11 @@ where
     B: http_body::Body,
 {
     fn new(app: Rc<Frozen>, request: http::Request<B>) -> Self {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        // The connection is not ours: what a client offers on it nobody here can take up.
+        for name in [CONNECTION, UPGRADE] {
+            parts.headers.remove(name);
+        }
         let peer = parts.extensions.get().copied();
         Self {
             app,
@@ -131,13 +137,16 @@ where
             }
             opened => opened,
         };
-        let exchange = match opened {
+        let mut exchange = match opened {
             Opened::Accepted(exchange) => exchange,
             Opened::Refused(exchange, reply) => return self.finish(exchange, reply).await,
             Opened::Held(..) => unreachable!("invariant: hooks hold a request once"),
         };
         let content = match self.read(exchange.body.limit, length).await {
-            Ok(content) => content,
+            Ok((content, trailers)) => {
+                exchange.trailers = trailers.map(Rc::new);
+                content
+            }
             Err(problem) => return self.finish(exchange, Err(problem)).await,
         };
         let flow = poll_fn(|context| {
@@ -158,20 +167,24 @@ where
         self.finish(exchange, reply).await
     }
 
-    /// The whole body, and nothing of what follows it: trailers are dropped.
-    async fn read(&mut self, limit: u64, length: Option<u64>) -> Result<Vec<u8>, Problem> {
+    /// The whole body, and the fields behind it.
+    async fn read(
+        &mut self,
+        limit: u64,
+        length: Option<u64>,
+    ) -> Result<(Vec<u8>, Option<Trailers>), Problem> {
         if length.is_some_and(|length| length > limit) {
             return Err(too_large(limit));
         }
         let patience = self.app.config().body_timeout_ms;
-        let mut content = Vec::new();
+        let (mut content, mut trailers) = (Vec::new(), None);
         loop {
             let frame = poll_fn(|context| self.body.as_mut().poll_frame(context));
             let Some(frame) = in_time(patience, pin!(frame)).await else {
                 return Err(Problem::request_timeout("the body stopped arriving"));
             };
             match frame.map(|frame| frame.map(http_body::Frame::into_data)) {
-                None => return Ok(content),
+                None => return Ok((content, trailers)),
                 Some(Ok(Ok(mut data))) => {
                     if (content.len() + data.remaining()) as u64 > limit {
                         return Err(too_large(limit));
@@ -182,7 +195,10 @@ where
                         data.advance(chunk.len());
                     }
                 }
-                Some(Ok(Err(_))) => {}
+                Some(Ok(Err(frame))) => {
+                    let fields = frame.into_trailers().ok();
+                    trailers = fields.as_ref().map(Trailers::of_map).or(trailers);
+                }
                 Some(Err(_)) => return Err(Problem::malformed_request("the body is not whole")),
             }
         }
@@ -201,7 +217,8 @@ where
             true => crate::Body::Empty,
             false => body,
         };
-        head.map(|()| LocalBody::new(body, exchange))
+        let trailed = self.incoming.with_head(are_taken);
+        head.map(|()| LocalBody::new(body, trailed, exchange))
     }
 }
 

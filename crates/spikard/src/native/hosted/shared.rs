@@ -178,7 +178,7 @@ async fn carry<B>(
 }
 
 /// Pulls a chunk when the one before is taken.
-async fn pass(mut body: LocalBody, chunks: mpsc::Sender<io::Result<Bytes>>) {
+async fn pass(mut body: LocalBody, chunks: mpsc::Sender<io::Result<Frame<Bytes>>>) {
     while let Ok(room) = chunks.reserve().await {
         let next = poll_fn(|context| Pin::new(&mut body).poll_frame(context));
         let frame = tokio::select! {
@@ -186,10 +186,10 @@ async fn pass(mut body: LocalBody, chunks: mpsc::Sender<io::Result<Bytes>>) {
             frame = next => frame,
             () = chunks.closed() => return,
         };
-        match frame.map(|frame| frame.map(Frame::into_data)) {
-            Some(Ok(Ok(chunk))) => room.send(Ok(chunk)),
+        match frame {
+            Some(Ok(frame)) => room.send(Ok(frame)),
             Some(Err(error)) => return room.send(Err(error)),
-            Some(Ok(Err(_))) | None => return,
+            None => return,
         }
     }
 }

@@ -9,4 +9,4 @@ mod stream;
 
 pub(super) use connection::{converse, is_spoken};
 pub(crate) use fields::Incoming;
-pub(crate) use reply::split;
+pub(crate) use reply::{split, trailers};

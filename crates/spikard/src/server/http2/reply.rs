@@ -40,7 +40,7 @@ pub(crate) fn split(response: Response, request_id: &RequestId) -> (http::Respon
 }
 
 /// Fields behind a body.
-pub(super) fn trailers(trailers: &[Trailer]) -> HeaderMap {
+pub(crate) fn trailers(trailers: &[Trailer]) -> HeaderMap {
     let mut fields = HeaderMap::with_capacity(trailers.len());
     for (name, value) in trailers {
         if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
