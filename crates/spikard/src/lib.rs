@@ -55,10 +55,11 @@ pub use hooks::{Verdict, Verdicting};
 pub use listing::RouteLine;
 pub use mistake::{DefinitionError, Mistake, did_you_mean};
 pub use native::{
-    Answering, App, AsyncFunction, Bytes, Caller, Claims, Cookies, Created, Describe, ETag,
-    Extract, ExtractAll, Fields, Files, Group, Handler, HeaderParams, Html, IntoReply, IntoVerdict,
-    Json, Kept, LocalBody, LocalService, Mountable, OwnedRequest, Path, Prefix, Query, RequestBody,
-    RequestId, RunError, SharedBody, SharedService, State, Status, TestClient, TestRequest, Text,
+    Answering, App, AsyncFunction, Bytes, Caller, Claims, Conditions, Cookies, Created, Describe,
+    ETag, Extract, ExtractAll, Fields, Files, Group, Handler, HeaderParams, Html, IntoReply,
+    IntoVerdict, Json, Kept, LocalBody, LocalService, Mountable, OwnedRequest, Path, Prefix, Query,
+    RequestBody, RequestId, RunError, SharedBody, SharedService, State, Status, TestClient,
+    TestRequest, Text,
 };
 pub use passage::{ONLY_HOOKS, Passage};
 pub use pipeline::Frozen;

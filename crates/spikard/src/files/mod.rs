@@ -11,6 +11,7 @@ mod store;
 mod validators;
 
 pub(crate) use routes::{Mounted, routes, template};
+pub(crate) use serve::one;
 
 #[cfg(test)]
 mod tests;

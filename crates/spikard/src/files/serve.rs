@@ -299,6 +299,24 @@ impl Files {
     }
 }
 
+/// One file as the answer to a request with this head, which has one if its path is a file's.
+pub(crate) fn one(path: PathBuf, head: &Head<'_>) -> Reply {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let single = Some(mime::of(&name));
+    let files = Files {
+        store: Store::new(path, true),
+        single,
+        depth: 0,
+        index: String::new(),
+        fallback: None,
+        precompressed: false,
+        dotfiles: false,
+        cache_control: None,
+        compresses: None,
+    };
+    files.answer(head)
+}
+
 fn chosen(facts: Facts, content: Content, media_type: &'static str) -> Chosen {
     Chosen {
         facts,

@@ -37,7 +37,7 @@ use std::ops::Deref;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no argument of a handler",
     label = "not something that can be taken from a request",
-    note = "a handler takes `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `State<S>`, `Caller`, `Claims<T>`, `Kept<T>`, `RequestId`, `Fields`, `Trailers`, `Upgrade`, `Text` or `Bytes`",
+    note = "a handler takes `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `State<S>`, `Caller`, `Claims<T>`, `Kept<T>`, `RequestId`, `Conditions`, `Fields`, `Trailers`, `Upgrade`, `Text` or `Bytes`",
     note = "T needs `#[derive(serde::Deserialize, schemars::JsonSchema)]`; S needs `Clone`"
 )]
 pub trait Extract: Sized + 'static {
