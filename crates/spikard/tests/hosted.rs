@@ -19,7 +19,7 @@ use serde_json::Value;
 use spikard::config::Config;
 use spikard::response::{ChunkSource, Response as Reply};
 use spikard::{
-    App, Fields, LocalService, Moment, Problem, RunError, SharedService, Text, Trailers,
+    App, Fields, LocalService, Moment, Problem, RunError, SharedService, Text, Trailers, Upgrade,
 };
 use std::collections::VecDeque;
 use std::future::{Future, pending};
@@ -246,6 +246,25 @@ async fn refusals_are_the_apps_own() {
             assert!(!String::from_utf8(body).unwrap().contains("secret"));
         }
     }
+}
+
+#[tokio::test]
+async fn the_connection_is_not_the_apps() {
+    async fn speak(upgrade: Upgrade) -> Result<Reply, Problem> {
+        upgrade.to("echo", async |_| {})
+    }
+    let service = App::new("Test", "1")
+        .get("/", speak)
+        .into_service()
+        .unwrap();
+    let mut offer = request("GET", "/", "");
+    offer
+        .headers_mut()
+        .insert("connection", "upgrade".parse().unwrap());
+    offer
+        .headers_mut()
+        .insert("upgrade", "echo".parse().unwrap());
+    assert_eq!(ask(service, offer).await.0.status(), 426);
 }
 
 #[tokio::test]
