@@ -56,7 +56,7 @@ pub use listing::RouteLine;
 pub use mistake::{DefinitionError, Mistake, did_you_mean};
 pub use native::{
     Answering, App, AsyncFunction, Bytes, Caller, Claims, Conditions, Cookies, Created, Describe,
-    ETag, Extract, ExtractAll, Fields, Files, Group, Handler, HeaderParams, Html, IntoReply,
+    ETag, Extract, ExtractAll, Fields, Files, Form, Group, Handler, HeaderParams, Html, IntoReply,
     IntoVerdict, Json, Kept, LocalBody, LocalService, Mountable, OwnedRequest, Path, Prefix, Query,
     RequestBody, RequestId, RunError, SharedBody, SharedService, State, Status, TestClient,
     TestRequest, Text,

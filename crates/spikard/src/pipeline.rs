@@ -663,7 +663,7 @@ pub(crate) fn check<'r>(
 }
 
 #[cold]
-fn invalid(violations: Violations) -> Problem {
+pub(crate) fn invalid(violations: Violations) -> Problem {
     let count = violations.list.len();
     let detail = match count {
         1 => "1 value is not valid".to_owned(),

@@ -147,12 +147,28 @@ impl<'a> Describe<'a> {
 
     /// One parameter per property of `T`; their names and indexes in order.
     pub(crate) fn properties<T: JsonSchema>(&mut self, place: Place) -> Vec<(String, usize)> {
+        self.fields::<T>(place, word(place))
+            .into_iter()
+            .map(|(field, spec)| (field, self.parameter(spec)))
+            .collect()
+    }
+
+    /// What `#/components/schemas/` refers to, as far as it is known.
+    pub(crate) fn known_schemas(&self) -> Value {
+        self.schemas.root()
+    }
+
+    /// One parameter for each property of `T`, which are read from `what`.
+    pub(crate) fn fields<T: JsonSchema>(
+        &mut self,
+        place: Place,
+        what: &str,
+    ) -> Vec<(String, ParameterSpec)> {
         let schema = self.schemas.inline::<T>();
         let Some(Value::Object(properties)) = schema.get("properties") else {
             let name = std::any::type_name::<T>();
             self.wrong(format!(
-                "{name} has no fields to read from the {}; give it a struct",
-                word(place)
+                "{name} has no fields to read from the {what}; give it a struct"
             ));
             return Vec::new();
         };
@@ -163,7 +179,7 @@ impl<'a> Describe<'a> {
             .flatten()
             .filter_map(Value::as_str)
             .collect();
-        let parameters: Vec<(String, ParameterSpec)> = properties
+        properties
             .iter()
             .map(|(name, schema)| {
                 let required = required.contains(&name.as_str());
@@ -172,10 +188,6 @@ impl<'a> Describe<'a> {
                     parameter(name, place, required, schema.clone()),
                 )
             })
-            .collect();
-        parameters
-            .into_iter()
-            .map(|(field, spec)| (field, self.parameter(spec)))
             .collect()
     }
 

@@ -37,7 +37,7 @@ use std::ops::Deref;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no argument of a handler",
     label = "not something that can be taken from a request",
-    note = "a handler takes `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `State<S>`, `Caller`, `Claims<T>`, `Kept<T>`, `RequestId`, `Conditions`, `Fields`, `Trailers`, `Upgrade`, `Text` or `Bytes`",
+    note = "a handler takes `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `Form<T>`, `State<S>`, `Caller`, `Claims<T>`, `Kept<T>`, `RequestId`, `Conditions`, `Fields`, `Trailers`, `Upgrade`, `Text` or `Bytes`",
     note = "T needs `#[derive(serde::Deserialize, schemars::JsonSchema)]`; S needs `Clone`"
 )]
 pub trait Extract: Sized + 'static {
@@ -215,7 +215,7 @@ parameters! {
 
 /// A parameter that keeps its schema and still does not fit the Rust type, for example a number beyond 64 bits.
 #[cold]
-fn misfit(source: Source, name: &str) -> Problem {
+pub(super) fn misfit(source: Source, name: &str) -> Problem {
     let pointer = if name.is_empty() {
         String::new()
     } else {

@@ -30,7 +30,7 @@ use std::task::{Context, Poll};
     message = "this is no handler",
     label = "not an async function of up to eight extractors",
     note = "write `async fn show(Path(id): Path<u64>) -> Result<Json<Item>, Problem>`",
-    note = "arguments: `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `State<S>`, `RequestId`, `Conditions`, `Fields`, `Text`, `Bytes`",
+    note = "arguments: `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `Form<T>`, `State<S>`, `RequestId`, `Conditions`, `Fields`, `Text`, `Bytes`",
     note = "results: `Json<T>`, `String`, `&str`, `Vec<u8>`, `()`, `Response`, `Created<T>`, `(Status, ...)`, `(ETag, ...)`, `Result<_, Problem>`"
 )]
 pub trait AsyncFunction<Arguments> {
@@ -78,7 +78,7 @@ pub trait ExtractAll {}
     message = "this is no handler",
     label = "not an async function of up to eight extractors",
     note = "write `async fn show(Path(id): Path<u64>) -> Result<Json<Item>, Problem>`",
-    note = "arguments: `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `State<S>`, `RequestId`, `Conditions`, `Fields`, `Text`, `Bytes`",
+    note = "arguments: `Path<T>`, `Query<T>`, `HeaderParams<T>`, `Cookies<T>`, `Json<T>`, `Form<T>`, `State<S>`, `RequestId`, `Conditions`, `Fields`, `Text`, `Bytes`",
     note = "results: `Json<T>`, `String`, `&str`, `Vec<u8>`, `()`, `Response`, `Created<T>`, `(Status, ...)`, `(ETag, ...)`, `Result<_, Problem>`"
 )]
 pub trait Handler<Arguments>:

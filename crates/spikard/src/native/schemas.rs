@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Schemas of an app's types; shared ones are collected for `components.schemas`.
 pub(crate) struct Schemas(SchemaGenerator);
@@ -24,6 +24,15 @@ impl Schemas {
     /// The schema of `T` itself, without its title.
     pub(crate) fn inline<T: JsonSchema>(&mut self) -> Value {
         plain(T::json_schema(&mut self.0).to_value())
+    }
+
+    /// A document with the named types met so far.
+    pub(crate) fn root(&self) -> Value {
+        let known = self.0.definitions().iter();
+        let schemas: Map<String, Value> = known
+            .map(|(name, schema)| (name.clone(), plain(schema.clone())))
+            .collect();
+        json!({"components": {"schemas": schemas}})
     }
 
     /// Named types met so far.
