@@ -59,6 +59,8 @@ def respond(expect: Mapping[str, Any], response: Response, config: Mapping[str, 
         for name in expect.get("forbid_headers", [])
         if response.all(name)
     ]
+    missing = [text for text in expect.get("text_has", []) if text.encode() not in response.body]
+    found += [f"the body does not hold {text!r}: {response.body[:2000]!r}" for text in missing]
     found += [f"the body holds {text!r}" for text in expect.get("forbid_text", []) if text.encode() in response.body]
     if "interim" in expect and response.interim != expect["interim"]:
         found.append(f"interim responses {response.interim}, expected {expect['interim']}")

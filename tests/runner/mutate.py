@@ -28,6 +28,7 @@ DEFECTS = {
     "files-symlinks-followed": "files",
     "files-without-hooks": "hooks",
     "rate-ignored": "rates",
+    "metrics-problems-lost": "metrics",
 }
 
 

@@ -1,5 +1,6 @@
-//! Routes that every app has: health, OpenAPI document, page that shows it. They go through the pipeline like any other.
+//! Routes that every app has: health, metrics, OpenAPI document, page that shows it. They go through the pipeline like any other.
 
+use crate::observe::{self, Metrics};
 use crate::spec::{Declared, Policy, ResponseSpec, RouteSpec};
 use crate::{Body, Config, Endpoint, Flow, Problem, Request, Response};
 use indexmap::IndexMap;
@@ -17,6 +18,7 @@ const PAGE: &str = include_str!("docs.html");
 enum Kind {
     Live,
     Ready,
+    Metrics,
     Document,
     Page,
 }
@@ -35,11 +37,13 @@ pub(crate) fn endpoints(
     config: &Config,
     openapi: &[u8],
     ready: &Rc<Cell<bool>>,
+    metrics: Option<&Rc<Metrics>>,
 ) -> Vec<Box<dyn Endpoint>> {
     let endpoint = |(kind, _)| -> Box<dyn Endpoint> {
         match kind {
             Kind::Live => Box::new(Health(None)),
             Kind::Ready => Box::new(Health(Some(Rc::clone(ready)))),
+            Kind::Metrics => Box::new(Counters(metrics.cloned())),
             Kind::Document => Box::new(Fixed("application/json", openapi.to_vec())),
             Kind::Page => {
                 let page = PAGE.replace("%DOCUMENT%", &escaped(&config.openapi_path));
@@ -55,6 +59,9 @@ fn list(config: &Config) -> Vec<(Kind, &str)> {
     if config.health {
         list.extend([(Kind::Live, "/health/live"), (Kind::Ready, "/health/ready")]);
     }
+    if !config.metrics_path.is_empty() {
+        list.push((Kind::Metrics, config.metrics_path.as_str()));
+    }
     if !config.openapi_path.is_empty() {
         list.push((Kind::Document, config.openapi_path.as_str()));
         if !config.docs_path.is_empty() {
@@ -66,7 +73,7 @@ fn list(config: &Config) -> Vec<(Kind, &str)> {
 
 fn route(kind: Kind, path: &str, handler: usize) -> RouteSpec {
     // Who watches over the server has no credentials; documents are for those whom the app lets in.
-    let watched = matches!(kind, Kind::Live | Kind::Ready);
+    let watched = matches!(kind, Kind::Live | Kind::Ready | Kind::Metrics);
     RouteSpec {
         method: "GET".to_owned(),
         path: path.to_owned(),
@@ -112,6 +119,21 @@ impl Endpoint for Health {
         } else {
             Err(Problem::unavailable("the server is stopping").header("retry-after", "1"))
         })
+    }
+}
+
+/// What the worker has counted so far.
+struct Counters(Option<Rc<Metrics>>);
+
+impl Endpoint for Counters {
+    fn call(&self, _: Request<'_>, _: &mut Context<'_>) -> Flow {
+        let text = self.0.as_ref().map(|metrics| metrics.render());
+        Flow::Done(Ok(Response {
+            status: 200,
+            content_type: Some(Cow::Borrowed(observe::CONTENT_TYPE)),
+            headers: vec![("cache-control".into(), "no-store".into())],
+            body: Body::Full(text.unwrap_or_default().into_bytes()),
+        }))
     }
 }
 

@@ -73,6 +73,12 @@ pub struct Config {
     pub debug: bool,
     /// One JSON line per request on standard error. Default false.
     pub access_log: bool,
+    /// Time in ms from which on a handler that took it is told in the log (`slow-handler`); 0 for never. Default 0.
+    #[schemars(extend("x-unit" = "ms"))]
+    pub slow_handler_ms: u64,
+    /// Path of the counters of requests, durations, sizes and errors, in Prometheus' text format; `/metrics` is usual. It
+    /// asks for no credentials. Empty for none.
+    pub metrics_path: String,
     /// Path of the OpenAPI document; empty for none. Default `/openapi.json`.
     pub openapi_path: String,
     /// Path of the page that shows the document; empty for none. Default `/docs`.
@@ -188,6 +194,8 @@ impl Default for Config {
             trailing_slash: TrailingSlash::Strict,
             debug: false,
             access_log: false,
+            slow_handler_ms: 0,
+            metrics_path: String::new(),
             openapi_path: "/openapi.json".to_owned(),
             docs_path: "/docs".to_owned(),
             health: true,

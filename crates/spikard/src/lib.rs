@@ -27,6 +27,7 @@ mod log;
 mod media;
 mod mistake;
 mod native;
+mod observe;
 mod params;
 mod passage;
 mod pipeline;

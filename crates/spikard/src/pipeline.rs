@@ -11,6 +11,7 @@ use crate::hooks::{Hooks, Verdict};
 use crate::hosts::Hosts;
 use crate::listing::RouteLine;
 use crate::media::Kind;
+use crate::observe::{Leaving, Observed, Observer};
 use crate::params::{self, Arguments};
 use crate::plan::Plan;
 use crate::proxies::{Proxies, Seen};
@@ -23,16 +24,15 @@ use crate::{
     Body, Config, DefinitionError, Endpoint, Flow, Head, Mistake, Passage, Problem, Reply, Request,
     Response, Trailers,
 };
-use crate::{body, builtin, document, leave, log, render, settings, stream};
+use crate::{body, builtin, document, leave, log, render, settings, stream, template};
 use spikard_contract::{Schema, Violations};
 use std::cell::Cell;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Context;
-use std::time::Instant;
 
 /// An app after everything was checked: routes compiled to plans, documents made. Immutable; one per worker.
 ///
@@ -59,6 +59,8 @@ pub struct Frozen {
     hosts: Option<Hosts>,
     cors: Option<Cors>,
     compression: Option<Compression>,
+    /// `None` where nobody looks.
+    observer: Option<Rc<Observer>>,
     ready: Rc<Cell<bool>>,
     /// Of requests that no route takes.
     pub(crate) app_hooks: Hooks,
@@ -81,11 +83,10 @@ pub(crate) struct Exchange {
     pub(crate) media: Option<usize>,
     /// What a proxy says of it.
     pub(crate) seen: Option<Rc<Seen>>,
-    /// Only for the access log, as what follows.
-    pub(crate) client: Option<IpAddr>,
-    pub(crate) started: Option<Instant>,
     /// Fields that came behind its body.
     pub(crate) trailers: Option<Rc<Trailers>>,
+    /// What is noted of it for operators.
+    pub(crate) observed: Observed,
     /// What the gate of its route found out; `None` where there is none.
     pub(crate) passed: Option<Rc<Passed>>,
     /// What hooks see of it; `None` where no hook looks.
@@ -182,7 +183,10 @@ impl Frozen {
         let app_hooks = Hooks::of(&spec.hooks);
         let has_hooks = !plans.iter().all(|plan| plan.hooks.is_empty()) || !app_hooks.is_empty();
         let ready = Rc::new(Cell::new(true));
-        endpoints.extend(builtin::endpoints(&spec.config, &openapi, &ready));
+        let templates = routes.iter().map(|route| template::shown(&route.path));
+        let observer = Observer::new(&spec.config, templates.collect());
+        let metrics = observer.as_ref().and_then(|observer| observer.metrics());
+        endpoints.extend(builtin::endpoints(&spec.config, &openapi, &ready, metrics));
         let listing = routes
             .into_iter()
             .enumerate()
@@ -200,6 +204,7 @@ impl Frozen {
             hosts,
             cors,
             compression,
+            observer,
             ready,
             app_hooks,
             has_hooks,
@@ -269,10 +274,8 @@ impl Frozen {
         has_body: bool,
         peer: Option<SocketAddr>,
     ) -> Opened {
-        if exchange.started.is_some() {
-            exchange.client = peer.map(|peer| peer.ip());
-        }
         let found = self.find(&mut exchange, head, peer);
+        exchange.observed.found(peer, exchange.route);
         if self.has_hooks || matches!(found, Found::Waits(_)) {
             return self.depart(exchange, found, head, has_body, peer);
         }
@@ -342,9 +345,11 @@ impl Frozen {
             route: None,
             media: None,
             seen: None,
-            client: None,
-            started: self.spec.config.access_log.then(Instant::now),
             trailers: None,
+            observed: match &self.observer {
+                None => Observed::NOT,
+                Some(observer) => observer.observe(),
+            },
             passed: None,
             passage: None,
             concluded: false,
@@ -381,6 +386,7 @@ impl Frozen {
         let Some(route) = exchange.route else {
             return fail(Problem::not_found(""));
         };
+        exchange.observed.called(content.len());
         if let Some(passage) = &exchange.passage {
             passage.put_body(content.to_vec());
             passage.put_trailers(exchange.trailers.clone());
@@ -477,20 +483,16 @@ impl Frozen {
                 source,
                 operation: plan.map(|plan| plan.operation.clone()),
                 request_id: exchange.request_id.clone(),
+                sent: exchange.observed.stream(head),
             }));
         }
         status::answered(response.status);
-        if let Some(started) = exchange.started {
-            log::access(&log::Access {
-                method: head.map_or("", |head| head.method),
-                path: head.map_or("", Head::path),
-                operation: plan.map(|plan| plan.operation.as_str()),
-                status: response.status,
-                milliseconds: started.elapsed().as_secs_f64() * 1000.0,
-                request_id: exchange.request_id.as_str(),
-                client: exchange.client,
-            });
-        }
+        exchange.observed.leaving(&Leaving {
+            head,
+            plan,
+            response: &response,
+            id,
+        });
         response
     }
 

@@ -1,6 +1,7 @@
 //! The two ends of a streamed body: its first chunk is pulled before the head goes out, so that what fails until then is
 //! answered; what fails later is told, and nobody takes the body for whole. Writes nothing.
 
+use crate::observe::Sent;
 use crate::pipeline::shield;
 use crate::request_id::RequestId;
 use crate::response::ChunkSource;
@@ -135,12 +136,17 @@ pub(crate) struct Told {
     pub(crate) source: Box<dyn ChunkSource>,
     pub(crate) operation: Option<String>,
     pub(crate) request_id: RequestId,
+    /// Whoever counts its bytes.
+    pub(crate) sent: Option<Sent>,
 }
 
 impl ChunkSource for Told {
     fn next(&mut self) -> Next<'_> {
         Box::pin(async {
             let next = self.source.next().await;
+            if let (Some(Ok(chunk)), Some(sent)) = (&next, &self.sent) {
+                sent.add(chunk.len());
+            }
             if let Some(Err(error)) = &next {
                 let problem = error
                     .get_ref()

@@ -129,6 +129,11 @@ impl Template {
     }
 }
 
+/// How people and their tools see a path of a route: as the documents write it.
+pub(crate) fn shown(path: &str) -> String {
+    Template::read(path).map_or_else(|_| path.to_owned(), |template| template.document_path())
+}
+
 fn shorthand(name: &str, kind: &str) -> Result<Value, String> {
     parameter::shorthand(kind).ok_or_else(|| {
         let near = match crate::did_you_mean(kind, parameter::SHORTHANDS.iter().copied()) {

@@ -39,6 +39,10 @@ export interface AppOptions {
   readonly debug?: boolean;
   /** One JSON line per request on standard error. Default false. */
   readonly accessLog?: boolean;
+  /** Time in ms from which on a handler that took it is told in the log (`slow-handler`); 0 for never. Default 0. */
+  readonly slowHandlerMs?: number;
+  /** Path of the counters of requests, durations, sizes and errors, in Prometheus' text format; `/metrics` is usual. It asks for no credentials. Empty for none. */
+  readonly metricsPath?: string;
   /** Path of the OpenAPI document; empty for none. Default `/openapi.json`. */
   readonly openapiPath?: string;
   /** Path of the page that shows the document; empty for none. Default `/docs`. */
@@ -97,6 +101,8 @@ export const OPTIONS = {
   trailingSlash: "trailing_slash",
   debug: "debug",
   accessLog: "access_log",
+  slowHandlerMs: "slow_handler_ms",
+  metricsPath: "metrics_path",
   openapiPath: "openapi_path",
   docsPath: "docs_path",
   health: "health",

@@ -29,6 +29,8 @@ final readonly class Config
         'trailingSlash' => 'trailing_slash',
         'debug' => 'debug',
         'accessLog' => 'access_log',
+        'slowHandlerMs' => 'slow_handler_ms',
+        'metricsPath' => 'metrics_path',
         'openapiPath' => 'openapi_path',
         'docsPath' => 'docs_path',
         'health' => 'health',
@@ -71,6 +73,8 @@ final readonly class Config
      * @param 'strict'|'redirect'|'ignore'|null $trailingSlash How `/x/` relates to `/x`.
      * @param ?bool $debug Problems carry the offending values and the text of exceptions. Never in production. Default false.
      * @param ?bool $accessLog One JSON line per request on standard error. Default false.
+     * @param ?int $slowHandlerMs Time in ms from which on a handler that took it is told in the log (`slow-handler`); 0 for never. Default 0.
+     * @param ?string $metricsPath Path of the counters of requests, durations, sizes and errors, in Prometheus' text format; `/metrics` is usual. It asks for no credentials. Empty for none.
      * @param ?string $openapiPath Path of the OpenAPI document; empty for none. Default `/openapi.json`.
      * @param ?string $docsPath Path of the page that shows the document; empty for none. Default `/docs`.
      * @param ?bool $health Serve `/health/live` and `/health/ready`. Default true.
@@ -109,6 +113,8 @@ final readonly class Config
         public ?string $trailingSlash = null,
         public ?bool $debug = null,
         public ?bool $accessLog = null,
+        public ?int $slowHandlerMs = null,
+        public ?string $metricsPath = null,
         public ?string $openapiPath = null,
         public ?string $docsPath = null,
         public ?bool $health = null,

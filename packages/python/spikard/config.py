@@ -47,6 +47,12 @@ class Options(TypedDict, total=False):
     """Problems carry the offending values and the text of exceptions. Never in production. Default false."""
     access_log: bool
     """One JSON line per request on standard error. Default false."""
+    slow_handler_ms: int
+    """Time in ms from which on a handler that took it is told in the log (`slow-handler`); 0 for never. Default
+    0."""
+    metrics_path: str
+    """Path of the counters of requests, durations, sizes and errors, in Prometheus' text format; `/metrics` is
+    usual. It asks for no credentials. Empty for none."""
     openapi_path: str
     """Path of the OpenAPI document; empty for none. Default `/openapi.json`."""
     docs_path: str

@@ -89,6 +89,24 @@ options! {
     debug: bool;
     /// One JSON line per request on standard error. Default false.
     access_log: bool;
+    /// Time in ms from which on a slow handler is told in the log; 0 for never. Default 0.
+    slow_handler_ms: u64;
+    /// Path of the metrics in Prometheus' format; empty for none. Default none.
+    ///
+    /// ```
+    /// use spikard::{App, TestClient};
+    ///
+    /// let app = App::new("Shop", "1.0.0")
+    ///     .metrics_path("/metrics")
+    ///     .slow_handler_ms(500)
+    ///     .get("/items", || async { "bolts" });
+    /// let client = TestClient::new(app)?;
+    /// client.get("/items").wait();
+    /// let metrics = client.get("/metrics").wait();
+    /// assert!(metrics.text().contains(r#"http_requests_total{route="/items",method="GET",status="200""#));
+    /// # Ok::<(), spikard::DefinitionError>(())
+    /// ```
+    metrics_path: &str;
     /// Path of the OpenAPI document; empty for none. Default `/openapi.json`.
     openapi_path: &str;
     /// Path of the page that shows the document; empty for none. Default `/docs`.

@@ -2,6 +2,7 @@
 
 use crate::endpoint::{Cancel, cancel_reason};
 use crate::hooks::{Concluded, Verdict};
+use crate::observe::Observed;
 use crate::pipeline::{BodyPlan, Exchange, Opened};
 use crate::request_id::RequestId;
 use crate::response::ChunkSource;
@@ -72,9 +73,8 @@ impl Serve for Double {
             route: None,
             media: None,
             seen: None,
-            client: None,
-            started: None,
             trailers: None,
+            observed: Observed::NOT,
             passed: None,
             passage: None,
             concluded: false,
