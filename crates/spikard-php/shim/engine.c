@@ -354,8 +354,6 @@ int sp_exit_status(void) { return EG(exit_status); }
 
 const zval *sp_job_result(const sp_job *job) { return &job->result; }
 
-static sp_bytes bytes_of(const zend_string *string) { return string ? (sp_bytes) { ZSTR_VAL(string), ZSTR_LEN(string) } : (sp_bytes) { NULL, 0 }; }
-
 sp_bytes sp_job_printed(const sp_job *job) { return bytes_of(job->printed.s); }
 sp_bytes sp_job_error(const sp_job *job) { return bytes_of(job->error.s); }
 

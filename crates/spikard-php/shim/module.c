@@ -65,18 +65,29 @@ static HashTable *app_gc(zend_object *object, zval **table, int *count) {
     return zend_std_get_properties(object);
 }
 
-static sp_bytes bytes_of(const zend_string *string) { return string ? (sp_bytes) { ZSTR_VAL(string), ZSTR_LEN(string) } : (sp_bytes) { NULL, 0 }; }
-
 static zend_string *string_of(sp_text text) {
     zend_string *string = zend_string_init(text.text, text.length, 0);
     sp_rust_text_free(text);
     return string;
 }
 
-static void throw_text(zend_class_entry *class, sp_text text) {
-    zend_string *message = string_of(text);
-    zend_throw_exception(class, ZSTR_VAL(message), 0);
-    zend_string_release(message);
+/* The text of a good outcome; of another it is thrown. */
+static zend_string *text_or_throw(sp_outcome outcome, zend_class_entry *class) {
+    zend_string *text = string_of(outcome.text);
+    if (outcome.good) return text;
+    zend_throw_exception(class, ZSTR_VAL(text), 0);
+    zend_string_release(text);
+    return NULL;
+}
+
+static void or_throw(sp_outcome outcome, zend_class_entry *class) {
+    zend_string *text = text_or_throw(outcome, class);
+    if (text) zend_string_release(text);
+}
+
+static void return_text(zval *return_value, sp_outcome outcome) {
+    zend_string *text = text_or_throw(outcome, spl_ce_RuntimeException);
+    if (text) RETVAL_STR(text);
 }
 
 #define THIS_APP \
@@ -101,10 +112,10 @@ ZEND_METHOD(Spikard_Native_App, __construct) {
         }
         app->handlers[app->count++] = handler;
     } ZEND_HASH_FOREACH_END();
-    sp_text error = {0};
-    app->rust = sp_rust_app_new(bytes_of(spec), app->handlers, app->count, &error);
-    if (!app->rust) { forget_handlers(app); throw_text(zend_ce_value_error, error); RETURN_THROWS(); }
-    ZVAL_COPY(&app->told, handlers);
+    sp_outcome made = sp_rust_app_new(bytes_of(spec), app->handlers, app->count);
+    app->rust = made.app;
+    if (made.good) ZVAL_COPY(&app->told, handlers); else forget_handlers(app);
+    or_throw(made, zend_ce_value_error);
 }
 
 ZEND_METHOD(Spikard_Native_App, openapi) {
@@ -116,9 +127,7 @@ ZEND_METHOD(Spikard_Native_App, openapi) {
 ZEND_METHOD(Spikard_Native_App, routes) {
     ZEND_PARSE_PARAMETERS_NONE();
     THIS_APP
-    sp_text text = {0};
-    if (!sp_rust_app_routes(app->rust, &text)) { throw_text(spl_ce_RuntimeException, text); RETURN_THROWS(); }
-    RETURN_STR(string_of(text));
+    return_text(return_value, sp_rust_app_routes(app->rust));
 }
 
 /* PHP holds back the signals that it knows (ZEND_SIGNALS) and would end the process itself. */
@@ -159,14 +168,12 @@ ZEND_METHOD(Spikard_Native_App, serve) {
     limit_memory();
     sp_engine_enter();
     default_signals();
-    int status = 0;
-    sp_text error = {0};
-    bool served = sp_rust_app_serve(app->rust, bytes_of(host), no_port ? SP_NO_PORT : port, &status, &error);
+    sp_outcome served = sp_rust_app_serve(app->rust, bytes_of(host), no_port ? SP_NO_PORT : port);
     sp_engine_leave();
-    if (!served) { throw_text(spl_ce_RuntimeException, error); RETURN_THROWS(); }
-    if (status) {
+    or_throw(served, spl_ce_RuntimeException);
+    if (served.code) {
         /* PHP's own way out: destructors and shutdown functions run, nothing is jumped over. */
-        EG(exit_status) = status;
+        EG(exit_status) = served.code;
         zend_throw_unwind_exit();
         RETURN_THROWS();
     }
@@ -181,10 +188,10 @@ ZEND_METHOD(Spikard_Native_App, drain) {
 /* Or null when there is none. */
 static void text_of_call(INTERNAL_FUNCTION_PARAMETERS, int which) {
     zend_long call;
-    sp_text text = {0};
     if (zend_parse_parameters(ZEND_NUM_ARGS(), "l", &call) == FAILURE) RETURN_THROWS();
     THIS_APP
-    if (sp_rust_app_text(app->rust, call, which, &text)) RETURN_STR(string_of(text));
+    sp_outcome found = sp_rust_app_text(app->rust, call, which);
+    if (found.good) RETURN_STR(string_of(found.text));
 }
 
 ZEND_METHOD(Spikard_Native_App, head) { text_of_call(INTERNAL_FUNCTION_PARAM_PASSTHRU, SP_HEAD); }
@@ -197,11 +204,7 @@ ZEND_METHOD(Spikard_Native_App, edit) {
     zend_string *what, *name, *value;
     if (zend_parse_parameters(ZEND_NUM_ARGS(), "lSSS", &call, &what, &name, &value) == FAILURE) RETURN_THROWS();
     THIS_APP
-    sp_text wrong = {0};
-    if (!sp_rust_app_edit(app->rust, call, bytes_of(what), bytes_of(name), bytes_of(value), &wrong)) {
-        throw_text(zend_ce_value_error, wrong);
-        RETURN_THROWS();
-    }
+    or_throw(sp_rust_app_edit(app->rust, call, bytes_of(what), bytes_of(name), bytes_of(value)), zend_ce_value_error);
 }
 
 ZEND_METHOD(Spikard_Native_App, kept) {
@@ -231,17 +234,16 @@ ZEND_METHOD(Spikard_Native_App, exchange) {
     zend_string *bytes;
     if (zend_parse_parameters(ZEND_NUM_ARGS(), "S", &bytes) == FAILURE) RETURN_THROWS();
     THIS_APP
-    sp_text answer = {0};
     if (sp_in_job()) { zend_throw_error(NULL, "a test client cannot be used inside a handler"); RETURN_THROWS(); }
-    if (!sp_rust_app_exchange(app->rust, bytes_of(bytes), &answer)) { throw_text(spl_ce_RuntimeException, answer); RETURN_THROWS(); }
-    if (sp_engine_is_lost()) {
+    sp_outcome answer = sp_rust_app_exchange(app->rust, bytes_of(bytes));
+    if (answer.good && sp_engine_is_lost()) {
         /* A fatal error in a handler ends the program that tests it, as it would end any. */
-        sp_rust_text_free(answer);
+        sp_rust_text_free(answer.text);
         EG(exit_status) = 255;
         zend_throw_unwind_exit();
         RETURN_THROWS();
     }
-    RETURN_STR(string_of(answer));
+    return_text(return_value, answer);
 }
 
 ZEND_METHOD(Spikard_Native_App, spawn) {
@@ -326,15 +328,15 @@ ZEND_FUNCTION(Spikard_Native_onlyKeeps) {
     RETURN_BOOL(class && sp_only_keeps(class));
 }
 
-/* The texts of a list, to be freed; how many. */
-static sp_bytes *words_of(HashTable *list, size_t *count) {
+/* Of the texts of a list; `words` are to be freed. */
+static sp_command command_of(HashTable *list, zend_string *interpreter, zend_string *program) {
     sp_bytes *words = ecalloc(zend_hash_num_elements(list) + 1, sizeof *words);
+    sp_command command = { words, 0, bytes_of(interpreter), bytes_of(program) };
     zval *word;
-    *count = 0;
     ZEND_HASH_FOREACH_VAL(list, word) {
-        if (Z_TYPE_P(word) == IS_STRING) words[(*count)++] = bytes_of(Z_STR_P(word));
+        if (Z_TYPE_P(word) == IS_STRING) words[command.count++] = bytes_of(Z_STR_P(word));
     } ZEND_HASH_FOREACH_END();
-    return words;
+    return command;
 }
 
 static bool starts_workers(HashTable *arguments) {
@@ -346,13 +348,11 @@ ZEND_FUNCTION(Spikard_Native_command) {
     HashTable *arguments;
     zend_string *interpreter, *program;
     if (zend_parse_parameters(ZEND_NUM_ARGS(), "hSS", &arguments, &interpreter, &program) == FAILURE) RETURN_THROWS();
-    size_t count;
-    sp_bytes *words = words_of(arguments, &count);
+    sp_command command = command_of(arguments, interpreter, program);
     default_signals();
     if (starts_workers(arguments)) tell_memory();
-    int code = sp_rust_command(words, count, bytes_of(interpreter), bytes_of(program));
-    efree(words);
-    RETURN_LONG(code);
+    RETVAL_LONG(sp_rust_command(&command));
+    efree((void *) command.words);
 }
 
 /* [exit code, variables as lines `NAME=value`]. */
@@ -362,16 +362,14 @@ ZEND_FUNCTION(Spikard_Native_start) {
     zend_long port = 0;
     bool no_port = 1;
     if (zend_parse_parameters(ZEND_NUM_ARGS(), "hSSS!l!S!", &again, &interpreter, &program, &host, &port, &no_port, &workers) == FAILURE) RETURN_THROWS();
-    size_t count;
-    sp_bytes *words = words_of(again, &count);
+    sp_command command = command_of(again, interpreter, program);
     default_signals();
     if (workers || getenv("SPIKARD_WORKERS")) tell_memory();
-    sp_text variables = {0};
-    int code = sp_rust_start(words, count, bytes_of(interpreter), bytes_of(program), bytes_of(host), no_port ? SP_NO_PORT : port, bytes_of(workers), &variables);
-    efree(words);
+    sp_outcome started = sp_rust_start(&command, bytes_of(host), no_port ? SP_NO_PORT : port, bytes_of(workers));
+    efree((void *) command.words);
     array_init(return_value);
-    add_next_index_long(return_value, code);
-    add_next_index_str(return_value, string_of(variables));
+    add_next_index_long(return_value, started.code);
+    add_next_index_str(return_value, string_of(started.text));
 }
 
 /* ---- types ------------------------------------------------------------------------------------------------------- */

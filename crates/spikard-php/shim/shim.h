@@ -1,4 +1,4 @@
-/* What the two C files and Rust (src/interpreter.rs) share. Layouts here are repeated there: change both. */
+/* What the C files and Rust (src/interpreter.rs) share. Layouts here are repeated there: change both. */
 #ifndef SPIKARD_SHIM_H
 #define SPIKARD_SHIM_H
 
@@ -26,6 +26,7 @@ typedef struct {
 
 /* A text that somebody else keeps; or none. */
 typedef struct { const char *text; size_t length; } sp_bytes;
+static inline sp_bytes bytes_of(const zend_string *string) { return string ? (sp_bytes) { ZSTR_VAL(string), ZSTR_LEN(string) } : (sp_bytes) { NULL, 0 }; }
 
 /* What a call brings. */
 typedef struct {
@@ -70,28 +71,30 @@ bool sp_may_wait(void);
 bool sp_wait(int kind, int fd, uint64_t microseconds);
 int64_t sp_ticket(void);
 
-/* Rust (src/lib.rs). Texts that Rust makes are given back with sp_rust_text_free; those that it is given it copies. */
+/* Rust (src/lib.rs). Texts that Rust makes are given back with sp_rust_text_free; those that it is given it copies. The text
+ * of an outcome that is not good says why. */
 #define SP_NO_PORT INT64_MIN
 typedef struct { char *text; size_t length, capacity; } sp_text;
+typedef struct { bool good; int code; void *app; sp_text text; } sp_outcome;
+typedef struct { const sp_bytes *words; size_t count; sp_bytes interpreter, program; } sp_command;
 void sp_rust_text_free(sp_text text);
-void *sp_rust_app_new(sp_bytes spec, sp_handler *const *handlers, size_t count, sp_text *error);
+sp_outcome sp_rust_app_new(sp_bytes spec, sp_handler *const *handlers, size_t count);
 void sp_rust_app_free(void *app);
 sp_text sp_rust_app_openapi(void *app);
-bool sp_rust_app_routes(void *app, sp_text *text);
-bool sp_rust_app_serve(void *app, sp_bytes host, int64_t port, int *status, sp_text *error);
+sp_outcome sp_rust_app_routes(void *app);
+sp_outcome sp_rust_app_serve(void *app, sp_bytes host, int64_t port);
 void sp_rust_app_drain(void *app);
 enum { SP_HEAD, SP_BODY, SP_RESPONSE, SP_PROBLEM };                     /* texts of a call */
-bool sp_rust_app_text(void *app, int64_t call, int which, sp_text *text);
+sp_outcome sp_rust_app_text(void *app, int64_t call, int which);
 bool sp_rust_app_awaited(void *app, int64_t call);
-bool sp_rust_app_edit(void *app, int64_t call, sp_bytes what, sp_bytes name, sp_bytes value, sp_text *wrong);
+sp_outcome sp_rust_app_edit(void *app, int64_t call, sp_bytes what, sp_bytes name, sp_bytes value);
 const zval *sp_rust_app_kept(void *app, int64_t call);
 void sp_rust_app_keep(void *app, int64_t call, const zval *value);
-bool sp_rust_app_exchange(void *app, sp_bytes message, sp_text *answer);
+sp_outcome sp_rust_app_exchange(void *app, sp_bytes message);
 void sp_rust_app_spawn(void *app, sp_handler *handler);
 sp_text sp_rust_tables(void);
-int sp_rust_command(const sp_bytes *argv, size_t count, sp_bytes interpreter, sp_bytes program);
-int sp_rust_start(const sp_bytes *argv, size_t count, sp_bytes interpreter, sp_bytes program, sp_bytes host, int64_t port, sp_bytes workers,
-                  sp_text *variables);
+int sp_rust_command(const sp_command *command);
+sp_outcome sp_rust_start(const sp_command *again, sp_bytes host, int64_t port, sp_bytes workers);
 void sp_rust_announce(void);
 int64_t sp_rust_ticket(void);
 void sp_rust_wake(int64_t ticket);

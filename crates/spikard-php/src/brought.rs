@@ -104,16 +104,16 @@ impl Value {
 
 /// `sp_call`: what a call brings. What it points to must live until the step that begins the call returns.
 #[repr(C)]
-pub(crate) struct Brought {
+pub(crate) struct Brought<'c> {
     token: i64,
-    body: Bytes,
+    body: Bytes<'c>,
     values: *const Value,
     built: *const Value,
     count: u32,
     built_count: u32,
 }
 
-impl Brought {
+impl<'c> Brought<'c> {
     pub(crate) const NOTHING: Self = Self {
         token: 0,
         body: Bytes::NONE,
@@ -124,7 +124,7 @@ impl Brought {
     };
 
     /// The values of `count` parameters, in prefix order: lists counted once.
-    pub(crate) fn of(token: i64, values: &[Value], count: usize) -> Self {
+    pub(crate) fn of(token: i64, values: &'c [Value], count: usize) -> Self {
         Self {
             token,
             values: start(values),
@@ -133,13 +133,13 @@ impl Brought {
         }
     }
 
-    pub(crate) fn body(self, text: &[u8]) -> Self {
+    pub(crate) fn body(self, text: &'c [u8]) -> Self {
         let body = Bytes::of(text);
         Self { body, ..self }
     }
 
     /// The body, when Rust has read it: in postfix order.
-    pub(crate) fn built(self, values: &[Value]) -> Self {
+    pub(crate) fn built(self, values: &'c [Value]) -> Self {
         Self {
             built: start(values),
             built_count: few(values.len()),
@@ -178,7 +178,7 @@ impl Known {
 }
 
 #[repr(C)]
-pub(crate) struct RawHandler {
+struct RawHandler {
     _private: [u8; 0],
 }
 
@@ -189,26 +189,19 @@ pub(crate) struct Handler(NonNull<RawHandler>);
 
 impl Handler {
     pub(crate) fn known(self) -> Known {
-        // SAFETY: see the type.
-        unsafe { sp_handler_tells(self.0.as_ptr()) }
-    }
-
-    pub(crate) fn as_ptr(self) -> *mut RawHandler {
-        self.0.as_ptr()
+        sp_handler_tells(self)
     }
 
     /// One that keeps its function, and runs and fails as another does; [`Handler::free`] lets go of it.
     pub(crate) fn kept(function: &Zval, like: Option<Self>) -> Option<Self> {
-        let like = like.map_or(null(), |like| like.0.as_ptr().cast_const());
-        // SAFETY: a live zval; see the type.
-        NonNull::new(unsafe { sp_handler_kept(function, like) }).map(Self)
+        sp_handler_kept(function, like)
     }
 
     /// # Safety
     /// Made by [`Handler::kept`], and not used again.
     pub(crate) unsafe fn free(self) {
         // SAFETY: as the caller says.
-        unsafe { sp_handler_free(self.0.as_ptr()) };
+        unsafe { sp_handler_free(self) };
     }
 }
 
@@ -223,22 +216,22 @@ pub(crate) struct Class(NonNull<RawClass>);
 impl Class {
     /// As the package tells it; none when there is no such class.
     pub(crate) fn of(told: Told) -> Option<Self> {
-        // SAFETY: an array that the app keeps.
-        NonNull::new(unsafe { sp_class_new(told.as_ptr()) }).map(Self)
+        sp_class_new(told).map(Self)
     }
 }
 
 impl Drop for Class {
     fn drop(&mut self) {
         // SAFETY: made by `of`.
-        unsafe { sp_class_free(self.0.as_ptr()) };
+        unsafe { sp_class_free(self.0) };
     }
 }
 
+// SAFETY: what is marked as safe reads what its types keep alive.
 unsafe extern "C" {
-    fn sp_handler_tells(handler: *const RawHandler) -> Known;
-    fn sp_handler_kept(function: *const Zval, like: *const RawHandler) -> *mut RawHandler;
-    fn sp_handler_free(handler: *mut RawHandler);
-    fn sp_class_new(told: *const Zval) -> *mut RawClass;
-    fn sp_class_free(class: *mut RawClass);
+    safe fn sp_handler_tells(handler: Handler) -> Known;
+    safe fn sp_handler_kept(function: &Zval, like: Option<Handler>) -> Option<Handler>;
+    fn sp_handler_free(handler: Handler);
+    safe fn sp_class_new(told: Told) -> Option<NonNull<RawClass>>;
+    fn sp_class_free(class: NonNull<RawClass>);
 }

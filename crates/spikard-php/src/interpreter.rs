@@ -2,10 +2,10 @@
 //!
 //! Everything here relies on one invariant: it is used on the thread that runs PHP, which is the only one that has a job.
 
-use crate::brought::{Brought, Handler, RawHandler};
-use crate::zval::{Bytes, Zval, lossy};
+use crate::brought::{Brought, Handler};
+use crate::zval::{Bytes, Zval};
 use std::ffi::c_int;
-use std::ptr::{NonNull, null_mut};
+use std::ptr::NonNull;
 use std::time::Duration;
 
 /// How a step ended, as in `shim.h`.
@@ -67,22 +67,30 @@ struct RawJob {
     _private: [u8; 0],
 }
 
+// SAFETY: on PHP's thread, see above; what is marked as safe takes jobs that live, and gives what they keep.
 unsafe extern "C" {
-    fn sp_job_new() -> *mut RawJob;
-    fn sp_job_free(job: *mut RawJob);
-    fn sp_job_call(job: *mut RawJob, handler: *mut RawHandler, call: *const Brought);
-    fn sp_job_step(job: *mut RawJob) -> c_int;
-    fn sp_job_done(job: *mut RawJob, spent: *mut RawHandler) -> bool;
-    fn sp_job_wait(job: *const RawJob) -> RawWait;
-    fn sp_job_waited(job: *mut RawJob, how: c_int);
-    fn sp_job_result(job: *const RawJob) -> *const Zval;
-    fn sp_job_printed(job: *const RawJob) -> Bytes;
-    fn sp_job_error(job: *const RawJob) -> Bytes;
-    fn sp_exit_status() -> c_int;
-    fn sp_serves();
-    fn sp_interrupted() -> bool;
-    fn sp_interrupt() -> c_int;
-    fn sp_shows_where() -> c_int;
+    safe fn sp_job_new() -> NonNull<RawJob>;
+    fn sp_job_free(job: NonNull<RawJob>);
+    fn sp_job_call(job: &mut RawJob, handler: Handler, call: &Brought<'_>);
+    fn sp_job_step(job: &mut RawJob) -> c_int;
+    fn sp_job_done(job: &mut RawJob, spent: Option<Handler>) -> bool;
+    safe fn sp_job_wait(job: &RawJob) -> RawWait;
+    safe fn sp_job_waited(job: &mut RawJob, how: c_int);
+    safe fn sp_job_result(job: &RawJob) -> &Zval;
+    safe fn sp_job_printed(job: &RawJob) -> Bytes<'_>;
+    safe fn sp_job_error(job: &RawJob) -> Bytes<'_>;
+    safe fn sp_interrupt() -> c_int;
+    safe fn sp_shows_where() -> c_int;
+
+    /// The code of the `exit()` that a step ended with.
+    #[link_name = "sp_exit_status"]
+    pub(crate) safe fn exit_status() -> c_int;
+    /// This process serves now; what it starts later was not asked to.
+    #[link_name = "sp_serves"]
+    pub(crate) safe fn serves();
+    /// A signal came for which PHP code has a handler.
+    #[link_name = "sp_interrupted"]
+    pub(crate) safe fn is_interrupted() -> bool;
 }
 
 /// `sp_waiting`.
@@ -94,34 +102,14 @@ struct RawWait {
     ticket: i64,
 }
 
-/// This process serves now; what it starts later was not asked to.
-pub(crate) fn serves() {
-    // SAFETY: sets a flag and changes the environment of a process with one thread.
-    unsafe { sp_serves() }
-}
-
-/// The code of the `exit()` that a step ended with.
-pub(crate) fn exit_status() -> i32 {
-    // SAFETY: reads a global of the engine.
-    unsafe { sp_exit_status() }
-}
-
-/// A signal came for which PHP code has a handler.
-pub(crate) fn is_interrupted() -> bool {
-    // SAFETY: reads globals of the engine.
-    unsafe { sp_interrupted() }
-}
-
-/// Runs such handlers.
+/// Runs such handlers; in no step.
 pub(crate) fn interrupt() -> Step {
-    // SAFETY: on PHP's thread, in no step.
-    Step::of(unsafe { sp_interrupt() })
+    Step::of(sp_interrupt())
 }
 
 /// The signal that shows from now on where PHP's code is.
 pub(crate) fn shows_where() -> Option<c_int> {
-    // SAFETY: on PHP's thread; takes a signal that nobody else here has.
-    Some(unsafe { sp_shows_where() }).filter(|signal| *signal != 0)
+    Some(sp_shows_where()).filter(|signal| *signal != 0)
 }
 
 /// A stack for one call at a time, and that call.
@@ -129,34 +117,40 @@ pub(crate) struct Job(NonNull<RawJob>);
 
 impl Job {
     pub(crate) fn new() -> Self {
-        // SAFETY: takes nothing. Memory of this kind ends the process when there is none.
-        let made = unsafe { sp_job_new() };
-        Self(NonNull::new(made).expect("invariant: pecalloc does not come back without memory"))
+        Self(sp_job_new()) // memory of this kind ends the process when there is none
+    }
+
+    fn raw(&self) -> &RawJob {
+        // SAFETY: made by `new`, and this is its only owner.
+        unsafe { self.0.as_ref() }
+    }
+
+    fn raw_mut(&mut self) -> &mut RawJob {
+        // SAFETY: likewise.
+        unsafe { self.0.as_mut() }
     }
 
     /// What the next [`Job::step`] begins.
-    pub(crate) fn call(&mut self, handler: Handler, brought: &Brought) {
-        // SAFETY: pointers and lengths belong together; the caller keeps what they point to.
-        unsafe { sp_job_call(self.0.as_ptr(), handler.as_ptr(), brought) };
+    pub(crate) fn call(&mut self, handler: Handler, brought: &Brought<'_>) {
+        // SAFETY: the caller keeps what `brought` points to until then.
+        unsafe { sp_job_call(self.raw_mut(), handler, brought) };
     }
 
     /// Begins the call, or goes on with it.
     pub(crate) fn step(&mut self) -> Step {
         // SAFETY: a job that has a call.
-        Step::of(unsafe { sp_job_step(self.0.as_ptr()) })
+        Step::of(unsafe { sp_job_step(self.raw_mut()) })
     }
 
     /// Lets go of what the call has left, and of a task that has run; `false` when PHP was lost by that.
     pub(crate) fn done(&mut self, spent: Option<Handler>) -> bool {
-        let spent = spent.map_or(null_mut(), Handler::as_ptr);
         // SAFETY: the call is over, and the task is not called again.
-        unsafe { sp_job_done(self.0.as_ptr(), spent) }
+        unsafe { sp_job_done(self.raw_mut(), spent) }
     }
 
     /// What it waits for.
     pub(crate) fn wait(&self) -> Wait {
-        // SAFETY: a job that waits.
-        let raw = unsafe { sp_job_wait(self.0.as_ptr()) };
+        let raw = sp_job_wait(self.raw());
         Wait {
             what: match raw.kind {
                 2 => What::Readable(raw.fd),
@@ -171,31 +165,27 @@ impl Job {
 
     /// How the wait ended.
     pub(crate) fn waited(&mut self, how: Waited) {
-        // SAFETY: a job that waits.
-        unsafe { sp_job_waited(self.0.as_ptr(), how as c_int) };
+        sp_job_waited(self.raw_mut(), how as c_int);
     }
 
     pub(crate) fn result(&self) -> &Zval {
-        // SAFETY: lies in the job.
-        unsafe { &*sp_job_result(self.0.as_ptr()) }
+        sp_job_result(self.raw())
     }
 
     /// What the handler printed.
     pub(crate) fn printed(&self) -> &[u8] {
-        // SAFETY: the job keeps the text until `done`.
-        unsafe { sp_job_printed(self.0.as_ptr()).get() }
+        sp_job_printed(self.raw()).get()
     }
 
     /// What was thrown, as text.
     pub(crate) fn error(&self) -> String {
-        // SAFETY: likewise.
-        lossy(unsafe { sp_job_error(self.0.as_ptr()).get() })
+        sp_job_error(self.raw()).string()
     }
 }
 
 impl Drop for Job {
     fn drop(&mut self) {
         // SAFETY: made by `new`; the shim leaves it alone when PHP is lost.
-        unsafe { sp_job_free(self.0.as_ptr()) };
+        unsafe { sp_job_free(self.0) };
     }
 }

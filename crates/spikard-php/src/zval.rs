@@ -3,6 +3,8 @@
 //! As everything that touches the interpreter, used on the thread that runs PHP only.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ptr::{NonNull, null};
 
 /// A `zval` that PHP owns.
@@ -11,49 +13,44 @@ pub(crate) struct Zval {
     _private: [u8; 0],
 }
 
-/// `sp_bytes`: a text that somebody else keeps, or none.
+/// `sp_bytes`: a text that somebody else keeps, or none. Made by [`Bytes::of`] or by C, which keeps it for `'t`.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub(crate) struct Bytes {
+pub(crate) struct Bytes<'t> {
     text: *const u8,
     length: usize,
+    kept: PhantomData<&'t [u8]>,
 }
 
-impl Bytes {
+impl<'t> Bytes<'t> {
     pub(crate) const NONE: Self = Self {
         text: null(),
         length: 0,
+        kept: PhantomData,
     };
 
-    pub(crate) fn of(text: &[u8]) -> Self {
+    pub(crate) fn of(text: &'t [u8]) -> Self {
         Self {
             text: text.as_ptr(),
             length: text.len(),
+            kept: PhantomData,
         }
     }
 
-    /// # Safety
-    /// Pointer and length belong together, and live as long as the caller says.
-    pub(crate) unsafe fn get<'t>(self) -> &'t [u8] {
+    pub(crate) fn get(self) -> &'t [u8] {
         if self.text.is_null() {
             return &[];
         }
-        // SAFETY: as the caller says.
+        // SAFETY: see the type: pointer and length belong together.
         unsafe { std::slice::from_raw_parts(self.text, self.length) }
     }
 
-    /// # Safety
-    /// As for [`Bytes::get`].
-    pub(crate) unsafe fn string(self) -> String {
-        // SAFETY: as the caller says.
-        lossy(unsafe { self.get() })
+    pub(crate) fn string(self) -> String {
+        lossy(self.get())
     }
 
-    /// # Safety
-    /// As for [`Bytes::get`].
-    pub(crate) unsafe fn maybe(self) -> Option<String> {
-        // SAFETY: as the caller says.
-        (!self.text.is_null()).then(|| unsafe { self.string() })
+    pub(crate) fn maybe(self) -> Option<String> {
+        (!self.text.is_null()).then(|| self.string())
     }
 }
 
@@ -62,14 +59,15 @@ pub(crate) fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+// SAFETY: what is marked as safe reads a live zval, which keeps what it gives.
 unsafe extern "C" {
-    fn sp_hold(value: *const Zval) -> *mut Zval;
-    fn sp_let_go(held: *mut Zval) -> bool;
-    fn sp_zval_type(value: *const Zval) -> u32;
-    fn sp_zval_integer(value: *const Zval) -> i64;
-    fn sp_zval_text(value: *const Zval) -> Bytes;
-    fn sp_zval_count(value: *const Zval) -> u32;
-    fn sp_zval_item(value: *const Zval, index: u32) -> *const Zval;
+    safe fn sp_hold(value: &Zval) -> NonNull<Zval>;
+    fn sp_let_go(held: NonNull<Zval>) -> bool;
+    safe fn sp_zval_type(value: &Zval) -> u32;
+    safe fn sp_zval_integer(value: &Zval) -> i64;
+    safe fn sp_zval_text(value: &Zval) -> Bytes<'_>;
+    safe fn sp_zval_count(value: &Zval) -> u32;
+    safe fn sp_zval_item(value: &Zval, index: u32) -> Option<&Zval>;
 }
 
 /// IS_NULL, IS_TRUE and IS_STRING of PHP.
@@ -79,30 +77,25 @@ const STRING: u32 = 6;
 
 impl Zval {
     pub(crate) fn is_string(&self) -> bool {
-        // SAFETY: a live zval.
-        unsafe { sp_zval_type(self) == STRING }
+        sp_zval_type(self) == STRING
     }
 
     pub(crate) fn is_null(&self) -> bool {
-        // SAFETY: a live zval.
-        unsafe { sp_zval_type(self) == NULL }
+        sp_zval_type(self) == NULL
     }
 
     /// PHP's idea of yes.
     pub(crate) fn is_true(&self) -> bool {
-        // SAFETY: a live zval.
-        unsafe { sp_zval_type(self) == TRUE }
+        sp_zval_type(self) == TRUE
     }
 
     pub(crate) fn integer(&self) -> i64 {
-        // SAFETY: a live zval.
-        unsafe { sp_zval_integer(self) }
+        sp_zval_integer(self)
     }
 
     /// The bytes of a string; of anything else, none.
     pub(crate) fn bytes(&self) -> &[u8] {
-        // SAFETY: a live zval, which keeps its bytes.
-        unsafe { sp_zval_text(self).get() }
+        sp_zval_text(self).get()
     }
 
     /// The same as text.
@@ -112,18 +105,17 @@ impl Zval {
 
     /// How many members an array has.
     pub(crate) fn count(&self) -> u32 {
-        // SAFETY: a live zval.
-        unsafe { sp_zval_count(self) }
+        sp_zval_count(self)
     }
 
     /// A member of a list.
     pub(crate) fn item(&self, index: u32) -> Option<&Self> {
-        // SAFETY: a live zval, which keeps its members.
-        unsafe { sp_zval_item(self, index).as_ref() }
+        sp_zval_item(self, index)
     }
 }
 
 /// A value that the app keeps for as long as it lives.
+#[repr(transparent)]
 #[derive(Clone, Copy)]
 pub(crate) struct Told(NonNull<Zval>);
 
@@ -160,9 +152,7 @@ thread_local! {
 
 impl Held {
     pub(crate) fn of(value: &Zval) -> Self {
-        // SAFETY: a live zval. Memory of this kind ends the process when there is none.
-        let held = NonNull::new(unsafe { sp_hold(value) });
-        Self(held.expect("invariant: pemalloc does not come back without memory"))
+        Self(sp_hold(value)) // memory of this kind ends the process when there is none
     }
 
     pub(crate) fn as_ptr(&self) -> *const Zval {
@@ -180,7 +170,7 @@ impl Drop for Held {
 pub(crate) fn let_go() -> bool {
     while let Some(held) = DROPPED.with_borrow_mut(Vec::pop) {
         // SAFETY: of a `Held` that is gone; the borrow is over, so what a destructor drops is put there too.
-        if !unsafe { sp_let_go(held.as_ptr()) } {
+        if !unsafe { sp_let_go(held) } {
             return false;
         }
     }
@@ -195,9 +185,9 @@ pub(crate) struct Text {
     capacity: usize,
 }
 
-impl From<Vec<u8>> for Text {
-    fn from(bytes: Vec<u8>) -> Self {
-        let mut bytes = std::mem::ManuallyDrop::new(bytes);
+impl<T: Into<Vec<u8>>> From<T> for Text {
+    fn from(text: T) -> Self {
+        let mut bytes = ManuallyDrop::new(text.into());
         Self {
             text: bytes.as_mut_ptr(),
             length: bytes.len(),
