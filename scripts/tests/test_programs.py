@@ -98,6 +98,28 @@ def test_layers_name_a_wrong_arrow(checkout: Path, file: str, line: str, said: s
     assert (done.returncode, said in done.stdout) == (1, True), done.stdout
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "wrong"),
+    [
+        ("item.rs", "/// Adds.\npub fn add() {}\n", True),
+        ("item.rs", "/// ```text\n/// add();\n/// ```\nfn other() {}\n\npub fn add() {}\n", True),
+        ("item.rs", "/// ```text\n/// 1 + 1\n/// ```\npub fn add() {}\n", True),
+        ("item.rs", "/// ```\n/// add();\n/// ```\nfn other() {}\n\npub fn add() {}\n", False),
+        ("item.rs", "/// ```\n/// assert!(true);\n/// ```\n#[inline]\npub fn add() {}\n", False),
+        ("item.rs", "pub(crate) fn add() {}\n", False),
+        ("server/item.rs", "pub fn add() {}\n", False),
+    ],
+)
+def test_examples_name_a_public_item_without_one(checkout: Path, file: str, text: str, wrong: bool) -> None:
+    place = checkout / "crates/spikard/src" / file
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text)
+
+    done = run(checkout, "scripts/examples")
+
+    assert (done.returncode, "no example uses add" in done.stdout) == (int(wrong), wrong), done.stdout
+
+
 def test_doctor_gives_the_line_that_installs_what_is_missing(checkout: Path) -> None:
     done = run(checkout, "scripts/doctor", "--json", PATH="/nowhere")
     rows = {row["tool"]: row for row in json.loads(done.stdout)}
