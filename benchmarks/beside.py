@@ -12,8 +12,8 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import measure
@@ -26,23 +26,19 @@ NAMES = ("spikard", "puma")
 def main() -> int:
     """Loads each server with and without the thread, in turn."""
     options = arguments(sys.argv[1:])
-    with ExitStack() as stack:
-        started = {
-            (server.name, computes): stack.enter_context(servers.running(with_thread(server) if computes else server))
-            for server in apps(Path(options.ruby))
-            for computes in (False, True)
-        }
-        rates: dict[tuple[str, bool], list[float]] = {key: [] for key in started}
-        turns: dict[str, list[tuple[float, float]]] = {name: [] for name in NAMES}
-        for number in range(options.rounds + 1):
-            for (name, computes), (_, port, _) in started.items():
-                seconds = options.seconds if number else 1  # round 0 warms up
-                free = rate_of_turns(port, seconds) if computes else 0.0
-                rate, busy = under_load(port, seconds)
-                if number:
-                    rates[name, computes].append(rate)
-                    turns[name] += [(free, busy)] if computes else []
-            print(f"beside: round {number} of {options.rounds}", file=sys.stderr, flush=True)
+    both = apps(Path(options.ruby))
+    rates: dict[tuple[str, bool], list[float]] = {(name, computes): [] for name in NAMES for computes in (False, True)}
+    turns: dict[str, list[tuple[float, float]]] = {name: [] for name in NAMES}
+    for number in range(1, options.rounds + 1):
+        for server, computes in product(both, (False, True)):
+            # One at a time: a thread that computes would take a processor from the others.
+            with servers.running(with_thread(server) if computes else server) as (_, port, _):
+                under_load(port, 1)  # warms up
+                free = rate_of_turns(port, options.seconds) if computes else 0.0
+                rate, busy = under_load(port, options.seconds)
+            rates[server.name, computes].append(rate)
+            turns[server.name] += [(free, busy)] if computes else []
+        print(f"beside: round {number} of {options.rounds}", file=sys.stderr, flush=True)
     told = "\n".join([*HEAD, *rows(rates, turns)])
     print(told)
     if options.write:
@@ -80,7 +76,7 @@ def with_thread(server: servers.Server) -> servers.Server:
 def under_load(port: int, seconds: int) -> tuple[float, float]:
     """Requests and turns per second."""
     before, begin = turns_so_far(port), time.perf_counter()
-    requests = measure.wrk(f"http://127.0.0.1:{port}/json", connections=64, seconds=seconds, script=None)
+    requests = measure.wrk(f"http://127.0.0.1:{port}/json", connections=64, seconds=seconds, script=None, patience=60)
     after, took = turns_so_far(port), time.perf_counter() - begin
     return requests / seconds, (after - before) / took
 

@@ -62,9 +62,9 @@ def resident_mb(pid: int) -> float:
     return pages * 4096 / 1e6
 
 
-def wrk(url: str, *, connections: int, seconds: int, script: Path | None) -> int:
-    """Loads `url` and returns how many answers came; raises when one of them was an error."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+def wrk(url: str, *, connections: int, seconds: int, script: Path | None, patience: int = 2) -> int:
+    """Loads `url` and returns how many answers came; raises when one was an error or took `patience` seconds."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={patience}s"]
     if script is not None:
         command += ["-s", str(script)]
     done = subprocess.run([*command, url], capture_output=True, text=True, timeout=seconds + 30, check=True)

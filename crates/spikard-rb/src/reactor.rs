@@ -34,8 +34,9 @@ use std::time::{Duration, Instant};
 /// becomes credit: for as long again we keep it, so that such a thread gets half of the time and not nearly all of it.
 const LONG_WAIT: Duration = Duration::from_millis(2);
 
-/// How long we wait for events with the lock in our hands while credit lasts.
-const LINGER: Duration = Duration::from_millis(1);
+/// How long we wait for events with the lock in our hands while credit lasts: this part of what gave the credit, and no less
+/// than a millisecond. A client of a busy machine takes some to send its next request.
+const LINGER: u32 = 20;
 
 /// What an object takes of Ruby's heap: `struct RTypedData` of a thread.
 type Slot = [VALUE; 5];
@@ -60,8 +61,23 @@ pub(crate) struct Reactor {
     running: Cell<bool>,
     /// Signals since the loop last turned.
     unheard: Cell<u32>,
-    /// Until when the lock is kept.
-    credit: Cell<Option<Instant>>,
+    /// For how long the lock is kept.
+    credit: Cell<Option<Credit>>,
+}
+
+#[derive(Clone, Copy)]
+struct Credit {
+    until: Instant,
+    linger: Duration,
+}
+
+impl Credit {
+    fn of(waited: Duration) -> Option<Self> {
+        (waited > LONG_WAIT).then(|| Self {
+            until: Instant::now() + waited,
+            linger: (waited / LINGER).max(Duration::from_millis(1)),
+        })
+    }
 }
 
 /// What has to be done between two turns.
@@ -158,6 +174,7 @@ impl Reactor {
     pub(crate) fn run(&self, done: impl Fn() -> bool) -> Result<(), Raised> {
         loop {
             self.unheard.set(0);
+            let before = self.credit.get().map(|_| Passed::now());
             self.turn();
             self.resume();
             if let Some((state, value)) = self.leaving.take() {
@@ -173,6 +190,10 @@ impl Reactor {
             // Runs what traps are due, and gives the lock to a thread that has waited for a slice.
             // SAFETY: with Ruby's lock.
             protect(|| unsafe { rb_thread_check_ints() })?;
+            // A handler, or the check, has given the lock to the thread that computes.
+            if let Some(credit) = before.and_then(|before| Credit::of(before.idle())) {
+                self.credit.set(Some(credit));
+            }
             if self.ready.borrow().is_empty() && !done() {
                 self.sleep();
             }
@@ -254,12 +275,12 @@ impl Reactor {
     }
 
     fn sleep(&self) {
-        if self
-            .credit
-            .get()
-            .is_some_and(|until| Instant::now() < until)
-        {
-            self.nested.sleep(Some(LINGER));
+        let left = self.credit.get().and_then(|credit| {
+            let left = credit.until.checked_duration_since(Instant::now())?;
+            Some(left.min(credit.linger))
+        });
+        if let Some(linger) = left {
+            self.nested.sleep(Some(linger));
             if !self.nested.is_woken() {
                 self.credit.set(None);
             }
@@ -282,9 +303,32 @@ impl Reactor {
             );
         }
         let waited = frame.ended.map(|ended| ended.elapsed());
-        let credit = waited.filter(|waited| *waited > LONG_WAIT);
-        self.credit
-            .set(credit.map(|waited| Instant::now() + waited));
+        self.credit.set(waited.and_then(Credit::of));
+    }
+}
+
+/// A moment, by the clock and by the time that this thread has had a processor.
+#[derive(Clone, Copy)]
+struct Passed {
+    clock: Instant,
+    busy: Duration,
+}
+
+impl Passed {
+    fn now() -> Self {
+        let clock = Instant::now();
+        // SAFETY: all-zero is a time.
+        let mut busy: libc::timespec = unsafe { std::mem::zeroed() };
+        // SAFETY: writes one time.
+        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut busy) };
+        let busy = Duration::new(busy.tv_sec as u64, busy.tv_nsec as u32);
+        Self { clock, busy }
+    }
+
+    /// Since then, without what this thread has computed.
+    fn idle(self) -> Duration {
+        let now = Self::now();
+        (now.clock - self.clock).saturating_sub(now.busy - self.busy)
     }
 }
 
