@@ -5,13 +5,14 @@ use crate::decode::{Built, Shape};
 use crate::error::{ending, internal};
 use crate::hook;
 use crate::interpreter::{Job, Step, exit_status, interrupt, shows_where};
-use crate::reactor::{in_runtime, interrupted, waited};
+use crate::reactor::{in_runtime, interrupted};
 use crate::request::{of_running, running};
 use crate::value::{answer, is_nothing, of_argument};
+use crate::waits::{Purpose, Running, timed};
 use crate::zval::{Zval, let_go, lossy};
 use spikard::response::ChunkSource;
 use spikard::server::Life;
-use spikard::{Cancel, Held, Passage, Problem, Reply, Verdict};
+use spikard::{Cancel, Passage, Problem, Reply, Verdict};
 use spikard_bridge::{Call, Calls, Completion, Facts, Guest, GuestStream, Kept, Outcome, Token};
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -25,10 +26,6 @@ const EXITED: i32 = 75;
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Stacks that are kept for later calls.
 const KEPT_STACKS: usize = 128;
-/// For a handler that held the loop.
-const ADVICE: &str =
-    "wait with Spikard\\sleep, await_readable or await_writable, or give the app more workers";
-
 /// A handler as the bridge keeps it.
 pub(crate) struct Callable {
     pub(crate) handler: Handler,
@@ -167,16 +164,12 @@ impl PhpGuest {
             return;
         };
         tokio::task::spawn_local(async move {
-            let mut job = guest.stack();
-            job.call(task, &Brought::NOTHING);
-            let step = timed(&mut job, "a task", "");
-            let step = run_on(&guest, &mut job, step, "a task", None).await;
-            guest.left(job, step, Some(task));
+            Running::begin(guest, Purpose::Task(task), task);
         });
     }
 
     /// A function has ended for which nobody waits; a task that is spent with it.
-    fn left(&self, job: Job, step: Step, spent: Option<Handler>) {
+    pub(crate) fn left(&self, job: Job, step: Step, spent: Option<Handler>) {
         let printed = lossy(job.printed());
         if !printed.is_empty() {
             eprint!("{printed}");
@@ -233,7 +226,7 @@ impl PhpGuest {
         suspended.get(token).is_some_and(|call| call.awaited) || of_running(token, |_| ()).is_some()
     }
 
-    fn stack(&self) -> Job {
+    pub(crate) fn stack(&self) -> Job {
         self.stacks.borrow_mut().pop().unwrap_or_else(Job::new)
     }
 
@@ -246,6 +239,28 @@ impl PhpGuest {
             self.lose();
         } else if self.stacks.borrow().len() < KEPT_STACKS {
             self.stacks.borrow_mut().push(job);
+        }
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.get()
+    }
+
+    /// Answers a call that had suspended.
+    pub(crate) fn answer(&self, of: &Callable, token: Token, step: Step, job: Job) {
+        let known = self.suspended.borrow_mut().remove(token);
+        let awaited = known.as_ref().is_some_and(|call| call.awaited);
+        let request = known.as_ref().and_then(|call| call.request.as_ref());
+        match self.ended(of, step, job, request.and_then(Kept::passage)) {
+            Some(reply) if awaited => drop(self.completion.complete(token, reply)),
+            None if awaited => drop(self.completion.pass(token)),
+            Some(Err(problem)) => {
+                if let Some(cause) = &problem.cause {
+                    let name = &of.facts.name;
+                    eprintln!("spikard: {name} failed after its client had left: {cause}");
+                }
+            }
+            _ => {}
         }
     }
 
@@ -356,33 +371,6 @@ fn tell(facts: &Facts, printed: &[u8]) {
     }
 }
 
-/// A step, and a word about one that held the loop.
-fn timed(job: &mut Job, name: &str, request_id: &str) -> Step {
-    let held = Held::begin();
-    let step = job.step();
-    held.end(name, request_id, ADVICE);
-    step
-}
-
-/// From a step to the end of a call. A call that waits when PHP is lost never ends.
-async fn run_on(
-    guest: &PhpGuest,
-    job: &mut Job,
-    mut step: Step,
-    name: &str,
-    give_up: Option<&Notify>,
-) -> Step {
-    while step == Step::Waits {
-        let how = waited(job.wait(), give_up).await;
-        if guest.lost.get() {
-            std::future::pending::<()>().await;
-        }
-        job.waited(how);
-        step = timed(job, name, "");
-    }
-    step
-}
-
 impl Guest for PhpGuest {
     type Callable = Rc<Callable>;
 
@@ -434,24 +422,12 @@ impl Guest for PhpGuest {
         };
         self.suspended.borrow_mut().insert(token, suspended);
         let callable = Rc::clone(callable);
-        tokio::task::spawn_local(async move {
-            let name = &callable.facts.name;
-            let step = run_on(&guest, &mut job, step, name, give_up.as_deref()).await;
-            let known = guest.suspended.borrow_mut().remove(token);
-            let awaited = known.as_ref().is_some_and(|call| call.awaited);
-            let request = known.as_ref().and_then(|call| call.request.as_ref());
-            let verdict = guest.ended(&callable, step, job, request.and_then(Kept::passage));
-            match verdict {
-                Some(reply) if awaited => drop(guest.completion.complete(token, reply)),
-                None if awaited => drop(guest.completion.pass(token)),
-                Some(Err(problem)) => {
-                    if let Some(cause) = &problem.cause {
-                        eprintln!("spikard: {name} failed after its client had left: {cause}");
-                    }
-                }
-                _ => {}
-            }
-        });
+        Running {
+            guest,
+            job,
+            purpose: Purpose::Answer(callable, token, give_up),
+        }
+        .go_on(step);
         Outcome::Pending
     }
 
@@ -474,15 +450,6 @@ impl Guest for PhpGuest {
         let Some((close, guest)) = known.filter(|_| !self.lost.get()) else {
             return;
         };
-        let mut job = self.stack();
-        job.call(close, &Brought::NOTHING);
-        let step = timed(&mut job, &producer.facts.name, "");
-        if step != Step::Waits {
-            return self.left(job, step, None);
-        }
-        tokio::task::spawn_local(async move {
-            let step = run_on(&guest, &mut job, step, &producer.facts.name, None).await;
-            guest.left(job, step, None);
-        });
+        Running::begin(guest, Purpose::End(producer), close);
     }
 }

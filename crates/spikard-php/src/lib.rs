@@ -13,6 +13,7 @@ mod interpreter;
 mod reactor;
 mod request;
 mod value;
+mod waits;
 mod zval;
 
 use app::App;

@@ -59,10 +59,6 @@ pub(crate) async fn interrupted() {
 
 /// Until what a call waits for is there, its time is over, it is woken, or it is told to give up.
 pub(crate) async fn waited(wait: Wait, give_up: Option<&Notify>) -> Waited {
-    if wait.what == What::Time && wait.ticket == 0 && give_up.is_none() {
-        over(wait.at_most).await; // nearly every wait: nothing but its time ends it
-        return Waited::TimedOut;
-    }
     let woken = WOKEN.with_borrow(|tickets| tickets.get(&wait.ticket).cloned());
     tokio::select! {
         biased;

@@ -9,6 +9,7 @@ mod canonical;
 mod compression;
 pub mod config;
 mod cors;
+mod deadlines;
 mod defects;
 mod document;
 pub mod endpoint;
@@ -49,6 +50,7 @@ mod trailers;
 pub mod upgrade;
 
 pub use config::Config;
+pub use deadlines::{Deadlines, Place};
 pub use endpoint::{Cancel, Endpoint, Flow, Reply, Request};
 pub use head::{Head, Headers};
 pub use held::Held;

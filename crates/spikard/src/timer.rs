@@ -1,9 +1,8 @@
 //! The timers of a worker. They are Tokio's, unless a host's own loop sleeps for Tokio, which does not tell when it would
 //! wake: then they are on a heap of ours, whose next deadline the host asks for. Measures nothing.
 
+use crate::deadlines::{Deadlines, Place};
 use std::cell::{Cell, RefCell};
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
@@ -26,15 +25,7 @@ thread_local! {
 /// Timers::give_back();
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Timers(Rc<Heap>);
-
-#[derive(Debug, Default)]
-struct Heap {
-    /// Deadlines with the number of their sleeper; those of sleepers that have gone are left in until they are at the top.
-    deadlines: RefCell<BinaryHeap<Reverse<(Instant, u64)>>>,
-    sleepers: RefCell<BTreeMap<u64, Waker>>,
-    last: Cell<u64>,
-}
+pub struct Timers(Rc<Deadlines<Waker>>);
 
 impl Timers {
     /// From now on, what this thread begins to sleep is woken by [`Timers::wake`] alone.
@@ -49,51 +40,29 @@ impl Timers {
 
     /// When the first sleeper is to be woken.
     pub fn next(&self) -> Option<Instant> {
-        let (mut deadlines, sleepers) = (self.0.deadlines.borrow_mut(), self.0.sleepers.borrow());
-        while let Some(Reverse((deadline, number))) = deadlines.peek() {
-            if sleepers.contains_key(number) {
-                return Some(*deadline);
-            }
-            deadlines.pop();
-        }
-        None
+        self.0.next()
     }
 
     /// Wakes those whose time has come; how many.
     pub fn wake(&self, now: Instant) -> usize {
         let mut woken = 0;
-        while let Some(waker) = self.pop(now) {
+        while let Some(waker) = self.0.pop(now) {
             waker.wake();
             woken += 1;
         }
         woken
     }
 
-    fn pop(&self, now: Instant) -> Option<Waker> {
-        self.next().filter(|deadline| *deadline <= now)?;
-        let Reverse((_, number)) = self.0.deadlines.borrow_mut().pop()?;
-        self.0.sleepers.borrow_mut().remove(&number)
-    }
-
     async fn sleep(self, duration: Duration) {
         let deadline = Instant::now() + duration;
-        let number = self.0.last.get() + 1;
-        self.0.last.set(number);
-        let sleeper = Sleeper(self, number);
-        let mut is_listed = false;
+        let sleeper = Sleeper(self, Cell::new(None));
         poll_fn(|context| {
-            if is_listed && Instant::now() >= deadline {
+            if sleeper.1.get().is_some() && Instant::now() >= deadline {
                 return Poll::Ready(());
             }
-            let heap = &sleeper.0.0;
-            heap.sleepers
-                .borrow_mut()
-                .insert(number, context.waker().clone());
-            if !std::mem::replace(&mut is_listed, true) {
-                heap.deadlines
-                    .borrow_mut()
-                    .push(Reverse((deadline, number)));
-            }
+            sleeper.leave();
+            let place = sleeper.0.0.insert(deadline, context.waker().clone());
+            sleeper.1.set(Some(place));
             Poll::Pending
         })
         .await;
@@ -101,11 +70,19 @@ impl Timers {
 }
 
 /// Leaves the heap when it is dropped.
-struct Sleeper(Timers, u64);
+struct Sleeper(Timers, Cell<Option<Place>>);
+
+impl Sleeper {
+    fn leave(&self) {
+        if let Some(place) = self.1.take() {
+            drop(self.0.0.remove(place));
+        }
+    }
+}
 
 impl Drop for Sleeper {
     fn drop(&mut self) {
-        drop(self.0.0.sleepers.borrow_mut().remove(&self.1));
+        self.leave();
     }
 }
 
