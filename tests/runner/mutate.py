@@ -29,6 +29,7 @@ DEFECTS = {
     "files-without-hooks": "hooks",
     "rate-ignored": "rates",
     "metrics-problems-lost": "metrics",
+    "trace-not-seen": "trace",
 }
 
 

@@ -76,6 +76,14 @@ pub struct Config {
     /// Time in ms from which on a handler that took it is told in the log (`slow-handler`); 0 for never. Default 0.
     #[schemars(extend("x-unit" = "ms"))]
     pub slow_handler_ms: u64,
+    /// Requests stand in traces (W3C Trace Context): each is a span, whose ids are in the access log and whose
+    /// `traceparent` handlers find among the header fields. Default false.
+    pub trace: bool,
+    /// Address of the collector that spans are sent to (OTLP over HTTP, as JSON): `http://127.0.0.1:4318`. Needs `trace`.
+    /// Empty for what `OTEL_EXPORTER_OTLP_ENDPOINT` says.
+    pub otlp_endpoint: String,
+    /// What the collector calls the app. Empty for what `OTEL_SERVICE_NAME` says, or the app's title.
+    pub otlp_service: String,
     /// Path of the counters of requests, durations, sizes and errors, in Prometheus' text format; `/metrics` is usual. It
     /// asks for no credentials. Empty for none.
     pub metrics_path: String,
@@ -195,6 +203,9 @@ impl Default for Config {
             debug: false,
             access_log: false,
             slow_handler_ms: 0,
+            trace: false,
+            otlp_endpoint: String::new(),
+            otlp_service: String::new(),
             metrics_path: String::new(),
             openapi_path: "/openapi.json".to_owned(),
             docs_path: "/docs".to_owned(),

@@ -1,5 +1,6 @@
 //! What a worker says on standard error: one JSON line per event. Never a value of a request, never a secret.
 
+use crate::observe::{Trace, hex};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,10 +15,12 @@ pub(crate) struct Access<'a> {
     pub(crate) request_id: &'a str,
     /// Its address; `None` in process and on a Unix socket.
     pub(crate) client: Option<std::net::IpAddr>,
+    /// Only where traces are followed.
+    pub(crate) trace: Option<&'a Trace>,
 }
 
 pub(crate) fn access(access: &Access<'_>) {
-    line(&json!({
+    let mut event = json!({
         "time": now(),
         "level": "info",
         "event": "request",
@@ -28,7 +31,12 @@ pub(crate) fn access(access: &Access<'_>) {
         "ms": (access.milliseconds * 1000.0).round() / 1000.0,
         "request_id": access.request_id,
         "client": access.client,
-    }));
+    });
+    if let Some(trace) = access.trace {
+        event["trace_id"] = hex(&trace.trace).into();
+        event["span_id"] = hex(&trace.span).into();
+    }
+    line(&event);
 }
 
 /// Something went wrong inside; `cause` may be long (a traceback).

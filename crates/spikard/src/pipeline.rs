@@ -11,7 +11,7 @@ use crate::hooks::{Hooks, Verdict};
 use crate::hosts::Hosts;
 use crate::listing::RouteLine;
 use crate::media::Kind;
-use crate::observe::{Leaving, Observed, Observer};
+use crate::observe::{self, Leaving, Observed, Observer, Target};
 use crate::params::{self, Arguments};
 use crate::plan::Plan;
 use crate::proxies::{Proxies, Seen};
@@ -146,6 +146,13 @@ impl Frozen {
             right(wrong);
             None
         });
+        let target = Target::of(&spec.config, &spec.title, &spec.version, |name| {
+            std::env::var(name).ok()
+        });
+        let target = target.unwrap_or_else(|wrong| {
+            right(vec![wrong]);
+            None
+        });
         // An app's own route takes the place of a built-in one, in whichever group it stands.
         let own = flatten::operations(&spec);
         let files = flatten::files(&spec);
@@ -184,7 +191,7 @@ impl Frozen {
         let has_hooks = !plans.iter().all(|plan| plan.hooks.is_empty()) || !app_hooks.is_empty();
         let ready = Rc::new(Cell::new(true));
         let templates = routes.iter().map(|route| template::shown(&route.path));
-        let observer = Observer::new(&spec.config, templates.collect());
+        let observer = Observer::new(&spec.config, templates.collect(), target);
         let metrics = observer.as_ref().and_then(|observer| observer.metrics());
         endpoints.extend(builtin::endpoints(&spec.config, &openapi, &ready, metrics));
         let listing = routes
@@ -247,6 +254,13 @@ impl Frozen {
         self.ready.set(ready);
     }
 
+    /// The worker ends: what was seen is handed to whoever collects it.
+    pub(crate) fn flush(&self) {
+        if let Some(observer) = &self.observer {
+            observer.flush();
+        }
+    }
+
     /// Head complete, before any byte of the body is looked at: request id, route, media type, limits.
     pub(crate) fn open(
         self: &Rc<Self>,
@@ -254,14 +268,16 @@ impl Frozen {
         has_body: bool,
         peer: Option<SocketAddr>,
     ) -> Opened {
-        let mut exchange = self.exchange(RequestId::of(head.headers.get("x-request-id")));
+        let id = RequestId::of(head.headers.get("x-request-id"));
+        let mut exchange = self.exchange(id, Some(head));
         if let Some(proxies) = &self.proxies {
             exchange.seen = proxies.see(head, peer).map(Rc::new);
         }
-        match exchange.seen.clone() {
-            None => self.begin(exchange, head, has_body, peer),
-            Some(seen) => seen.present(head, |head| {
-                self.begin(exchange, head, has_body, seen.client.or(peer))
+        match (exchange.seen.clone(), exchange.observed.trace()) {
+            (None, None) => self.begin(exchange, head, has_body, peer),
+            (seen, trace) => observe::present(seen.as_deref(), trace.as_deref(), head, |head| {
+                let client = seen.as_ref().and_then(|seen| seen.client);
+                self.begin(exchange, head, has_body, client.or(peer))
             }),
         }
     }
@@ -332,10 +348,10 @@ impl Frozen {
 
     /// A head that cannot be used (400, 408, 414, 431 ... by the codec): an exchange to pass to `finish` with a problem.
     pub(crate) fn unusable(&self) -> Exchange {
-        self.exchange(RequestId::generate())
+        self.exchange(RequestId::generate(), None)
     }
 
-    fn exchange(&self, request_id: RequestId) -> Exchange {
+    fn exchange(&self, request_id: RequestId, head: Option<&Head<'_>>) -> Exchange {
         Exchange {
             body: BodyPlan {
                 limit: self.spec.config.body_limit,
@@ -348,7 +364,7 @@ impl Frozen {
             trailers: None,
             observed: match &self.observer {
                 None => Observed::NOT,
-                Some(observer) => observer.observe(),
+                Some(observer) => observer.observe(head),
             },
             passed: None,
             passage: None,
@@ -366,10 +382,11 @@ impl Frozen {
         peer: Option<SocketAddr>,
         context: &mut Context<'_>,
     ) -> Flow {
-        match &exchange.seen {
-            None => self.go(exchange, head, content, peer, context),
-            Some(seen) => seen.present(head, |head| {
-                self.go(exchange, head, content, seen.client.or(peer), context)
+        match (&exchange.seen, exchange.observed.trace()) {
+            (None, None) => self.go(exchange, head, content, peer, context),
+            (seen, trace) => observe::present(seen.as_deref(), trace.as_deref(), head, |head| {
+                let client = seen.as_ref().and_then(|seen| seen.client);
+                self.go(exchange, head, content, client.or(peer), context)
             }),
         }
     }

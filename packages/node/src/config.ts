@@ -41,6 +41,12 @@ export interface AppOptions {
   readonly accessLog?: boolean;
   /** Time in ms from which on a handler that took it is told in the log (`slow-handler`); 0 for never. Default 0. */
   readonly slowHandlerMs?: number;
+  /** Requests stand in traces (W3C Trace Context): each is a span, whose ids are in the access log and whose `traceparent` handlers find among the header fields. Default false. */
+  readonly trace?: boolean;
+  /** Address of the collector that spans are sent to (OTLP over HTTP, as JSON): `http://127.0.0.1:4318`. Needs `trace`. Empty for what `OTEL_EXPORTER_OTLP_ENDPOINT` says. */
+  readonly otlpEndpoint?: string;
+  /** What the collector calls the app. Empty for what `OTEL_SERVICE_NAME` says, or the app's title. */
+  readonly otlpService?: string;
   /** Path of the counters of requests, durations, sizes and errors, in Prometheus' text format; `/metrics` is usual. It asks for no credentials. Empty for none. */
   readonly metricsPath?: string;
   /** Path of the OpenAPI document; empty for none. Default `/openapi.json`. */
@@ -102,6 +108,9 @@ export const OPTIONS = {
   debug: "debug",
   accessLog: "access_log",
   slowHandlerMs: "slow_handler_ms",
+  trace: "trace",
+  otlpEndpoint: "otlp_endpoint",
+  otlpService: "otlp_service",
   metricsPath: "metrics_path",
   openapiPath: "openapi_path",
   docsPath: "docs_path",

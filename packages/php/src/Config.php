@@ -30,6 +30,9 @@ final readonly class Config
         'debug' => 'debug',
         'accessLog' => 'access_log',
         'slowHandlerMs' => 'slow_handler_ms',
+        'trace' => 'trace',
+        'otlpEndpoint' => 'otlp_endpoint',
+        'otlpService' => 'otlp_service',
         'metricsPath' => 'metrics_path',
         'openapiPath' => 'openapi_path',
         'docsPath' => 'docs_path',
@@ -74,6 +77,9 @@ final readonly class Config
      * @param ?bool $debug Problems carry the offending values and the text of exceptions. Never in production. Default false.
      * @param ?bool $accessLog One JSON line per request on standard error. Default false.
      * @param ?int $slowHandlerMs Time in ms from which on a handler that took it is told in the log (`slow-handler`); 0 for never. Default 0.
+     * @param ?bool $trace Requests stand in traces (W3C Trace Context): each is a span, whose ids are in the access log and whose `traceparent` handlers find among the header fields. Default false.
+     * @param ?string $otlpEndpoint Address of the collector that spans are sent to (OTLP over HTTP, as JSON): `http://127.0.0.1:4318`. Needs `trace`. Empty for what `OTEL_EXPORTER_OTLP_ENDPOINT` says.
+     * @param ?string $otlpService What the collector calls the app. Empty for what `OTEL_SERVICE_NAME` says, or the app's title.
      * @param ?string $metricsPath Path of the counters of requests, durations, sizes and errors, in Prometheus' text format; `/metrics` is usual. It asks for no credentials. Empty for none.
      * @param ?string $openapiPath Path of the OpenAPI document; empty for none. Default `/openapi.json`.
      * @param ?string $docsPath Path of the page that shows the document; empty for none. Default `/docs`.
@@ -114,6 +120,9 @@ final readonly class Config
         public ?bool $debug = null,
         public ?bool $accessLog = null,
         public ?int $slowHandlerMs = null,
+        public ?bool $trace = null,
+        public ?string $otlpEndpoint = null,
+        public ?string $otlpService = null,
         public ?string $metricsPath = null,
         public ?string $openapiPath = null,
         public ?string $docsPath = null,

@@ -50,6 +50,14 @@ class Options(TypedDict, total=False):
     slow_handler_ms: int
     """Time in ms from which on a handler that took it is told in the log (`slow-handler`); 0 for never. Default
     0."""
+    trace: bool
+    """Requests stand in traces (W3C Trace Context): each is a span, whose ids are in the access log and whose
+    `traceparent` handlers find among the header fields. Default false."""
+    otlp_endpoint: str
+    """Address of the collector that spans are sent to (OTLP over HTTP, as JSON): `http://127.0.0.1:4318`. Needs
+    `trace`. Empty for what `OTEL_EXPORTER_OTLP_ENDPOINT` says."""
+    otlp_service: str
+    """What the collector calls the app. Empty for what `OTEL_SERVICE_NAME` says, or the app's title."""
     metrics_path: str
     """Path of the counters of requests, durations, sizes and errors, in Prometheus' text format; `/metrics` is
     usual. It asks for no credentials. Empty for none."""

@@ -91,6 +91,28 @@ options! {
     access_log: bool;
     /// Time in ms from which on a slow handler is told in the log; 0 for never. Default 0.
     slow_handler_ms: u64;
+    /// Requests stand in traces (W3C Trace Context). Default false.
+    ///
+    /// ```
+    /// use spikard::{App, Fields, TestClient};
+    ///
+    /// async fn asks_others(fields: Fields) -> String {
+    ///     fields.get("traceparent").unwrap_or_default()
+    /// }
+    ///
+    /// let app = App::new("Shop", "1.0.0").trace(true).otlp_endpoint("").otlp_service("shop");
+    /// let client = TestClient::new(app.get("/", asks_others))?;
+    /// let caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    /// let handed_on = client.get("/").header("traceparent", caller).wait();
+    /// assert!(handed_on.text().contains("0af7651916cd43dd8448eb211c80319c"));
+    /// assert!(!handed_on.text().contains("b7ad6b7169203331"));
+    /// # Ok::<(), spikard::DefinitionError>(())
+    /// ```
+    trace: bool;
+    /// Address of the collector of spans; needs `trace`. Default: what `OTEL_EXPORTER_OTLP_ENDPOINT` says.
+    otlp_endpoint: &str;
+    /// What the collector calls the app. Default: what `OTEL_SERVICE_NAME` says, or the title.
+    otlp_service: &str;
     /// Path of the metrics in Prometheus' format; empty for none. Default none.
     ///
     /// ```

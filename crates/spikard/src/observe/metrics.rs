@@ -62,23 +62,29 @@ struct Route {
     unanswered: Cell<u64>,
 }
 
+/// The method, or [`OTHER`].
+pub(super) fn registered(method: &str) -> &'static str {
+    let known = METHODS.iter().find(|known| **known == method);
+    known.copied().unwrap_or(OTHER)
+}
+
 fn add(counter: &Cell<u64>, count: u64) {
     counter.set(counter.get().wrapping_add(count));
 }
 
 impl Metrics {
     /// `templates` of the plans, in their order.
-    pub(super) fn new(templates: Vec<String>) -> Self {
+    pub(super) fn new(templates: &[String]) -> Self {
         static APPS: AtomicUsize = AtomicUsize::new(0);
         let app = APPS.fetch_add(1, Ordering::Relaxed);
         let mut routes: Vec<Route> = Vec::new();
         let mut plans = Vec::new();
         for template in templates {
-            let known = routes.iter().position(|route| route.template == template);
+            let known = routes.iter().position(|route| route.template == *template);
             plans.push(known.unwrap_or(routes.len()));
             if known.is_none() {
                 routes.push(Route {
-                    template,
+                    template: template.clone(),
                     ..Route::default()
                 });
             }
@@ -105,8 +111,7 @@ impl Metrics {
 
     pub(super) fn answered(&self, plan: Option<usize>, method: &str, status: u16, taken: Duration) {
         let route = self.route(plan);
-        let known = METHODS.iter().find(|known| **known == method);
-        let method = known.copied().unwrap_or(OTHER);
+        let method = registered(method);
         let mut answers = route.answers.borrow_mut();
         match answers
             .iter_mut()
@@ -265,7 +270,7 @@ mod tests {
 
     fn metrics() -> Metrics {
         let templates = ["/items/{id}", "/items/{id}", "/a\"b\\"];
-        Metrics::new(templates.map(str::to_owned).to_vec())
+        Metrics::new(&templates.map(str::to_owned))
     }
 
     fn value(text: &str, name: &str, labels: &[&str]) -> Option<f64> {

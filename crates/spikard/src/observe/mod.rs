@@ -1,18 +1,24 @@
-//! What operators see of requests: access log, metrics, slow handlers. An app that asks for none of them pays for one look
-//! at a pointer; one that does allocates nothing per request. Changes no request and no answer.
+//! What operators see of requests: access log, metrics, traces, slow handlers. An app that asks for none of them pays for one look
+//! at a pointer. Changes no answer, and of requests what says where they stand in a trace.
 
 mod metrics;
+mod otlp;
+mod trace;
 
 pub(crate) use metrics::{CONTENT_TYPE, Metrics};
+pub(crate) use otlp::Target;
+pub(crate) use trace::{Trace, hex};
 
 use crate::defects::defect;
 use crate::plan::Plan;
+use crate::proxies::Seen;
 use crate::request_id::RequestId;
 use crate::{Body, Config, Head, Response, log};
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 /// Notes that are kept for requests to come; there are rarely more under way in one worker.
 const SPARE: usize = 1024;
@@ -24,6 +30,11 @@ pub(crate) struct Observer {
     /// From which time on a handler is told to be slow.
     slow: Option<Duration>,
     metrics: Option<Rc<Metrics>>,
+    traces: bool,
+    /// Where spans go; `None` when nobody collects them.
+    exporter: Option<otlp::Exporter>,
+    /// The templates of the plans.
+    routes: Vec<Arc<str>>,
     #[allow(clippy::vec_box, reason = "the boxes are what is kept")]
     spare: RefCell<Vec<Box<Notes>>>,
 }
@@ -39,6 +50,7 @@ struct Notes {
     /// Bytes of its body.
     received: Cell<u64>,
     answered: Cell<bool>,
+    trace: Option<Arc<Trace>>,
 }
 
 /// A request that is observed, or one that nobody looks at.
@@ -67,16 +79,25 @@ impl Sent {
 }
 
 impl Observer {
-    /// `None` when `config` asks for nothing; `routes` are the templates of the plans.
-    pub(crate) fn new(config: &Config, routes: Vec<String>) -> Option<Rc<Self>> {
+    /// `None` when `config` asks for nothing; `routes` are the templates of the plans, `target` is where spans go.
+    pub(crate) fn new(
+        config: &Config,
+        routes: Vec<String>,
+        target: Option<Target>,
+    ) -> Option<Rc<Self>> {
+        let traces = config.trace;
         let slow = config.slow_handler_ms;
         let observer = Self {
             access_log: config.access_log,
             slow: (slow > 0).then(|| Duration::from_millis(slow)),
-            metrics: (!config.metrics_path.is_empty()).then(|| Rc::new(Metrics::new(routes))),
+            metrics: (!config.metrics_path.is_empty()).then(|| Rc::new(Metrics::new(&routes))),
+            traces,
+            exporter: target.map(otlp::Exporter::new),
+            routes: routes.into_iter().map(Arc::from).collect(),
             spare: RefCell::default(),
         };
-        let asked = observer.access_log || observer.slow.is_some() || observer.metrics.is_some();
+        let asked =
+            traces || observer.access_log || observer.slow.is_some() || observer.metrics.is_some();
         asked.then(|| Rc::new(observer))
     }
 
@@ -84,8 +105,15 @@ impl Observer {
         self.metrics.as_ref()
     }
 
-    /// A request has come.
-    pub(crate) fn observe(self: &Rc<Self>) -> Observed {
+    /// Waits, but not for long, until what was seen has reached whoever collects it.
+    pub(crate) fn flush(&self) {
+        if let Some(exporter) = &self.exporter {
+            exporter.flush();
+        }
+    }
+
+    /// A request has come; `head` is `None` when it could not be read.
+    pub(crate) fn observe(self: &Rc<Self>, head: Option<&Head<'_>>) -> Observed {
         if let Some(metrics) = &self.metrics {
             metrics.opened();
         }
@@ -96,6 +124,9 @@ impl Observer {
             called: Cell::new(None),
             received: Cell::new(0),
             answered: Cell::new(false),
+            trace: self
+                .traces
+                .then(|| Arc::new(Trace::of(head, self.exporter.is_some()))),
         };
         let kept = self.spare.borrow_mut().pop();
         let notes = match kept {
@@ -136,6 +167,22 @@ impl Observer {
                 log::failure("warning", "slow-handler", operation, id.as_str(), &cause);
             }
         }
+        if let (Some(exporter), Some(trace)) = (&self.exporter, &notes.trace)
+            && trace.is_sampled()
+        {
+            exporter.take(otlp::Span {
+                trace: Arc::clone(trace),
+                method: metrics::registered(head.map_or("", |head| head.method)),
+                route: notes
+                    .route
+                    .and_then(|route| self.routes.get(route))
+                    .cloned(),
+                path: head.map_or("", Head::path).to_owned(),
+                status: response.status,
+                ended: SystemTime::now(),
+                taken,
+            });
+        }
         if self.access_log {
             log::access(&log::Access {
                 method: head.map_or("", |head| head.method),
@@ -145,11 +192,13 @@ impl Observer {
                 milliseconds: taken.as_secs_f64() * 1000.0,
                 request_id: id.as_str(),
                 client: notes.client,
+                trace: notes.trace.as_deref(),
             });
         }
     }
 
-    fn ended(&self, notes: Box<Notes>) {
+    fn ended(&self, mut notes: Box<Notes>) {
+        notes.trace = None;
         if let Some(metrics) = &self.metrics {
             metrics.closed();
             if !notes.answered.get() {
@@ -192,6 +241,12 @@ impl Observed {
         }
     }
 
+    /// Where it stands in a trace; `None` where nobody follows it.
+    #[inline(always)]
+    pub(crate) fn trace(&self) -> Option<Arc<Trace>> {
+        self.0.as_ref()?.1.trace.clone()
+    }
+
     /// Who counts the bytes of its answer, where that is a stream.
     pub(crate) fn stream(&self, head: Option<&Head<'_>>) -> Option<Sent> {
         let (observer, notes) = self.0.as_ref()?;
@@ -219,4 +274,22 @@ fn size(response: &Response) -> u64 {
         Body::Full(bytes) => bytes.len(),
     };
     length as u64
+}
+
+/// Runs `run` with the head as the app sees it: without what nobody vouches for, and in its place in a trace.
+#[inline(never)]
+pub(crate) fn present<R>(
+    seen: Option<&Seen>,
+    trace: Option<&Trace>,
+    head: &Head<'_>,
+    run: impl FnOnce(&Head<'_>) -> R,
+) -> R {
+    let traced = |head: &Head<'_>| match trace {
+        Some(trace) if !defect("trace-not-seen") => trace.present(head, run),
+        _ => run(head),
+    };
+    match seen {
+        Some(seen) => seen.present(head, traced),
+        None => traced(head),
+    }
 }

@@ -82,6 +82,7 @@ async fn to_the_end<S: Serve>(app: Rc<S>, listener: Listener, life: Rc<Life>) ->
         desk.life.end();
         desk.life.until_empty().await;
     }
+    desk.app.flush();
     Ok(())
 }
 

@@ -12,6 +12,8 @@ use std::task::Context;
 pub(crate) trait Serve: 'static {
     fn config(&self) -> &Config;
     fn set_ready(&self, ready: bool);
+    /// The worker ends.
+    fn flush(&self) {}
     fn open(self: &Rc<Self>, head: &Head<'_>, has_body: bool, peer: Option<SocketAddr>) -> Opened;
     fn go_on(&self, exchange: Exchange, verdict: Verdict, has_body: bool) -> Opened;
     fn unusable(&self) -> Exchange;
@@ -34,6 +36,10 @@ impl Serve for Frozen {
 
     fn set_ready(&self, ready: bool) {
         self.set_ready(ready);
+    }
+
+    fn flush(&self) {
+        self.flush();
     }
 
     fn open(self: &Rc<Self>, head: &Head<'_>, has_body: bool, peer: Option<SocketAddr>) -> Opened {
