@@ -2,6 +2,7 @@
 
 require "open3"
 require "rbconfig"
+require "spikard"
 
 # Values that Rust keeps, while the collector runs at every chance and moves what it can.
 RSpec.describe "under GC.stress, compacting" do
@@ -33,5 +34,12 @@ RSpec.describe "under GC.stress, compacting" do
   it "answers as ever" do
     said, status = Open3.capture2e(RbConfig.ruby, "-e", PROGRAM)
     expect([status.success?, said.lines.last]).to eq([true, "well\n"]), said
+  end
+
+  # `a, *rest = list` allocates the rest while a is above the stack pointer: see docs/decisions/ruby-turns.md.
+  it "is told no stale values by an assignment with a rest" do
+    files = Dir[File.join(File.dirname($LOADED_FEATURES.grep(%r{/spikard/bridge\.rb\z}).first), "**/*.rb")]
+    risky = files.select { |file| RubyVM::InstructionSequence.compile_file(file).disasm.match?(/expandarray\s+[1-9]\d*, [13]\b/) }
+    expect([files.size > 10, risky]).to eq([true, []])
   end
 end
