@@ -73,6 +73,8 @@ def wrk(url: str, *, connections: int, seconds: int, script: Path | None, patien
     match = re.search(r"(\d+) requests in", done.stdout)
     if match is None:
         raise RuntimeError(f"wrk printed no count:\n{done.stdout}")
+    if match.group(1) == "0":
+        raise RuntimeError(f"{url}: nothing was answered within {seconds} s; measure on a machine with less to do")
     return int(match.group(1))
 
 
