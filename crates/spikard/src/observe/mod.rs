@@ -3,6 +3,7 @@
 
 mod metrics;
 mod otlp;
+mod sampler;
 mod trace;
 
 pub(crate) use metrics::{CONTENT_TYPE, Metrics};
@@ -14,6 +15,7 @@ use crate::plan::Plan;
 use crate::proxies::Seen;
 use crate::request_id::RequestId;
 use crate::{Body, Config, Head, Response, log};
+use sampler::Sampler;
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -30,7 +32,8 @@ pub(crate) struct Observer {
     /// From which time on a handler is told to be slow.
     slow: Option<Duration>,
     metrics: Option<Rc<Metrics>>,
-    traces: bool,
+    /// `None` where requests stand in no traces.
+    traces: Option<Sampler>,
     /// Where spans go; `None` when nobody collects them.
     exporter: Option<otlp::Exporter>,
     /// The templates of the plans.
@@ -85,7 +88,8 @@ impl Observer {
         routes: Vec<String>,
         target: Option<Target>,
     ) -> Option<Rc<Self>> {
-        let traces = config.trace;
+        let follows = target.as_ref().map_or(Sampler::FOLLOWS, Target::sampler);
+        let traces = config.trace.then_some(follows);
         let slow = config.slow_handler_ms;
         let observer = Self {
             access_log: config.access_log,
@@ -96,8 +100,10 @@ impl Observer {
             routes: routes.into_iter().map(Arc::from).collect(),
             spare: RefCell::default(),
         };
-        let asked =
-            traces || observer.access_log || observer.slow.is_some() || observer.metrics.is_some();
+        let asked = traces.is_some()
+            || observer.access_log
+            || observer.slow.is_some()
+            || observer.metrics.is_some();
         asked.then(|| Rc::new(observer))
     }
 
@@ -126,7 +132,7 @@ impl Observer {
             answered: Cell::new(false),
             trace: self
                 .traces
-                .then(|| Arc::new(Trace::of(head, self.exporter.is_some()))),
+                .map(|sampler| Arc::new(Trace::of(head, sampler))),
         };
         let kept = self.spare.borrow_mut().pop();
         let notes = match kept {

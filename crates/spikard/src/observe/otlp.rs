@@ -1,6 +1,7 @@
 //! Spans to a collector: OTLP over HTTP, as JSON. A thread sends them in batches, so that no request waits for a collector;
 //! what it cannot take is dropped, and told once.
 
+use super::sampler::Sampler;
 use super::trace::{Trace, hex};
 use crate::cors::items;
 use crate::{Config, log};
@@ -34,6 +35,7 @@ pub(crate) struct Target {
     headers: Vec<(String, String)>,
     service: String,
     version: String,
+    sampler: Sampler,
 }
 
 /// One answered request.
@@ -128,7 +130,13 @@ impl Target {
                 .or_else(|| set("OTEL_SERVICE_NAME"))
                 .unwrap_or_else(|| title.to_owned()),
             version: version.to_owned(),
+            sampler: Sampler::of(set)?,
         }))
+    }
+
+    /// Which traces it is sent.
+    pub(super) fn sampler(&self) -> Sampler {
+        self.sampler
     }
 
     fn body(&self, spans: &[Span]) -> Value {
@@ -403,6 +411,9 @@ mod tests {
         assert_eq!(of("", &whole), at("https://t/x", "Shop"));
         assert_eq!(of("", &[base, ("OTEL_SDK_DISABLED", "true")]), None);
         assert_eq!(target(Config::default(), &[base]), Ok(None));
+        let sampler = |name| target(traced("http://a"), &[("OTEL_TRACES_SAMPLER", name)]);
+        assert_ne!(sampler("always_off"), sampler("always_on"));
+        assert!(sampler("sometimes").is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Where a request stands in a trace (W3C Trace Context, level 2). Reads what the caller says, strictly, and writes what the
 //! handler sees: the same trace, with this server's span as the parent of what the handler asks of others.
 
+use super::sampler::Sampler;
 use crate::head::{Field, is_name};
 use crate::{Head, Headers};
 use smallvec::SmallVec;
@@ -43,14 +44,15 @@ struct Parent {
 }
 
 impl Trace {
-    /// Continues what the fields say, or begins anew where they say nothing, or not what they should. `sampled`: whether
-    /// traces that begin here are recorded.
-    pub(super) fn of(head: Option<&Head<'_>>, sampled: bool) -> Self {
+    /// Continues what the fields say, or begins anew where they say nothing, or not what they should.
+    pub(super) fn of(head: Option<&Head<'_>>, sampler: Sampler) -> Self {
         let caller = head.and_then(|head| Some((head, only(head)?)));
         let (trace, parent, flags, state) = match caller {
             Some((head, parent)) => (parent.trace, Some(parent.span), parent.flags, state(head)),
-            None => (random(), None, u8::from(sampled), Vec::new()),
+            None => (random(), None, 0, Vec::new()),
         };
+        let sampled = sampler.records(&trace, parent.map(|_| flags & SAMPLED != 0));
+        let flags = flags & !SAMPLED | u8::from(sampled);
         let span = random();
         Self {
             text: written(&trace, &span, flags),
@@ -62,7 +64,7 @@ impl Trace {
         }
     }
 
-    /// Whoever began the trace wants it recorded.
+    /// It is to be recorded.
     pub(super) fn is_sampled(&self) -> bool {
         self.flags & SAMPLED != 0
     }
@@ -220,6 +222,7 @@ fn random<const N: usize>() -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::head::with_head;
 
     const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
     const SPAN: &str = "b7ad6b7169203331";
@@ -237,7 +240,8 @@ mod tests {
             target: "/",
             headers: Headers(&fields),
         };
-        Trace::of(Some(&head), true)
+        let sampler = Sampler::of(|_| None).expect("the default");
+        Trace::of(Some(&head), sampler)
     }
 
     fn parent(text: &str) -> Trace {
@@ -292,6 +296,27 @@ mod tests {
                 .parent
                 .is_none()
         );
+    }
+
+    #[test]
+    fn the_sampler_decides_and_handlers_see_it() {
+        let sampler = |name: &str| {
+            Sampler::of(|variable| (variable == "OTEL_TRACES_SAMPLER").then(|| name.to_owned()))
+                .expect("a sampler")
+        };
+        let flags = |sampler, sent: Option<&str>| {
+            let value = format!("00-{TRACE}-{SPAN}-{}", sent.unwrap_or_default());
+            let fields = [(PARENT, value.as_str())];
+            let trace = with_head(&fields, |head| Trace::of(sent.map(|_| head), sampler));
+            assert_eq!(trace.is_sampled(), trace.text[54] & 1 == 1);
+            String::from_utf8_lossy(&trace.text[53..]).into_owned()
+        };
+        assert_eq!(flags(sampler("always_off"), Some("03")), "02");
+        assert_eq!(flags(sampler("always_on"), Some("02")), "03");
+        assert_eq!(flags(sampler("parentbased_always_on"), Some("00")), "00");
+        assert_eq!(flags(sampler("parentbased_always_on"), None), "01");
+        assert_eq!(flags(Sampler::FOLLOWS, Some("01")), "01");
+        assert_eq!(flags(Sampler::FOLLOWS, None), "00");
     }
 
     #[test]
