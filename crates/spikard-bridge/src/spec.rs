@@ -140,6 +140,13 @@ fn narrow(schema: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(narrow),
         Value::Object(object) => {
             object.values_mut().for_each(narrow);
+            if let Some(Value::String(words)) = object.get_mut("description")
+                && let Some(example) = words.find("```")
+            {
+                // Examples are for Rust's documentation; a page of every language is made of this.
+                let length = words[..example].trim_end().len();
+                words.truncate(length);
+            }
             let nullable = object
                 .get("anyOf")
                 .and_then(Value::as_array)
