@@ -15,6 +15,10 @@ MASKED = {"date", "x-request-id"}
 NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
 # Only in debug: where the handler failed, in the words of its language.
 CAUSE = re.compile(rb'"cause":"(?:[^"\\]|\\.)*"')
+# Of metrics: which process counted, and how long requests took.
+METRICS = "text/plain; version=0.0.4"
+WORKER = re.compile(rb'worker="[^"]*"')
+TAKEN = re.compile(rb"^(http_request_duration_seconds_(?:bucket|sum)\{.*\}) \S+$", re.MULTILINE)
 JSON = re.compile(r"application/(?:[^;]*\+)?json\b")
 
 
@@ -35,6 +39,9 @@ class Sight:
             if any(JSON.match(value) for value in response.all("content-type")):
                 body = CAUSE.sub(b'"cause":"(masked)"', NUMBER.sub(number, body))
                 masked = MASKED | {"content-length"}  # that it is the body's, the reader has seen
+            if any(value.startswith(METRICS) for value in response.all("content-type")):
+                body = TAKEN.sub(rb"\1 (masked)", WORKER.sub(b'worker="(masked)"', body))
+                masked = MASKED | {"content-length"}
             # The order of fields of different names means nothing (RFC 9110 section 5.3).
             headers = sorted(
                 [(name, "(masked)" if name in masked else value) for name, value in response.headers],
