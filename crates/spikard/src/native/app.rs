@@ -97,7 +97,9 @@ options! {
     /// use spikard::{App, Fields, TestClient};
     ///
     /// async fn asks_others(fields: Fields) -> String {
-    ///     fields.get("traceparent").unwrap_or_default()
+    ///     let mut parents = fields.0.iter().filter(|(name, _)| name == "traceparent");
+    ///     let parent = parents.next().map(|(_, value)| String::from_utf8_lossy(value).into_owned());
+    ///     parent.unwrap_or_default()
     /// }
     ///
     /// let app = App::new("Shop", "1.0.0").trace(true).otlp_endpoint("").otlp_service("shop");
