@@ -93,12 +93,17 @@ impl Frozen {
     ) -> Opened {
         let hooks = self.hooks_of(exchange.route);
         let waits = matches!(found, Found::Waits(_));
-        let passed = exchange.passed.clone();
+        let passed = exchange
+            .extra
+            .as_ref()
+            .and_then(|extra| extra.passed.clone());
         let passage = (waits || !hooks.is_empty()).then(|| {
             let id = exchange.request_id.clone();
             Rc::new(Passage::of(head, id, peer, passed.clone()))
         });
-        exchange.passage = passage.clone();
+        if passage.is_some() {
+            exchange.extra().passage = passage.clone();
+        }
         let coming = match found {
             Found::Answered(reply) => return Opened::Refused(exchange, reply),
             Found::Route => None,
@@ -131,7 +136,7 @@ impl Frozen {
         if let Some(reply) = verdict {
             return Opened::Refused(exchange, reply);
         }
-        match exchange.passage.clone() {
+        match exchange.passage().cloned() {
             Some(passage) => passage.look(|head| self.admit(exchange, head, has_body)),
             None => Opened::Accepted(exchange),
         }
@@ -197,17 +202,17 @@ impl Frozen {
 
     /// The one place that every reply passes, whoever gives it, before it is finished: `on_error`, `on_response`.
     pub(crate) fn conclude(self: &Rc<Self>, exchange: &mut Exchange, reply: Reply) -> Concluded {
-        if exchange.concluded {
+        if exchange.extra.as_ref().is_some_and(|extra| extra.concluded) {
             return Concluded::Now(reply);
         }
         let hooks = self.hooks_of(exchange.route);
         let looks = [Moment::OnError, Moment::OnResponse]
             .into_iter()
             .any(|moment| !hooks.at(moment).is_empty());
-        let Some(passage) = exchange.passage.clone().filter(|_| looks) else {
+        let Some(passage) = exchange.passage().cloned().filter(|_| looks) else {
             return Concluded::Now(reply);
         };
-        exchange.concluded = true;
+        exchange.extra().concluded = true;
         let (app, route) = (Rc::clone(self), exchange.route);
         Concluded::Later(Box::pin(async move {
             Ok(app.see_off(route, &passage, reply).await)

@@ -81,6 +81,15 @@ pub(crate) struct Exchange {
     pub(crate) route: Option<usize>,
     /// The declared media type that the body's is.
     pub(crate) media: Option<usize>,
+    /// `None` for most requests: behind one pointer, as each request moves its exchange about.
+    pub(crate) extra: Option<Box<Extra>>,
+    /// Open as long as this exists.
+    pub(crate) _counted: Counted,
+}
+
+/// What only some requests have.
+#[derive(Default)]
+pub(crate) struct Extra {
     /// What a proxy says of it.
     pub(crate) seen: Option<Rc<Seen>>,
     /// Fields that came behind its body.
@@ -93,8 +102,23 @@ pub(crate) struct Exchange {
     pub(crate) passage: Option<Rc<Passage>>,
     /// Its reply has passed the hooks.
     pub(crate) concluded: bool,
-    /// Open as long as this exists.
-    pub(crate) _counted: Counted,
+}
+
+impl Exchange {
+    pub(crate) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    pub(crate) fn passage(&self) -> Option<&Rc<Passage>> {
+        self.extra.as_ref()?.passage.as_ref()
+    }
+
+    /// Fields came behind its body, or none did.
+    pub(crate) fn take_trailers(&mut self, trailers: Option<Rc<Trailers>>) {
+        if trailers.is_some() {
+            self.extra().trailers = trailers;
+        }
+    }
 }
 
 /// How the codec treats a body.
@@ -270,16 +294,21 @@ impl Frozen {
     ) -> Opened {
         let id = RequestId::of(head.headers.get("x-request-id"));
         let mut exchange = self.exchange(id, Some(head));
-        if let Some(proxies) = &self.proxies {
-            exchange.seen = proxies.see(head, peer).map(Rc::new);
+        if let Some(seen) = self
+            .proxies
+            .as_ref()
+            .and_then(|proxies| proxies.see(head, peer))
+        {
+            exchange.extra().seen = Some(Rc::new(seen));
         }
-        match (exchange.seen.clone(), exchange.observed.trace()) {
-            (None, None) => self.begin(exchange, head, has_body, peer),
-            (seen, trace) => observe::present(seen.as_deref(), trace.as_deref(), head, |head| {
-                let client = seen.as_ref().and_then(|seen| seen.client);
-                self.begin(exchange, head, has_body, client.or(peer))
-            }),
-        }
+        let Some(extra) = &exchange.extra else {
+            return self.begin(exchange, head, has_body, peer);
+        };
+        let (seen, trace) = (extra.seen.clone(), extra.observed.trace());
+        observe::present(seen.as_deref(), trace.as_deref(), head, |head| {
+            let client = seen.as_ref().and_then(|seen| seen.client);
+            self.begin(exchange, head, has_body, client.or(peer))
+        })
     }
 
     #[inline(always)]
@@ -291,7 +320,9 @@ impl Frozen {
         peer: Option<SocketAddr>,
     ) -> Opened {
         let found = self.find(&mut exchange, head, peer);
-        exchange.observed.found(peer, exchange.route);
+        if let Some(extra) = &mut exchange.extra {
+            extra.observed.found(peer, exchange.route);
+        }
         if self.has_hooks || matches!(found, Found::Waits(_)) {
             return self.depart(exchange, found, head, has_body, peer);
         }
@@ -327,7 +358,7 @@ impl Frozen {
             plan.body_limit
         };
         if plan.gated {
-            let passed = exchange.passed.insert(Rc::default());
+            let passed = exchange.extra().passed.insert(Rc::default());
             return passed.pass(plan, head, peer);
         }
         Found::Route
@@ -351,6 +382,7 @@ impl Frozen {
         self.exchange(RequestId::generate(), None)
     }
 
+    #[inline(always)]
     fn exchange(&self, request_id: RequestId, head: Option<&Head<'_>>) -> Exchange {
         Exchange {
             body: BodyPlan {
@@ -360,15 +392,12 @@ impl Frozen {
             request_id,
             route: None,
             media: None,
-            seen: None,
-            trailers: None,
-            observed: match &self.observer {
-                None => Observed::NOT,
-                Some(observer) => observer.observe(head),
-            },
-            passed: None,
-            passage: None,
-            concluded: false,
+            extra: self.observer.as_ref().map(|observer| {
+                Box::new(Extra {
+                    observed: observer.observe(head),
+                    ..Extra::default()
+                })
+            }),
             _counted: Counted::open(),
         }
     }
@@ -382,19 +411,28 @@ impl Frozen {
         peer: Option<SocketAddr>,
         context: &mut Context<'_>,
     ) -> Flow {
-        match (&exchange.seen, exchange.observed.trace()) {
-            (None, None) => self.go(exchange, head, content, peer, context),
-            (seen, trace) => observe::present(seen.as_deref(), trace.as_deref(), head, |head| {
-                let client = seen.as_ref().and_then(|seen| seen.client);
-                self.go(exchange, head, content, client.or(peer), context)
-            }),
-        }
+        let Some(extra) = &exchange.extra else {
+            return self.go(exchange, None, head, content, peer, context);
+        };
+        let (seen, trace) = (&extra.seen, extra.observed.trace());
+        observe::present(seen.as_deref(), trace.as_deref(), head, |head| {
+            let client = seen.as_ref().and_then(|seen| seen.client);
+            self.go(
+                exchange,
+                Some(extra),
+                head,
+                content,
+                client.or(peer),
+                context,
+            )
+        })
     }
 
     #[inline(always)]
     fn go(
         self: &Rc<Self>,
         exchange: &Exchange,
+        extra: Option<&Extra>,
         head: &Head<'_>,
         content: &[u8],
         peer: Option<SocketAddr>,
@@ -403,10 +441,14 @@ impl Frozen {
         let Some(route) = exchange.route else {
             return fail(Problem::not_found(""));
         };
-        exchange.observed.called(content.len());
-        if let Some(passage) = &exchange.passage {
+        if let Some(extra) = extra {
+            extra.observed.called(content.len());
+        }
+        if let Some(extra) = extra
+            && let Some(passage) = &extra.passage
+        {
             passage.put_body(content.to_vec());
-            passage.put_trailers(exchange.trailers.clone());
+            passage.put_trailers(extra.trailers.clone());
             let (app, passage) = (Rc::clone(self), Rc::clone(passage));
             return Flow::Pending(Box::pin(app.call_past_hooks(
                 passage,
@@ -425,15 +467,14 @@ impl Frozen {
             .then(|| body::first_wins(content));
         #[cfg(feature = "defects")]
         let content = first_wins.as_deref().unwrap_or(content);
-        let principal = exchange
-            .passed
-            .as_ref()
+        let principal = extra
+            .and_then(|extra| extra.passed.as_ref())
             .and_then(|passed| passed.principal());
         let request = Request {
             head,
             arguments: &arguments,
             body: content,
-            trailers: exchange.trailers.as_deref(),
+            trailers: extra.and_then(|extra| extra.trailers.as_deref()),
             request_id: exchange.request_id.as_str(),
             peer,
             unvalidated,
@@ -452,38 +493,43 @@ impl Frozen {
         head: Option<&Head<'_>>,
         reply: Reply,
     ) -> Response {
-        match (&exchange.passage, &exchange.seen, head) {
-            (None, Some(seen), Some(head)) => {
-                seen.present(head, |head| self.complete(exchange, Some(head), reply))
+        let Some(extra) = &exchange.extra else {
+            return self.complete(exchange, None, head, reply);
+        };
+        match (&extra.passage, &extra.seen, head) {
+            (None, Some(seen), Some(head)) => seen.present(head, |head| {
+                self.complete(exchange, Some(extra), Some(head), reply)
+            }),
+            (None, ..) => self.complete(exchange, Some(extra), head, reply),
+            (Some(passage), ..) => {
+                passage.look(|head| self.complete(exchange, Some(extra), Some(head), reply))
             }
-            (None, ..) => self.complete(exchange, head, reply),
-            (Some(passage), ..) => self.finish_past_hooks(exchange, passage, reply),
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn finish_past_hooks(&self, exchange: &Exchange, passage: &Passage, reply: Reply) -> Response {
-        passage.look(|head| self.complete(exchange, Some(head), reply))
-    }
-
     #[inline(always)]
-    fn complete(&self, exchange: &Exchange, head: Option<&Head<'_>>, reply: Reply) -> Response {
+    fn complete(
+        &self,
+        exchange: &Exchange,
+        extra: Option<&Extra>,
+        head: Option<&Head<'_>>,
+        reply: Reply,
+    ) -> Response {
         let plan = exchange.route.and_then(|route| self.plans.get(route));
         let id = &exchange.request_id;
         let mut response = match reply {
-            Ok(response) if exchange.concluded => response,
+            Ok(response) if extra.is_some_and(|extra| extra.concluded) => response,
             Ok(mut response) => match leave::check(plan, id, &mut response) {
                 Ok(()) => response,
                 Err(problem) => self.render(plan, id, head, problem),
             },
             Err(problem) => self.render(plan, id, head, problem),
         };
-        if let Some(passed) = &exchange.passed {
+        if let Some(passed) = extra.and_then(|extra| extra.passed.as_ref()) {
             passed.mark(&mut response);
         }
         if self.spec.config.security_headers {
-            let seen = exchange.seen.as_ref().and_then(|seen| seen.secure);
+            let seen = extra.and_then(|extra| extra.seen.as_ref()?.secure);
             let own = !self.spec.config.tls_cert.is_empty();
             leave::secure(seen.unwrap_or(own), &mut response);
         }
@@ -500,16 +546,18 @@ impl Frozen {
                 source,
                 operation: plan.map(|plan| plan.operation.clone()),
                 request_id: exchange.request_id.clone(),
-                sent: exchange.observed.stream(head),
+                sent: extra.and_then(|extra| extra.observed.stream(head)),
             }));
         }
         status::answered(response.status);
-        exchange.observed.leaving(&Leaving {
-            head,
-            plan,
-            response: &response,
-            id,
-        });
+        if let Some(extra) = extra {
+            extra.observed.leaving(&Leaving {
+                head,
+                plan,
+                response: &response,
+                id,
+            });
+        }
         response
     }
 

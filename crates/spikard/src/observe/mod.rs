@@ -57,7 +57,7 @@ struct Notes {
 }
 
 /// A request that is observed, or one that nobody looks at.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Observed(Option<(Rc<Observer>, Box<Notes>)>);
 
 /// An answer, as it is about to leave.
@@ -219,9 +219,6 @@ impl Observer {
 }
 
 impl Observed {
-    /// Nobody looks.
-    pub(crate) const NOT: Self = Self(None);
-
     /// Who asks, and for which route.
     #[inline(always)]
     pub(crate) fn found(&mut self, peer: Option<SocketAddr>, route: Option<usize>) {

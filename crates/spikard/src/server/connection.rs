@@ -298,9 +298,7 @@ impl<S: Serve, T: Transport> Connection<S, T> {
                 framing,
                 ..
             } = *message;
-            if trailers.is_some() {
-                exchange.trailers = trailers;
-            }
+            exchange.take_trailers(trailers);
             let whole = Whole {
                 head: &parsed.head,
                 body,

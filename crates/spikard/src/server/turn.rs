@@ -108,7 +108,7 @@ impl Replies<'_> {
         framing: Framing,
         after: After,
     ) -> Turn {
-        if exchange.passage.is_none() {
+        if exchange.passage().is_none() {
             return Turn::Answered(self.give(&**app, &exchange, head, reply, &framing, after));
         }
         self.answer_past_hooks(app, exchange, head, reply, framing, after)

@@ -144,7 +144,7 @@ where
         };
         let content = match self.read(exchange.body.limit, length).await {
             Ok((content, trailers)) => {
-                exchange.trailers = trailers.map(Rc::new);
+                exchange.take_trailers(trailers.map(Rc::new));
                 content
             }
             Err(problem) => return self.finish(exchange, Err(problem)).await,

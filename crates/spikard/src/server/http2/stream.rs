@@ -106,7 +106,7 @@ impl<S: Serve> Stream<S> {
             Err(Unread::Refused(problem)) => return self.finish(exchange, Err(problem)).await,
             Err(Unread::Gone) => return Err(Gone),
         };
-        exchange.trailers = content.trailers;
+        exchange.take_trailers(content.trailers);
         let content = content.bytes;
         let reply = match self.call(&exchange, &content).await {
             Flow::Done(reply) => reply,

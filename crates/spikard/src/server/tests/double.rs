@@ -2,7 +2,6 @@
 
 use crate::endpoint::{Cancel, cancel_reason};
 use crate::hooks::{Concluded, Verdict};
-use crate::observe::Observed;
 use crate::pipeline::{BodyPlan, Exchange, Opened};
 use crate::request_id::RequestId;
 use crate::response::ChunkSource;
@@ -72,12 +71,7 @@ impl Serve for Double {
             request_id: RequestId::of(Some(b"id")),
             route: None,
             media: None,
-            seen: None,
-            trailers: None,
-            observed: Observed::NOT,
-            passed: None,
-            passage: None,
-            concluded: false,
+            extra: None,
             _counted: Counted::open(),
         }
     }
