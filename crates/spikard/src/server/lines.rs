@@ -51,14 +51,18 @@ pub(super) fn read<'b>(
         Some(_) => return Err(Wrong::RequestLine),
     }
     let start = space + 1;
-    let end = target_end(bytes, start);
+    let ascii = target_end(bytes, start, true);
+    let end = match bytes.get(ascii) {
+        Some(128..) => target_end(bytes, ascii, false),
+        _ => ascii,
+    };
     match bytes.get(end) {
         Some(b' ') if end > start => {}
         None => return Ok(None),
         Some(b'#') => return Err(Wrong::Fragment),
         Some(_) => return Err(Wrong::RequestLine),
     }
-    let line = std::str::from_utf8(&bytes[..end]).map_err(|_| Wrong::RequestLine)?;
+    let line = text(&bytes[..end], ascii == end)?;
     let modern = match version(&bytes[end + 1..])? {
         Some(modern) => modern,
         None => return Ok(None),
@@ -101,6 +105,20 @@ pub(super) fn read<'b>(
         });
         at = end + 2;
     }
+}
+
+/// A method and a target, of which it is known whether they are ASCII.
+#[inline]
+#[allow(
+    unsafe_code,
+    reason = "each request has one, and the search for its end has looked at every byte"
+)]
+fn text(line: &[u8], is_ascii: bool) -> Result<&str, Wrong> {
+    if is_ascii {
+        // SAFETY: a token is ASCII, then a space, then what `target_end` passed over because it was ASCII.
+        return Ok(unsafe { std::str::from_utf8_unchecked(line) });
+    }
+    std::str::from_utf8(line).map_err(|_| Wrong::RequestLine)
 }
 
 const VERSION: &[u8; 10] = b"HTTP/1.1\r\n";
@@ -176,12 +194,13 @@ const fn equal(word: u64, byte: u8) -> u64 {
     below(word ^ (ONES * byte as u64), 1)
 }
 
-/// Where a target ends: at a space, a control character, DEL, or `#`.
+/// Where a target ends: at a space, a control character, DEL, or `#`; where it is to be ASCII, also at what is not.
 #[inline]
-fn target_end(bytes: &[u8], at: usize) -> usize {
-    let stop = |word| below(word, 0x21) | equal(word, 0x7F) | equal(word, b'#');
+fn target_end(bytes: &[u8], at: usize, to_be_ascii: bool) -> usize {
+    let others = if to_be_ascii { HIGH } else { 0 };
+    let stop = |word| below(word, 0x21) | equal(word, 0x7F) | equal(word, b'#') | (word & others);
     end(bytes, at, stop, |byte| {
-        byte <= b' ' || byte == 0x7F || byte == b'#'
+        byte <= b' ' || byte == 0x7F || byte == b'#' || (to_be_ascii && !byte.is_ascii())
     })
 }
 
