@@ -57,6 +57,21 @@ def test_other_media_types_are_compared_to_the_byte() -> None:
     )
 
 
+def metrics(worker: int, seconds: str, own: int, count: int = 1) -> Sight:
+    lines = [
+        f'http_requests_total{{route="/",worker="{worker}"}} {count}',
+        f'http_request_duration_seconds_sum{{route="/",worker="{worker}"}} {seconds}',
+        f'http_response_body_bytes_sum{{route="/",worker="{worker}"}} 7',
+        f'http_response_body_bytes_sum{{route="/metrics",worker="{worker}"}} {own}',
+    ]
+    return sight("\n".join(lines).encode(), media="text/plain; version=0.0.4; charset=utf-8")
+
+
+def test_metrics_are_compared_but_for_their_process_and_times() -> None:
+    assert differences({"php": metrics(1, "0.25", 2601), "ruby": metrics(2, "0.3", 2599)}) == []
+    assert differences({"php": metrics(1, "0.25", 2601), "ruby": metrics(1, "0.25", 2601, count=2)})
+
+
 def test_one_socket_of_a_port_is_chosen() -> None:
     port = Port(3)
     try:

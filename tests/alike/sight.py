@@ -15,10 +15,13 @@ MASKED = {"date", "x-request-id"}
 NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
 # Only in debug: where the handler failed, in the words of its language.
 CAUSE = re.compile(rb'"cause":"(?:[^"\\]|\\.)*"')
-# Of metrics: which process counted, and how long requests took.
+# Of metrics: which process counted, how long requests took, and how long the answers were that told it.
 METRICS = "text/plain; version=0.0.4"
 WORKER = re.compile(rb'worker="[^"]*"')
-TAKEN = re.compile(rb"^(http_request_duration_seconds_(?:bucket|sum)\{.*\}) \S+$", re.MULTILINE)
+TAKEN = re.compile(
+    rb'^(http_request_duration_seconds_(?:bucket|sum)\{.*\}|http_response_body\w+\{route="/metrics".*\}) \S+$',
+    re.MULTILINE,
+)
 JSON = re.compile(r"application/(?:[^;]*\+)?json\b")
 
 
