@@ -61,15 +61,11 @@ impl Coding {
 
 /// One member. The tables of the compressor, a quarter of a megabyte, stay from one body to the next.
 fn gzip(content: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
-    /// Bodies up to here come out as small at the lower level, to one part in a hundred, and cost a seventh less.
-    const SMALL: usize = 8 << 10;
     thread_local! {
         static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new_gzip(flate2::Compression::new(5), 15));
     }
-    let level = if content.len() <= SMALL { 3 } else { 5 };
     DEFLATE.with_borrow_mut(|deflate| {
         deflate.reset();
-        deflate.set_level(flate2::Compression::new(level))?;
         loop {
             out.reserve(content.len() / 4 + 64);
             let read = usize::try_from(deflate.total_in()).unwrap_or(usize::MAX);
