@@ -1,11 +1,12 @@
 //! Bodies in fewer bytes, in a coding that the client takes (RFC 9110 sections 8.4 and 12.5.3). Whole bodies only: a stream
 //! goes out as its producer gives it.
 
-use crate::{Body, Config, Head, Response, media};
+use crate::{Body, Config, Head, Response, buffers, media};
 use flate2::{Compress, FlushCompress};
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::io::{self, Write as _};
+use std::mem;
 
 /// The rules of an app that compresses.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl Coding {
 
     /// Levels at which each costs about as much as making the body did.
     fn encode(self, content: &[u8]) -> io::Result<Vec<u8>> {
-        let mut out = Vec::with_capacity(content.len() / 2);
+        let mut out = buffers::lend();
         match self {
             Self::Zstd => zstd::stream::copy_encode(content, &mut out, 3)?,
             Self::Brotli => {
@@ -124,7 +125,9 @@ impl Compression {
         }
         if let Some((coding, encoded)) = encoded {
             say("content-encoding", coding.name());
-            response.body = Body::Full(encoded);
+            if let Body::Full(mut plain) = mem::replace(&mut response.body, Body::Full(encoded)) {
+                buffers::take_back(&mut plain);
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod auth;
 mod body;
+mod buffers;
 mod builtin;
 mod canonical;
 mod compression;

@@ -2,7 +2,7 @@
 
 use super::describe::Describe;
 use super::extract::Json;
-use crate::{Body, Problem, Reply, Response};
+use crate::{Body, Problem, Reply, Response, buffers};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -54,9 +54,7 @@ impl<T: Serialize + JsonSchema> IntoReply for Json<T> {
 }
 
 fn encode<T: Serialize>(value: &T, status: u16) -> Reply {
-    /// Room for a usual answer: it need not grow, and the allocator has this size at hand.
-    const USUAL: usize = 512;
-    let mut text = Vec::with_capacity(USUAL);
+    let mut text = buffers::lend();
     match serde_json::to_writer(&mut text, value) {
         Ok(()) => Ok(Response::json(status, text)),
         Err(error) => Err(Problem::internal("").because(format!("the result is no JSON: {error}"))),

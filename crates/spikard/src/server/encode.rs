@@ -1,9 +1,9 @@
 //! A response to bytes (RFC 9112 sections 4, 6 and 7), appended to the connection's one output buffer. Decides which
 //! fields belong to the server; writes nothing to a socket.
 
-use super::buffers;
 use super::date;
 use super::framing::Framing;
+use crate::buffers;
 use crate::defects::defect;
 use crate::request_id::RequestId;
 use crate::response::ChunkSource;
@@ -173,8 +173,9 @@ fn content(out: &mut Vec<u8>, body: Body, coding: Coding) -> Rest {
             Rest::None
         }
         Body::Full(bytes) if bytes.len() > COPY_LIMIT => Rest::Full(bytes),
-        Body::Full(bytes) => {
+        Body::Full(mut bytes) => {
             out.extend_from_slice(&bytes);
+            buffers::take_back(&mut bytes);
             Rest::None
         }
         Body::Stream(source) => Rest::Stream(source, coding),

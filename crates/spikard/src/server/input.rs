@@ -1,6 +1,6 @@
 //! The one inbound buffer of a connection: the current message at its front, pipelined ones behind. Parses nothing.
 
-use super::buffers::{self, USUAL};
+use crate::buffers::{self, USUAL};
 use std::future::Future as _;
 use std::pin::pin;
 use std::task::{Context, Poll};

@@ -1,9 +1,9 @@
 //! The two buffers of a connection and the transport under them, with time limits. Knows no HTTP.
 
-use super::buffers;
 use super::input::Input;
 use super::life::Watch;
 use super::transport::Transport;
+use crate::buffers;
 use std::future::poll_fn;
 use std::io::{ErrorKind, IoSlice};
 use std::net::SocketAddr;

@@ -1,7 +1,6 @@
 //! HTTP/1.1 and HTTP/2 on Tokio: accept, read, answer, drain. Knows the pipeline, not what is behind it.
 
 mod accept;
-mod buffers;
 mod chunked;
 mod connection;
 mod crew;

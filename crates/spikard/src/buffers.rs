@@ -1,10 +1,10 @@
-//! Buffers that connections lend and give back: the one given back last is lent first, so that it is still in the
-//! processor's cache, and an idle connection holds none. Knows nothing of what is in them.
+//! Buffers that connections and bodies of answers are lent and give back: the one given back last is lent first, so that it
+//! is still in the processor's cache, and an idle connection holds none. Knows nothing of what is in them.
 
 use std::cell::RefCell;
 
 /// Room for a head and a small body, or for a few replies.
-pub(super) const USUAL: usize = 8 << 10;
+pub(crate) const USUAL: usize = 8 << 10;
 
 /// A buffer that grew past this is not kept.
 const KEEP: usize = 64 << 10;
@@ -18,14 +18,14 @@ thread_local! {
 }
 
 /// An empty buffer with room for [`USUAL`] bytes or more.
-pub(super) fn lend() -> Vec<u8> {
+pub(crate) fn lend() -> Vec<u8> {
     SPARES
         .with_borrow_mut(Vec::pop)
         .unwrap_or_else(|| Vec::with_capacity(USUAL))
 }
 
-/// Takes `buffer` back, and leaves one behind that holds nothing.
-pub(super) fn take_back(buffer: &mut Vec<u8>) {
+/// Takes `buffer` back if it is worth keeping, and leaves one behind that holds nothing.
+pub(crate) fn take_back(buffer: &mut Vec<u8>) {
     if buffer.capacity() == 0 {
         return;
     }
