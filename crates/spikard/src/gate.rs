@@ -1,8 +1,8 @@
 //! What stands before a route: rates, then who is let in, then the rates that need to know who, then how many at once.
 
 use crate::auth::{Checked, Coming, Principal};
+use crate::exchange::Found;
 use crate::limits::{Asker, Inside, Told};
-use crate::pipeline::Found;
 use crate::plan::Plan;
 use crate::{Head, Problem, Response};
 use std::cell::RefCell;

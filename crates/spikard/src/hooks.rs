@@ -1,11 +1,12 @@
 //! The way of a request past the hooks of its app: in the order of their registration, the app's first, then those of the
 //! groups, then the route's. Only apps that have hooks pay for it. Knows no language and no codec.
 
+use crate::exchange::{Exchange, Found, Opened};
 use crate::params::Arguments;
-use crate::pipeline::{Exchange, Found, Frozen, Opened, check, perform, shield};
+use crate::pipeline::{check, perform, shield};
 use crate::plan::Plan;
 use crate::spec::{HookSpec, Moment};
-use crate::{Flow, Head, Passage, Problem, Reply, Request, Response};
+use crate::{Flow, Frozen, Head, Passage, Problem, Reply, Request, Response};
 use crate::{leave, stream};
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;

@@ -14,9 +14,11 @@ mod deadlines;
 mod defects;
 mod document;
 pub mod endpoint;
+mod exchange;
 mod files;
 mod flatten;
 mod freeze;
+mod frozen;
 mod gate;
 pub mod head;
 mod held;
@@ -53,6 +55,7 @@ pub mod upgrade;
 pub use config::Config;
 pub use deadlines::{Deadlines, Place};
 pub use endpoint::{Cancel, Endpoint, Flow, Reply, Request};
+pub use frozen::Frozen;
 pub use head::{Head, Headers};
 pub use held::Held;
 pub use hooks::{Verdict, Verdicting};
@@ -66,7 +69,6 @@ pub use native::{
     TestRequest, Text,
 };
 pub use passage::{ONLY_HOOKS, Passage};
-pub use pipeline::Frozen;
 pub use problem::Problem;
 pub use response::{Body, Response};
 pub use server::Answer;

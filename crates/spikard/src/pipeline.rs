@@ -1,290 +1,24 @@
 //! The order of one request, as one list. Serves any codec: head in, response out.
 
-use crate::auth::Coming;
-use crate::compression::Compression;
-use crate::cors::Cors;
 use crate::defects::defect;
-use crate::flatten;
-use crate::freeze::{self, Compiled};
-use crate::gate::Passed;
-use crate::hooks::{Hooks, Verdict};
-use crate::hosts::Hosts;
-use crate::listing::RouteLine;
+use crate::exchange::{BodyPlan, Exchange, Extra, Found, Opened};
 use crate::media::Kind;
-use crate::observe::{self, Leaving, Observed, Observer, Target};
+use crate::observe::{self, Leaving};
 use crate::params::{self, Arguments};
 use crate::plan::Plan;
-use crate::proxies::{Proxies, Seen};
 use crate::request_id::RequestId;
-use crate::router::{Matched, Router};
-use crate::spec::AppSpec;
+use crate::router::Matched;
 use crate::status::{self, Counted};
 use crate::stream::Told;
-use crate::{
-    Body, Config, DefinitionError, Endpoint, Flow, Head, Mistake, Passage, Problem, Reply, Request,
-    Response, Trailers,
-};
-use crate::{body, builtin, document, leave, log, render, settings, stream, template};
+use crate::{Body, Endpoint, Flow, Frozen, Head, Problem, Reply, Request, Response};
+use crate::{body, leave, log, render, stream};
 use spikard_contract::{Schema, Violations};
-use std::cell::Cell;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Context;
 
-/// An app after everything was checked: routes compiled to plans, documents made. Immutable; one per worker.
-///
-/// ```
-/// use spikard::{App, Frozen};
-///
-/// let app: Frozen = App::new("Shop", "1.0.0").get("/items", || async { "bolts" }).freeze()?;
-/// assert_eq!((app.routes().len(), app.config().body_limit), (1, 10 << 20));
-/// for document in [app.openapi(), &app.asyncapi()] {
-///     assert!(document.starts_with(b"{"));
-/// }
-/// let (spec, ..) = App::new("Shop", "1.0.0").get("/items", || async { "bolts" }).into_parts();
-/// assert_eq!(Frozen::without_handlers(spec)?.openapi(), app.openapi());
-/// # Ok::<(), spikard::DefinitionError>(())
-/// ```
-pub struct Frozen {
-    spec: AppSpec,
-    pub(crate) plans: Vec<Plan>,
-    router: Router,
-    pub(crate) endpoints: Vec<Box<dyn Endpoint>>,
-    openapi: Vec<u8>,
-    listing: Vec<RouteLine>,
-    proxies: Option<Proxies>,
-    hosts: Option<Hosts>,
-    cors: Option<Cors>,
-    compression: Option<Compression>,
-    /// `None` where nobody looks.
-    observer: Option<Rc<Observer>>,
-    ready: Rc<Cell<bool>>,
-    /// Of requests that no route takes.
-    pub(crate) app_hooks: Hooks,
-    /// There are hooks anywhere.
-    has_hooks: bool,
-}
-
-/// A request whose head was accepted: it waits for its body. Owns nothing borrowed.
-pub(crate) struct Exchange {
-    /// What to do with the body.
-    pub(crate) body: BodyPlan,
-    /// The handler must answer within this many milliseconds from now on (504).
-    pub(crate) timeout_ms: Option<u64>,
-    /// Identity of the exchange. The codec writes it as `x-request-id`: it is not among the response's fields, so that
-    /// it costs no allocation.
-    pub(crate) request_id: RequestId,
-    /// The plan; `None` when nothing matched.
-    pub(crate) route: Option<usize>,
-    /// The declared media type that the body's is.
-    pub(crate) media: Option<usize>,
-    /// `None` for most requests: behind one pointer, as each request moves its exchange about.
-    pub(crate) extra: Option<Box<Extra>>,
-    /// Open as long as this exists.
-    pub(crate) _counted: Counted,
-}
-
-/// What only some requests have.
-#[derive(Default)]
-pub(crate) struct Extra {
-    /// What a proxy says of it.
-    pub(crate) seen: Option<Rc<Seen>>,
-    /// Fields that came behind its body.
-    pub(crate) trailers: Option<Rc<Trailers>>,
-    /// What is noted of it for operators.
-    pub(crate) observed: Observed,
-    /// What the gate of its route found out; `None` where there is none.
-    pub(crate) passed: Option<Rc<Passed>>,
-    /// What hooks see of it; `None` where no hook looks.
-    pub(crate) passage: Option<Rc<Passage>>,
-    /// Its reply has passed the hooks.
-    pub(crate) concluded: bool,
-}
-
-impl Exchange {
-    pub(crate) fn extra(&mut self) -> &mut Extra {
-        self.extra.get_or_insert_default()
-    }
-
-    pub(crate) fn passage(&self) -> Option<&Rc<Passage>> {
-        self.extra.as_ref()?.passage.as_ref()
-    }
-
-    /// Fields came behind its body, or none did.
-    pub(crate) fn take_trailers(&mut self, trailers: Option<Rc<Trailers>>) {
-        if trailers.is_some() {
-            self.extra().trailers = trailers;
-        }
-    }
-}
-
-/// How the codec treats a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BodyPlan {
-    /// Bytes accepted; more is 413 (before reading when Content-Length says so).
-    pub(crate) limit: u64,
-}
-
-/// What the head comes to, before any hook.
-pub(crate) enum Found {
-    /// The exchange has its route.
-    Route,
-    Answered(Reply),
-    /// The route's guard waits for keys.
-    Waits(Coming),
-}
-
-/// After the head.
-pub(crate) enum Opened {
-    /// Answered without the body (404, 405, 415, draining ...): not yet passed through `finish`.
-    Refused(Exchange, Reply),
-    /// Go on with the body.
-    Accepted(Exchange),
-    /// Hooks decide: with their verdict, `Frozen::go_on` says one of the other two.
-    Held(Exchange, Pin<Box<dyn Future<Output = Verdict>>>),
-}
-
 impl Frozen {
-    /// Checks `spec` and compiles it; `endpoints` are found by the routes' `handler`. Every mistake is reported.
-    /// What the operator sets in the environment wins over `spec.config` ([`crate::settings`]).
-    pub fn new(
-        mut spec: AppSpec,
-        mut endpoints: Vec<Box<dyn Endpoint>>,
-    ) -> Result<Self, DefinitionError> {
-        let handlers = endpoints.len();
-        let mut mistakes = settings::obey(&mut spec.config, |name| std::env::var(name).ok());
-        let mut right =
-            |wrong: Vec<String>| mistakes.extend(wrong.into_iter().map(Mistake::of_app));
-        let proxies = Proxies::new(&spec.config).unwrap_or_else(|wrong| {
-            right(wrong);
-            None
-        });
-        let hosts = Hosts::new(&spec.config).unwrap_or_else(|wrong| {
-            right(wrong);
-            None
-        });
-        let cors = Cors::new(&spec.config).unwrap_or_else(|wrong| {
-            right(wrong);
-            None
-        });
-        let target = Target::of(&spec.config, &spec.title, &spec.version, |name| {
-            std::env::var(name).ok()
-        });
-        let target = target.unwrap_or_else(|wrong| {
-            right(vec![wrong]);
-            None
-        });
-        // An app's own route takes the place of a built-in one, in whichever group it stands.
-        let own = flatten::operations(&spec);
-        let files = flatten::files(&spec);
-        let files_from = handlers;
-        for mounted in &files {
-            match mounted.endpoint(&spec.config) {
-                Ok(endpoint) => endpoints.push(endpoint),
-                Err(mistake) => mistakes.push(mistake),
-            }
-        }
-        let built_in = builtin::routes(&spec.config, handlers + files.len());
-        let first = spec.routes.len();
-        spec.routes.extend(
-            built_in
-                .into_iter()
-                .filter(|route| !own.contains(&(route.method.clone(), route.path.clone()))),
-        );
-        let built_in = first..spec.routes.len();
-        let compiled = match freeze::compile(spec, handlers, built_in, files_from) {
-            Ok(compiled) if mistakes.is_empty() => compiled,
-            compiled => {
-                mistakes.extend(compiled.err().unwrap_or_default());
-                return Err(DefinitionError { mistakes });
-            }
-        };
-        let Compiled {
-            spec,
-            routes,
-            plans,
-            router,
-            openapi,
-            of_files,
-        } = compiled;
-        let compression = Compression::new(&spec.config);
-        let app_hooks = Hooks::of(&spec.hooks);
-        let has_hooks = !plans.iter().all(|plan| plan.hooks.is_empty()) || !app_hooks.is_empty();
-        let ready = Rc::new(Cell::new(true));
-        let templates = routes.iter().map(|route| template::shown(&route.path));
-        let observer = Observer::new(&spec.config, templates.collect(), target);
-        let metrics = observer.as_ref().and_then(|observer| observer.metrics());
-        endpoints.extend(builtin::endpoints(&spec.config, &openapi, &ready, metrics));
-        let listing = routes
-            .into_iter()
-            .enumerate()
-            .filter(|(at, route)| route.handler < handlers || of_files.contains(at))
-            .map(|(_, route)| RouteLine::new(route, &spec.config))
-            .collect();
-        Ok(Self {
-            spec,
-            plans,
-            router,
-            endpoints,
-            openapi,
-            listing,
-            proxies,
-            hosts,
-            cors,
-            compression,
-            observer,
-            ready,
-            app_hooks,
-            has_hooks,
-        })
-    }
-
-    /// Checks an app whose callables live elsewhere: for its document and its routes, not for serving.
-    pub fn without_handlers(spec: AppSpec) -> Result<Self, DefinitionError> {
-        let handlers = spec.handlers();
-        Self::new(
-            spec,
-            (0..handlers)
-                .map(|_| Box::new(Elsewhere) as Box<dyn Endpoint>)
-                .collect(),
-        )
-    }
-
-    /// The OpenAPI document, compact JSON.
-    pub fn openapi(&self) -> &[u8] {
-        &self.openapi
-    }
-
-    /// The AsyncAPI document, compact JSON, made when it is asked for.
-    pub fn asyncapi(&self) -> Vec<u8> {
-        document::make_asyncapi(&self.spec)
-    }
-
-    /// The app's routes, flattened, in the order declared.
-    pub fn routes(&self) -> &[RouteLine] {
-        &self.listing
-    }
-
-    /// Options of the app.
-    pub fn config(&self) -> &Config {
-        &self.spec.config
-    }
-
-    /// What `/health/ready` says; the server's drain sets it to `false`.
-    pub(crate) fn set_ready(&self, ready: bool) {
-        self.ready.set(ready);
-    }
-
-    /// The worker ends: what was seen is handed to whoever collects it.
-    pub(crate) fn flush(&self) {
-        if let Some(observer) = &self.observer {
-            observer.flush();
-        }
-    }
-
     /// Head complete, before any byte of the body is looked at: request id, route, media type, limits.
     pub(crate) fn open(
         self: &Rc<Self>,
@@ -600,23 +334,6 @@ impl Frozen {
                 render::problem(problem, config, path, id.as_str())
             }
         }
-    }
-}
-
-impl std::fmt::Debug for Frozen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Frozen")
-            .field("routes", &self.listing)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Stands for a callable of another process.
-struct Elsewhere;
-
-impl Endpoint for Elsewhere {
-    fn call(&self, _: Request<'_>, _: &mut Context<'_>) -> Flow {
-        fail(Problem::unavailable("this process only describes the app"))
     }
 }
 

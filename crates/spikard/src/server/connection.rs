@@ -15,7 +15,7 @@ use super::turn::{
     proceed,
 };
 use crate::endpoint::{Cancel, give_up};
-use crate::pipeline::Exchange;
+use crate::exchange::Exchange;
 use crate::response::ChunkSource;
 use crate::stream::Answer;
 use crate::upgrade::{self, Switch};

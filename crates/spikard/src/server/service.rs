@@ -1,8 +1,8 @@
 //! What the codec asks of an app. It reads and writes messages and knows no route; two things answer it: `Frozen` and
 //! the stand-in of the codec's own tests.
 
+use crate::exchange::{Exchange, Opened};
 use crate::hooks::{Concluded, Verdict};
-use crate::pipeline::{Exchange, Opened};
 use crate::{Config, Flow, Frozen, Head, Reply, Response};
 use std::net::SocketAddr;
 use std::rc::Rc;

@@ -1,7 +1,7 @@
 //! The bodies of replies that leave by somebody else's server. Pulled as that server pulls them; nothing is read ahead.
 
 use crate::Body;
-use crate::pipeline::Exchange;
+use crate::exchange::Exchange;
 use crate::response::ChunkSource;
 use crate::server::trailers;
 use bytes::Bytes;

@@ -3,8 +3,8 @@
 
 use super::body::LocalBody;
 use crate::endpoint::{Cancel, give_up};
+use crate::exchange::{Exchange, Opened};
 use crate::hooks::{Concluded, Verdict};
-use crate::pipeline::{Exchange, Opened};
 use crate::server::{Incoming, split, too_large};
 use crate::stream::Answer;
 use crate::timer::within;

@@ -4,8 +4,8 @@
 use super::fields::Incoming;
 use super::reply;
 use crate::endpoint::{Cancel, give_up};
+use crate::exchange::{Exchange, Opened};
 use crate::hooks::{Concluded, Verdict};
-use crate::pipeline::{Exchange, Opened};
 use crate::response::ChunkSource;
 use crate::server::chunked::too_large;
 use crate::server::life::Watch;

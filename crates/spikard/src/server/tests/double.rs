@@ -1,8 +1,8 @@
 //! A stand-in for an app: a few paths that make the codec do each thing it can do. Checks nothing.
 
 use crate::endpoint::{Cancel, cancel_reason};
+use crate::exchange::{BodyPlan, Exchange, Opened};
 use crate::hooks::{Concluded, Verdict};
-use crate::pipeline::{BodyPlan, Exchange, Opened};
 use crate::request_id::RequestId;
 use crate::response::ChunkSource;
 use crate::server::service::Serve;
