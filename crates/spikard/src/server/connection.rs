@@ -3,7 +3,7 @@
 
 use super::chunked::Decoded;
 use super::crew::keep_step;
-use super::encode::{self, COPY_LIMIT, Coding, Rest};
+use super::encode::Rest;
 use super::framing::{self, Content, Framing, Parsed, Reading};
 use super::http2;
 use super::lines::Fields;
@@ -16,23 +16,16 @@ use super::turn::{
 };
 use crate::endpoint::{Cancel, give_up};
 use crate::exchange::Exchange;
-use crate::response::ChunkSource;
 use crate::stream::Answer;
 use crate::upgrade::{self, Switch};
 use crate::{Config, Problem, Reply, Trailers};
-use bytes::Bytes;
 use std::future::poll_fn;
 use std::mem;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// Replies to pipelined requests gather up to here before they are written.
-const GATHER: usize = 64 << 10;
-
-/// For how long, and for how many bytes, a closing connection listens on, so that a reset does not overtake its last
-/// reply (RFC 9112 section 9.6).
-const LINGER_MS: u64 = 1_000;
-const LINGER_BYTES: usize = 1 << 20;
+pub(super) const GATHER: usize = 64 << 10;
 
 /// A connection that has sent nothing when draining begins may have its request under way.
 const FRESH_MS: u64 = 1_000;
@@ -106,9 +99,9 @@ pub(crate) async fn converse<S: Serve, T: Transport>(app: Rc<S>, transport: T, r
     }
 }
 
-struct Connection<S, T> {
-    app: Rc<S>,
-    link: Link<T>,
+pub(super) struct Connection<S, T> {
+    pub(super) app: Rc<S>,
+    pub(super) link: Link<T>,
     /// Opened; its body has not wholly arrived.
     message: Option<Box<Message>>,
     /// Bytes still to come of a body that nobody wants.
@@ -119,9 +112,9 @@ struct Connection<S, T> {
     /// The phase whose deadline is set.
     armed: Option<Phase>,
     /// The last reply was given.
-    closing: bool,
+    pub(super) closing: bool,
     /// The client may still be sending what was refused.
-    unread: bool,
+    pub(super) unread: bool,
     /// A request was answered on it.
     answered: bool,
 }
@@ -513,106 +506,6 @@ impl<S: Serve, T: Transport> Connection<S, T> {
             }
         })
         .await
-    }
-
-    async fn deliver(&mut self, rest: Rest) -> Result<(), Gone> {
-        match rest {
-            Rest::None if self.link.out.len() < GATHER => Ok(()),
-            Rest::None | Rest::Upgrade(_) => self.flush(&[]).await,
-            Rest::Static(bytes) => self.flush(bytes).await,
-            Rest::Full(bytes) => self.flush(&bytes).await,
-            Rest::Stream(source, coding) => self.stream(source, coding).await,
-        }
-    }
-
-    /// Pulls a chunk when the one before is written: a slow client holds the producer, not the memory.
-    async fn stream(
-        &mut self,
-        mut source: Box<dyn ChunkSource>,
-        coding: Coding,
-    ) -> Result<(), Gone> {
-        self.link.arm(0);
-        while let Some(chunk) = self.pull(&mut *source).await? {
-            if chunk.is_empty() {
-                continue;
-            }
-            if coding != Coding::Plain {
-                encode::chunk_size(&mut self.link.out, chunk.len());
-            }
-            if chunk.len() > COPY_LIMIT {
-                self.flush(&chunk).await?;
-            } else {
-                self.link.out.extend_from_slice(&chunk);
-            }
-            if coding != Coding::Plain {
-                self.link.out.extend_from_slice(b"\r\n");
-            }
-            self.flush(&[]).await?;
-            self.link.arm(0);
-        }
-        match coding {
-            Coding::Plain => {}
-            Coding::Chunked => encode::last_chunk(&mut self.link.out, &[]),
-            Coding::ChunkedWithTrailers => {
-                encode::last_chunk(&mut self.link.out, &source.trailers());
-            }
-        }
-        Ok(())
-    }
-
-    /// The next chunk of a stream; gone when the client leaves meanwhile, or the producer fails.
-    async fn pull(&mut self, source: &mut dyn ChunkSource) -> Result<Option<Bytes>, Gone> {
-        let link = &mut self.link;
-        let mut next = source.next();
-        let pulled = poll_fn(|context| {
-            if let Poll::Ready(pulled) = next.as_mut().poll(context) {
-                return Poll::Ready(Ok(pulled));
-            }
-            link.register(context);
-            if let Poll::Ready(Err(Gone)) = link.poll_flush(context) {
-                return Poll::Ready(Err(Gone));
-            }
-            match link.is_cut() {
-                true => Poll::Ready(Err(Gone)),
-                false => link.poll_gone(0, context).map(Err),
-            }
-        })
-        .await?;
-        match pulled {
-            Some(Ok(chunk)) => Ok(Some(chunk)),
-            None => Ok(None),
-            Some(Err(_)) => {
-                self.link.abort();
-                Err(Gone)
-            }
-        }
-    }
-
-    async fn flush(&mut self, tail: &[u8]) -> Result<(), Gone> {
-        let stall = self.app.config().body_timeout_ms;
-        self.link.flush(tail, stall).await
-    }
-
-    async fn close(&mut self) -> Result<(), Gone> {
-        self.flush(&[]).await?;
-        let is_done = !self.unread && self.link.input.bytes().is_empty();
-        if is_done && !T::SAYS_GOODBYE {
-            return Ok(());
-        }
-        self.link.arm(LINGER_MS);
-        self.link.shut_down().await?;
-        if is_done {
-            return Ok(());
-        }
-        let mut left = LINGER_BYTES;
-        while left > 0 {
-            self.link.input.consume(usize::MAX);
-            match self.link.fill(0, false).await? {
-                Filled::Data => left = left.saturating_sub(self.link.input.bytes().len()),
-                _ => break,
-            }
-        }
-        Ok(())
     }
 }
 

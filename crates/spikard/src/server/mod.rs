@@ -5,6 +5,7 @@ mod chunked;
 mod connection;
 mod crew;
 mod date;
+mod delivery;
 mod encode;
 mod exchange;
 mod framing;
