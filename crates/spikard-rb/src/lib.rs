@@ -93,8 +93,10 @@ fn message(
     body: RString,
 ) -> RString {
     let fields: Vec<(&str, &str)> = fields
-        .chunks_exact(2)
-        .map(|pair| (&*pair[0], &*pair[1]))
+        .as_chunks()
+        .0
+        .iter()
+        .map(|[name, value]| (&**name, &**value))
         .collect();
     // SAFETY: copied before Ruby runs again.
     let body = unsafe { body.as_slice() };

@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { inspect } from "node:util";
 import { App } from "./app.js";
 import { DefinitionError } from "./errors.js";
 
@@ -37,7 +38,8 @@ async function load(file: string): Promise<Record<string, unknown>> {
 /** What a module threw, without the frames that only say that we loaded it. */
 function theirs(error: unknown): unknown {
   if (error instanceof Error && error.stack !== undefined) {
-    const lines = error.stack.split("\n").filter((line) => !line.includes(import.meta.url) && !line.includes("(node:internal/modules/"));
+    const ours = /^\s+at .*\bnode:(internal\/|diagnostics_channel:)/;
+    const lines = error.stack.split("\n").filter((line) => !line.includes(import.meta.url) && !ours.test(line));
     error.stack = lines.join("\n");
   }
   return error;
@@ -51,6 +53,7 @@ try {
 } catch (error) {
   if (error instanceof NoApp) process.stderr.write(`spikard: ${error.message}\n`);
   else if (error instanceof DefinitionError) process.stderr.write(`${error.message}\n`);
-  else throw error; // Node shows it with the line where it is
-  process.exitCode = 1;
+  else if (error instanceof SyntaxError) throw error; // Node shows it with the line where it is
+  else process.stderr.write(`${inspect(error)}\n`);
+  process.exit(1); // whatever the module has begun
 }

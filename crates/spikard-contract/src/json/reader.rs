@@ -23,9 +23,17 @@ pub(crate) struct Reader<'t> {
 #[derive(Debug, Clone, Copy)]
 pub struct Text<'t> {
     raw: &'t [u8],
-    escaped: bool,
-    /// Known without a look at it.
-    ascii: bool,
+    form: Form,
+}
+
+/// How a string is written. As wide as its neighbours: a processor waits for a word that was written in pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+enum Form {
+    Plain,
+    /// Plain, and known to be ASCII without a look at it.
+    Ascii,
+    Escaped,
 }
 
 /// A member's name as compact JSON has it: `,"name":`.
@@ -62,8 +70,7 @@ impl Key {
     pub(crate) fn name(&self) -> Text<'_> {
         Text {
             raw: &self.text[2..self.text.len() - 2],
-            escaped: false,
-            ascii: false,
+            form: Form::Plain,
         }
     }
 }
@@ -72,21 +79,35 @@ impl Key {
 #[derive(Debug, Clone, Copy)]
 pub struct Digits<'t> {
     raw: &'t [u8],
+    parts: Parts,
+}
+
+/// What a number has; as wide as [`Form`], for the same reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+enum Parts {
     /// No fraction, no exponent.
-    whole: bool,
-    exponent: bool,
+    Whole,
+    Fraction,
+    /// With a fraction or without.
+    Exponent,
 }
 
 impl<'t> Text<'t> {
     /// The characters meant, in UTF-8, when they stand in the text as they are.
     pub fn plain(self) -> Option<&'t [u8]> {
-        (!self.escaped).then_some(self.raw)
+        (self.form != Form::Escaped).then_some(self.raw)
     }
 
     /// The same, when all of them are ASCII.
     #[inline]
     pub fn plain_ascii(self) -> Option<&'t [u8]> {
-        (!self.escaped && (self.ascii || self.raw.is_ascii())).then_some(self.raw)
+        let is_ascii = match self.form {
+            Form::Ascii => true,
+            Form::Plain => self.raw.is_ascii(),
+            Form::Escaped => false,
+        };
+        is_ascii.then_some(self.raw)
     }
 
     /// Which of `members` this names; `next` is the one expected.
@@ -109,7 +130,7 @@ impl<'t> Text<'t> {
     /// The characters meant. Panics when the text is not UTF-8.
     pub fn decode(self) -> Cow<'t, str> {
         let raw = utf8(self.raw);
-        if !self.escaped {
+        if self.form != Form::Escaped {
             return Cow::Borrowed(raw);
         }
         let mut out = String::with_capacity(raw.len());
@@ -166,7 +187,7 @@ impl<'t> Digits<'t> {
         if let Some(whole) = self.small() {
             return Ok(Num::Int(whole));
         }
-        if self.whole {
+        if self.is_whole() {
             if let Ok(whole) = utf8(self.raw).parse::<i64>() {
                 return Ok(Num::Int(whole));
             }
@@ -184,13 +205,13 @@ impl<'t> Digits<'t> {
 
     /// Neither fraction nor exponent.
     pub fn is_whole(self) -> bool {
-        self.whole
+        self.parts == Parts::Whole
     }
 
     /// A whole number of at most 18 digits, written as one.
     #[inline]
     pub fn small(self) -> Option<i64> {
-        if !self.whole || self.raw.len() > 18 {
+        if !self.is_whole() || self.raw.len() > 18 {
             return None;
         }
         let (negative, digits) = match self.raw.strip_prefix(b"-") {
@@ -210,7 +231,7 @@ impl<'t> Digits<'t> {
         const POWERS: [f64; 16] = [
             1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
         ];
-        if self.exponent || self.raw.len() > 16 {
+        if self.parts == Parts::Exponent || self.raw.len() > 16 {
             return None;
         }
         let (negative, digits) = match self.raw.strip_prefix(b"-") {
@@ -236,7 +257,7 @@ impl<'t> Digits<'t> {
 
     /// Cannot overflow, whatever its digits: the value need not be built to know that it is fine.
     pub(crate) fn surely_finite(self) -> bool {
-        self.raw.len() < 300 && !self.exponent
+        self.raw.len() < 300 && self.parts != Parts::Exponent
     }
 
     /// The part before the decimal point, when it is exact in an `f64` and not negative.
@@ -246,7 +267,7 @@ impl<'t> Digits<'t> {
         for (count, &byte) in self.raw.iter().enumerate() {
             match byte {
                 b'0'..=b'9' if count < EXACT => floor = floor * 10 + i64::from(byte - b'0'),
-                b'.' if !self.exponent => break,
+                b'.' if self.parts != Parts::Exponent => break,
                 _ => return None,
             }
         }
@@ -477,7 +498,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads a string, opening quote included, after [`Self::peek`] saw it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn string(&mut self) -> Result<Text<'t>, What> {
         let start = self.at + 1;
         self.at = start;
@@ -489,28 +510,31 @@ impl<'t> Reader<'t> {
         self.at += 1;
         Ok(Text {
             raw,
-            escaped: false,
-            ascii: self.ascii,
+            form: self.plain_form(),
         })
+    }
+
+    #[inline]
+    fn plain_form(&self) -> Form {
+        match self.ascii {
+            true => Form::Ascii,
+            false => Form::Plain,
+        }
     }
 
     /// A string that began at `start` and does not end here.
     #[inline(never)]
     fn special(&mut self, start: usize) -> Result<Text<'t>, What> {
-        let mut escaped = false;
+        let mut form = self.plain_form();
         loop {
             match self.bytes.get(self.at) {
                 Some(b'"') => {
                     let raw = &self.bytes[start..self.at];
                     self.at += 1;
-                    return Ok(Text {
-                        raw,
-                        escaped,
-                        ascii: self.ascii,
-                    });
+                    return Ok(Text { raw, form });
                 }
                 Some(b'\\') => {
-                    escaped = true;
+                    form = Form::Escaped;
                     self.escape()?;
                     self.run();
                 }
@@ -569,10 +593,10 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads a number (RFC 8259 section 6), after [`Self::peek`] saw its first byte.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn number(&mut self) -> Result<Digits<'t>, What> {
         let start = self.at;
-        let (mut whole, mut exponent) = (true, false);
+        let mut parts = Parts::Whole;
         if self.here() == b'-' {
             self.at += 1;
         }
@@ -585,14 +609,14 @@ impl<'t> Reader<'t> {
             return Err(What("expected a digit after `-`"));
         }
         if self.here() == b'.' {
-            whole = false;
+            parts = Parts::Fraction;
             self.at += 1;
             if !self.digits() {
                 return Err(What("expected a digit after the decimal point"));
             }
         }
         if self.here() | 0x20 == b'e' {
-            (whole, exponent) = (false, true);
+            parts = Parts::Exponent;
             self.at += 1;
             if matches!(self.here(), b'+' | b'-') {
                 self.at += 1;
@@ -603,8 +627,7 @@ impl<'t> Reader<'t> {
         }
         Ok(Digits {
             raw: self.since(start),
-            whole,
-            exponent,
+            parts,
         })
     }
 

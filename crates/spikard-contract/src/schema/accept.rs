@@ -233,7 +233,7 @@ impl<B: Build> Pass<'_, '_, B> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn number(nodes: &[Node], shape: &NumberShape, digits: Digits<'_>) -> Option<()> {
     let surely = match shape.sure {
         _ if shape.integer && !digits.is_whole() => false,
@@ -262,7 +262,7 @@ fn number_by_value(nodes: &[Node], shape: &NumberShape, digits: Digits<'_>) -> O
     unless(!fits)
 }
 
-#[inline]
+#[inline(always)]
 fn string(nodes: &[Node], shape: &StringShape, text: Text<'_>) -> Option<()> {
     match (shape.rules, &shape.allowed, text.plain()) {
         (None, None, _) => Some(()),
