@@ -197,7 +197,7 @@ def test_supervisor(session: nox.Session) -> None:
 
 @nox.session(name="stress-ruby", requires=["gem"], default=False)
 def stress_ruby(session: nox.Session) -> None:
-    """Memory of Ruby over 200,000 requests; shared cases under its collector, samples at its worst and in valgrind."""
+    """Memory of Ruby over 200,000 requests; all shared cases under its collector, at every chance too; valgrind."""
     install(session, "bootstrap", "test")
     program(session, "ruby-home")
     program(session, "stress-ruby", *session.posargs, python="python")

@@ -53,6 +53,24 @@ def test_errors_are_a_set(vector: dict[str, Any]) -> None:
     assert (found == []) is vector["equal"]
 
 
+def test_seconds_may_have_gone_by_in_a_program_that_needs_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not compare.same("1796", "1800")
+    monkeypatch.setattr(compare, "PATIENCE", 30.0)
+    for got, wanted in [
+        ("1796", "1800"),
+        ('"default";r=0;t=3597', '"default";r=0;t=3600'),
+        ("try again in 1796 s", "try again in 1800 s"),
+    ]:
+        assert compare.same(got, wanted)
+    for got, wanted in [
+        ("1801", "1800"),
+        ("1700", "1800"),
+        ('"default";r=1;t=3600', '"default";r=0;t=3600'),
+        ("again in 1800 s", "try again in 1800 s"),
+    ]:
+        assert not compare.same(got, wanted)
+
+
 def test_the_fixtures_keep_their_rules() -> None:
     assert rules.broken_rules() == []
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,9 +19,11 @@ import brotli  # type: ignore[import-untyped]
 import zstandard
 
 from runner.cases import Case, Number, parse
-from runner.wire import Exchange, Response
+from runner.wire import PATIENCE, Exchange, Response
 
 PLACES = ("query", "path", "headers", "cookies")
+# In `retry-after`, `ratelimit`, and what a problem says of them.
+SECONDS = re.compile(r"^\d+$|(?<=;t=)\d+|(?<= in )\d+(?= s$)")
 
 
 def check(case: Case, exchange: Exchange, observed: Mapping[str, Any]) -> list[str]:
@@ -52,7 +55,8 @@ def respond(expect: Mapping[str, Any], response: Response, config: Mapping[str, 
         found.append(f"status {response.status}, expected {expect['status']}: {response.body[:300]!r}")
     for name, values in expect.get("headers", {}).items():
         values = [values] if isinstance(values, str) else values
-        if response.all(name) != values:
+        got = response.all(name)
+        if len(got) != len(values) or not all(map(same, got, values)):
             found.append(f"header {name}: {response.all(name)}, expected {values}")
     found += [
         f"header {name} is there: {response.all(name)}"
@@ -65,6 +69,14 @@ def respond(expect: Mapping[str, Any], response: Response, config: Mapping[str, 
     if "interim" in expect and response.interim != expect["interim"]:
         found.append(f"interim responses {response.interim}, expected {expect['interim']}")
     return found + _body(expect, response, config)
+
+
+def same(got: object, wanted: object) -> bool:
+    """Equal, but for seconds that have gone by in a program that needs patience."""
+    if got == wanted or PATIENCE == 1 or not (isinstance(got, str) and isinstance(wanted, str)):
+        return got == wanted
+    left = [int(wanted) - int(got) for got, wanted in zip(SECONDS.findall(got), SECONDS.findall(wanted), strict=False)]
+    return SECONDS.sub("", got) == SECONDS.sub("", wanted) and all(0 <= gone <= PATIENCE for gone in left)
 
 
 def decoded(response: Response) -> bytes:
@@ -150,7 +162,7 @@ def problem(wanted: Mapping[str, Any], response: Response, config: Mapping[str, 
     found = [
         f"{key} of the problem is {got.get(key)!r}, expected {value!r}"
         for key, value in must.items()
-        if got.get(key) != value
+        if not same(got.get(key), value)
     ]
     if response.status != wanted["status"]:
         found.append(f"the problem's status {wanted['status']} came with {response.status}")
