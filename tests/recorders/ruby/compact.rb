@@ -15,7 +15,10 @@ Spikard::Request.prepend(collects)
 Spikard::Reply.prepend(collects)
 Spikard::App.prepend(Module.new do
   def freeze_app
-    super.tap { GC.auto_compact = true }
+    super.tap do
+      GC.start # as in stress.rb
+      GC.auto_compact = true
+    end
   end
 end)
 load File.join(__dir__, "app.rb")
