@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::LocalSet;
+use tokio::task::{AbortHandle, LocalSet};
 
 /// Rounds of the task set in one turn, each of up to 61 tasks: bounds the time until the host has its turn.
 const SHARE: usize = 2;
@@ -124,11 +124,12 @@ impl Nested {
         Kick(Arc::clone(&self.woken))
     }
 
-    /// A task of this thread.
-    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        self.tasks.borrow().spawn_local(task);
+    /// A task of this thread, and what ends it early.
+    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) -> AbortHandle {
+        let task = self.tasks.borrow().spawn_local(task);
         // Nobody has polled the set yet when this is its first task, so it could not wake us.
         self.waker.wake_by_ref();
+        task.abort_handle()
     }
 
     /// A task is ready, or [`Kick::kick`] was called since the last sleep.

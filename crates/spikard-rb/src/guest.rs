@@ -370,7 +370,9 @@ impl RubyGuest {
             // SAFETY: as above; the fiber is idle.
             unsafe { rb_fiber_resume(fiber, 6, arguments.as_ptr()) }
         });
-        held.end(&callable.facts.name, call.request().request_id, ADVICE);
+        let (name, request_id) = (&callable.facts.name, call.request().request_id);
+        let lent = |held| Reactor::current().map_or(0, |reactor| reactor.lent(held));
+        held.end_beside(lent, name, request_id, ADVICE);
         if let Err(raised) = resumed {
             // The fiber rescues whatever a handler raises; this is a jump that is no exception, and the fiber has ended.
             let gone = workers(|workers| workers.remove(number));

@@ -10,9 +10,11 @@ mod guest;
 mod hook;
 mod interpreter;
 mod numbers;
+mod passed;
 mod reactor;
 mod roots;
 mod value;
+mod waits;
 
 use magnus::rb_sys::AsRawValue as _;
 use magnus::{
@@ -139,9 +141,9 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.define_singleton_method("scheduler=", function!(scheduler, 1))?;
     native.define_singleton_method("finish", function!(finish, 2))?;
     native.define_singleton_method("fail", function!(fail, 2))?;
-    native.define_singleton_method("sleep", function!(reactor::sleep, 2))?;
-    native.define_singleton_method("wait_io", function!(reactor::wait_io, 4))?;
-    native.define_singleton_method("forget", function!(reactor::forget, 1))?;
+    native.define_singleton_method("sleep", function!(waits::sleep, 2))?;
+    native.define_singleton_method("wait_io", function!(waits::wait_io, 4))?;
+    native.define_singleton_method("forget", function!(waits::forget, 1))?;
     native.define_singleton_method("command", function!(command, 3))?;
     native.define_singleton_method("start", function!(start, 6))?;
     native.define_singleton_method("message", function!(message, 4))?;

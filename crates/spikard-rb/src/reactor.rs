@@ -10,9 +10,10 @@
 
 use crate::error::failure;
 use crate::guest::forget_workers;
-use crate::interpreter::{FALSE, Raised, TRUE, id, protect, send};
-use crate::numbers::Numbers;
+use crate::interpreter::{Raised, id, protect, send};
+use crate::passed::Passed;
 use crate::roots::Kept;
+use crate::waits::{Over, Waits};
 use magnus::Error;
 use rb_sys::{
     RB_NOGVL_INTR_FAIL, RB_NOGVL_UBF_ASYNC_SAFE, VALUE, rb_fiber_resume, rb_nogvl,
@@ -29,6 +30,7 @@ use std::ptr::null_mut;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use tokio::task::AbortHandle;
 
 /// Another Ruby thread that computes keeps the lock for its whole slice (100 ms). A wait for the lock of more than this
 /// becomes credit: for as long again we keep it, so that such a thread gets half of the time and not nearly all of it.
@@ -53,8 +55,7 @@ pub(crate) struct Reactor {
     /// Ruby's object of the thread.
     thread: usize,
     nested: Nested,
-    /// Fibers that wait.
-    waits: RefCell<Numbers<Kept>>,
+    pub(crate) waits: Waits,
     ready: RefCell<VecDeque<Ready>>,
     leaving: RefCell<Option<(c_int, Kept)>>,
     scheduler: RefCell<Option<Kept>>,
@@ -63,6 +64,8 @@ pub(crate) struct Reactor {
     unheard: Cell<u32>,
     /// For how long the lock is kept.
     credit: Cell<Option<Credit>>,
+    /// When the turn began, or a handler in it that took long ended; nothing without other threads.
+    begun: Cell<Option<Passed>>,
 }
 
 #[derive(Clone, Copy)]
@@ -110,13 +113,19 @@ impl Reactor {
         let reactor = Rc::new(Self {
             thread,
             nested: nested.map_err(|error| failure(format!("no event loop: {error}")))?,
-            waits: RefCell::default(),
+            waits: Waits::default(),
             ready: RefCell::default(),
             leaving: RefCell::default(),
             scheduler: RefCell::default(),
             running: Cell::new(false),
             unheard: Cell::new(0),
             credit: Cell::new(None),
+            begun: Cell::new(None),
+        });
+        let told = Rc::clone(&reactor);
+        reactor.spawn(async move {
+            let over = |over: Over| told.end_wait(over.wait, over.result);
+            told.waits.deadlines.drive(over).await;
         });
         REACTOR.set(ManuallyDrop::new(Some(Rc::clone(&reactor))));
         Ok(reactor)
@@ -130,8 +139,15 @@ impl Reactor {
         self.nested.kick()
     }
 
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        self.nested.spawn(task);
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) -> AbortHandle {
+        self.nested.spawn(task)
+    }
+
+    /// For how many of the last so many milliseconds, in which a handler held the loop, other threads may have had the lock.
+    pub(crate) fn lent(&self, held: u64) -> u64 {
+        let lent = self.begun.get().map_or(Duration::ZERO, Passed::lent);
+        self.begun.set(Passed::beside_others());
+        held.min(lent.as_millis() as u64)
     }
 
     /// Runs Ruby between two turns.
@@ -153,11 +169,6 @@ impl Reactor {
         }
     }
 
-    /// A fiber waits: the number of its wait.
-    pub(crate) fn wait(&self, fiber: VALUE) -> u64 {
-        self.waits.borrow_mut().add(Kept::new(fiber))
-    }
-
     /// The wait is over; nothing when it was already.
     pub(crate) fn end_wait(&self, wait: u64, result: VALUE) {
         self.ready
@@ -165,16 +176,13 @@ impl Reactor {
             .push_back(Ready::Resume(wait, result));
     }
 
-    pub(crate) fn forget(&self, wait: u64) {
-        let fiber = self.waits.borrow_mut().take(wait);
-        drop(fiber);
-    }
-
     /// Runs the loop until `done`. Called outside of turns and of the loop's fibers.
     pub(crate) fn run(&self, done: impl Fn() -> bool) -> Result<(), Raised> {
         loop {
             self.unheard.set(0);
-            let before = self.credit.get().map(|_| Passed::now());
+            let begun = Passed::beside_others();
+            self.begun.set(begun);
+            let before = begun.filter(|_| self.credit.get().is_some());
             self.turn();
             self.resume();
             if let Some((state, value)) = self.leaving.take() {
@@ -242,7 +250,7 @@ impl Reactor {
             let next = self.ready.borrow_mut().pop_front();
             match next {
                 Some(Ready::Resume(wait, result)) => {
-                    let fiber = self.waits.borrow_mut().take(wait);
+                    let fiber = self.waits.take(wait);
                     if let Some(fiber) = fiber {
                         self.resume_fiber(fiber, result);
                     }
@@ -307,31 +315,6 @@ impl Reactor {
     }
 }
 
-/// A moment, by the clock and by the time that this thread has had a processor.
-#[derive(Clone, Copy)]
-struct Passed {
-    clock: Instant,
-    busy: Duration,
-}
-
-impl Passed {
-    fn now() -> Self {
-        let clock = Instant::now();
-        // SAFETY: all-zero is a time.
-        let mut busy: libc::timespec = unsafe { std::mem::zeroed() };
-        // SAFETY: writes one time.
-        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut busy) };
-        let busy = Duration::new(busy.tv_sec as u64, busy.tv_nsec as u32);
-        Self { clock, busy }
-    }
-
-    /// Since then, without what this thread has computed.
-    fn idle(self) -> Duration {
-        let now = Self::now();
-        (now.clock - self.clock).saturating_sub(now.busy - self.busy)
-    }
-}
-
 struct Frame<'n> {
     nested: &'n Nested,
     /// When the lock was wanted back.
@@ -351,56 +334,4 @@ unsafe extern "C" fn asleep(frame: *mut c_void) -> *mut c_void {
 unsafe extern "C" fn wake(kick: *mut c_void) {
     // SAFETY: the kick of `sleep`, which is not over.
     unsafe { &*kick.cast::<Kick>() }.kick();
-}
-
-// --- what the package's scheduler calls
-
-/// The fiber is resumed, with true, after so many seconds.
-pub(crate) fn sleep(fiber: magnus::Value, seconds: f64) -> Result<u64, Error> {
-    use magnus::rb_sys::AsRawValue as _;
-    let reactor = Reactor::here()?;
-    let wait = reactor.wait(fiber.as_raw());
-    let told = Rc::clone(&reactor);
-    // Beyond a year timers are not told apart.
-    let time = Duration::from_secs_f64(seconds.clamp(0.0, 31_536_000.0));
-    reactor.spawn(async move {
-        tokio::time::sleep(time).await;
-        told.end_wait(wait, TRUE);
-    });
-    Ok(wait)
-}
-
-/// The fiber is resumed when the descriptor can be read (1) or written (4), with what it can be, or false after so many
-/// seconds.
-pub(crate) fn wait_io(
-    fiber: magnus::Value,
-    fd: c_int,
-    events: c_int,
-    seconds: Option<f64>,
-) -> Result<u64, Error> {
-    use magnus::rb_sys::AsRawValue as _;
-    let reactor = Reactor::here()?;
-    let wait = reactor.wait(fiber.as_raw());
-    let told = Rc::clone(&reactor);
-    reactor.spawn(async move {
-        let ready = crate::descriptor::ready(fd, events);
-        let events = match seconds {
-            None => Some(ready.await),
-            Some(seconds) => {
-                let time = Duration::from_secs_f64(seconds.clamp(0.0, 31_536_000.0));
-                tokio::time::timeout(time, ready).await.ok()
-            }
-        };
-        // A small Integer, by Ruby's own layout; no object.
-        let result = events.map_or(FALSE, |events| (events as VALUE) << 1 | 1);
-        told.end_wait(wait, result);
-    });
-    Ok(wait)
-}
-
-/// The wait of a fiber that was resumed by something else.
-pub(crate) fn forget(wait: u64) {
-    if let Some(reactor) = Reactor::current() {
-        reactor.forget(wait);
-    }
 }

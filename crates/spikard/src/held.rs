@@ -31,12 +31,41 @@ impl Held {
     /// The same, as one line of the log, for a language without a log of its own. `advice` says what the language offers
     /// instead.
     pub fn end(self, operation: &str, request_id: &str, advice: &str) {
-        if let Some(held) = self.too_long() {
-            let cause = format!(
-                "the handler held the event loop for {held} ms; nothing else ran meanwhile: {advice}"
-            );
-            let operation = Some(operation);
-            log::failure("warning", "loop-held", operation, request_id, &cause);
-        }
+        self.end_beside(|_| 0, operation, request_id, advice);
+    }
+
+    /// The same where one thread of a program runs at a time, by a lock. `others` is asked when it took too long: for how many
+    /// of these milliseconds other threads had the lock. They are not the handler's, and when too few are left it is not named.
+    ///
+    /// ```
+    /// let held = spikard::Held::begin();
+    /// held.end_beside(|held| held / 2, "GET /items", "4c2f-1", "await what waits");
+    /// ```
+    pub fn end_beside(
+        self,
+        others: impl FnOnce(u64) -> u64,
+        operation: &str,
+        request_id: &str,
+        advice: &str,
+    ) {
+        let Some(held) = self.too_long() else { return };
+        let others = others(held).min(held);
+        let own = held - others;
+        let (operation, cause) = match own >= TOO_LONG {
+            true => (
+                Some(operation),
+                format!(
+                    "the handler held the event loop for {own} ms; nothing else ran meanwhile: {advice}"
+                ),
+            ),
+            false => (
+                None,
+                format!(
+                    "the event loop stood still for {held} ms, and for {others} of them other threads of this program \
+                     computed: let another process do that"
+                ),
+            ),
+        };
+        log::failure("warning", "loop-held", operation, request_id, &cause);
     }
 }

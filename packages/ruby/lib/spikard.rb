@@ -21,5 +21,9 @@ require_relative "spikard/bridge"
 require_relative "spikard/route"
 require_relative "spikard/routing"
 require_relative "spikard/app"
-require_relative "spikard/testing"
-require_relative "spikard/rack"
+
+# Loaded when it is used: most programs serve, and neither test nor mount.
+module Spikard
+  %i[TestClient TestResponse].each { |name| autoload name, File.join(__dir__, "spikard/testing.rb") }
+  autoload :RackApp, File.join(__dir__, "spikard/rack.rb")
+end

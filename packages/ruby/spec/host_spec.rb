@@ -56,6 +56,19 @@ RSpec.describe "the loop of a served app" do
     expect(most).to eq(64)
   end
 
+  it "keeps nothing of a time limit that was not reached" do
+    app.get("/") do
+      1000.times { Timeout.timeout(60) { sleep 0 } }
+      reading, writing = IO.pipe
+      1000.times { Timeout.timeout(0.001) { reading.wait_readable(60) } rescue nil } # rubocop:disable Style/RescueModifier
+      writing.close
+      GC.start
+      ObjectSpace.each_object(Fiber).count.to_s
+    end
+
+    served(app, 60) { |port| expect(fetch(port, "/").body.to_i).to be < 100 }
+  end
+
   it "lets handlers wait in Ruby's own ways" do
     lock = Mutex.new
     shared = Thread::Queue.new

@@ -86,6 +86,19 @@ RSpec.describe "a service whose handlers misbehave" do
     end
   end
 
+  it "does not name a handler that waited for another thread" do
+    served({}, *alone) do |port, _, said|
+      told = /"loop-held".*other threads of this program computed/
+      10.times do
+        break if said =~ told
+
+        expect(get(port, "/lent").body).to eq("lent")
+      end
+      Timeout.timeout(10) { sleep 0.01 until said =~ told }
+      expect(said[told]).not_to include("/lent")
+    end
+  end
+
   it "replaces a worker that a handler ends" do
     served({}, "spikard", "run", file, "--workers", "2", "--port", "0") do |port, _, _|
       %w[/exit /abort /kill /interrupt /signal].each do |path|

@@ -52,16 +52,12 @@ module Spikard
     # `Timeout.timeout`
     def timeout_after(duration, error, message)
       target = Fiber.current
-      done = false
-      fiber do
-        kernel_sleep(duration)
-        target.raise(error, message) if !done && target.alive?
-      end
-      begin
-        yield duration
-      ensure
-        done = true
-      end
+      # It runs, and has a stack, only when the time is over.
+      timer = Fiber.new(blocking: false) { target.raise(error, message) if target.alive? }
+      wait = Native.sleep(timer, duration.to_f)
+      yield duration
+    ensure
+      Native.forget(wait) if wait
     end
 
     # `Process.wait`, `system`, backticks

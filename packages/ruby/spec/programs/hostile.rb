@@ -27,6 +27,18 @@ class Hostile < Spikard::App
     nil while Process.clock_gettime(Process::CLOCK_MONOTONIC) < ends
     "held"
   end
+
+  # Waits for Ruby's lock, which another thread has.
+  get "/lent" do
+    ends = Process.clock_gettime(Process::CLOCK_MONOTONIC) + 0.5
+    computes = false
+    Thread.new do
+      computes = true
+      nil while Process.clock_gettime(Process::CLOCK_MONOTONIC) < ends
+    end
+    Thread.pass until computes
+    "lent"
+  end
   get("/blocked", blocking: true, handler_timeout_ms: 100) { sleep 2 }
 
   # A second answer for every call that is under way; what a handler returns itself counts.
