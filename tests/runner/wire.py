@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 # How much slower than usual a program may be: one whose collector never rests, or under valgrind.
-PATIENCE = float(os.environ.get("SPIKARD_PATIENCE", "1"))
+PATIENCE = float(os.environ.get("RUNNER_PATIENCE", "1"))
 TIME_LIMIT = 5.0 * PATIENCE
 PROBE = b"GET /health/live HTTP/1.1\r\nhost: fixtures.test\r\n\r\n"
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) [\t\x20-\x7e\x80-\xff]*")
