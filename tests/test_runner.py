@@ -69,6 +69,9 @@ def test_seconds_may_have_gone_by_in_a_program_that_needs_patience(monkeypatch: 
         ("again in 1800 s", "try again in 1800 s"),
     ]:
         assert not compare.same(got, wanted)
+    response = wire.Response(200, [("retry-after", "9"), ("x-count", "9")], b"")
+    assert compare.respond({"status": 200, "headers": {"retry-after": "10"}}, response, {}) == []
+    assert compare.respond({"status": 200, "headers": {"x-count": "10"}}, response, {}) != []
 
 
 def test_the_fixtures_keep_their_rules() -> None:

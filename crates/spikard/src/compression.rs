@@ -63,7 +63,7 @@ impl Coding {
 /// One member.
 fn gzip(content: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
     // A compressor, whose tables are cleared for each body, stays for the next. Those of small bodies are small: clearing the
-    // usual ones costs a tenth of compressing such a body.
+    // usual ones costs a twentieth of compressing such a body.
     thread_local! {
         static SMALL: RefCell<Deflate> = RefCell::new(deflate(13, 6));
         static USUAL: RefCell<Deflate> = RefCell::new(deflate(15, 8));
