@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .places import CI
+
 FAST, RELEASE = "fast", "release"
 TAKES_PROFILE = {"build", "check", "clippy", "test", "run", "doc", "bench"}
 
@@ -30,6 +32,8 @@ def environment(python: Path | None = None) -> dict[str, str]:
         "PYO3_PYTHON": str(python),
         "PYO3_ENVIRONMENT_SIGNATURE": signature(python),
         "PYO3_BUILD_EXTENSION_MODULE": "1",
+        # Every crate is compiled once there: what a second time could begin with would only fill the disk.
+        **({"CARGO_INCREMENTAL": "0"} if CI else {}),
     }
 
 

@@ -78,6 +78,11 @@ def module_venv(_: Tool) -> str | None:
     return ""
 
 
+def free_disk(_: Tool) -> str:
+    """GiB that a build in this checkout may still fill."""
+    return str(shutil.disk_usage(ROOT).free // 2**30)
+
+
 def node_and_npm(_: Tool) -> str | None:
     place = node.folder()
     return node.version(place / "node") if place else node.version(Path(shutil.which("node") or "node"))
@@ -92,6 +97,7 @@ def libclang(_: Tool) -> str | None:
 
 
 RUSTUP = "./scripts/bootstrap (or: rustup toolchain install stable --component clippy,rustfmt)"
+CLEAN = "free some (./scripts/nox -s clean removes what was built here)"
 APT = "apt-get install -y "
 TOOLS = (
     Tool("python", (), PYTHON, "runs nox and the programs under scripts/", APT + "python3", find=this_python),
@@ -114,6 +120,7 @@ TOOLS = (
     Tool("php-config", ("php-config", "--version"), (8, 2), "builds the PHP extension", APT + "php-dev"),
     Tool("phpunit", ("phpunit", "--version"), (9,), "tests the PHP package", APT + "phpunit"),
     Tool("composer", ("composer", "--version"), (2,), "installs the PHP package", APT + "composer"),
+    Tool("disk, GiB", (), (10,), "a first build with its tests", CLEAN, optional=True, find=free_disk),
     Tool("wrk", ("wrk", "--version"), (), "bench: load", APT + "wrk", optional=True),
     Tool("strace", ("strace", "--version"), (), "bench: counts system calls", APT + "strace", optional=True),
 )
