@@ -2,7 +2,7 @@
 //! `SPIKARD_STATUS_FD` and written without a system call. The only place that writes the page, for every language, and
 //! the only definition of its layout. Decides nothing; without that variable nothing is counted.
 
-use crate::timer;
+use crate::timer::Ticks;
 use std::convert::Infallible;
 use std::fs::File;
 use std::future::pending;
@@ -96,10 +96,11 @@ pub(crate) async fn beat(connections: impl Fn() -> usize) -> Infallible {
     let Some(page) = page() else {
         return pending().await;
     };
+    let mut ticks = Ticks::new(HEARTBEAT);
     loop {
         page.set(CONNECTIONS, connections() as u64);
         page.add(BEATS, 1);
-        timer::sleep(HEARTBEAT).await;
+        ticks.next().await;
     }
 }
 

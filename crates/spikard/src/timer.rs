@@ -1,13 +1,17 @@
 //! The timers of a worker. They are Tokio's, unless a host's own loop sleeps for Tokio, which does not tell when it would
-//! wake: then they are on a heap of ours, whose next deadline the host asks for. Measures nothing.
+//! wake: then they are on a heap of ours, whose next deadline the host asks for. What comes again and again is the
+//! kernel's. Measures nothing.
 
 use crate::deadlines::{Deadlines, Place};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
+use tokio::io::unix::AsyncFd;
 
 thread_local! {
     static OWN: RefCell<Option<Timers>> = const { RefCell::new(None) };
@@ -95,6 +99,70 @@ pub(crate) async fn sleep(duration: Duration) {
     }
 }
 
+/// What comes again and again. While a timer of Tokio is pending the kernel has to set and take back one of its own whenever
+/// the worker waits for events, thousands of times a second; one that repeats is set once.
+pub(crate) struct Ticks {
+    period: Duration,
+    /// A timerfd(2), where there is one.
+    metronome: Option<AsyncFd<OwnedFd>>,
+}
+
+impl Ticks {
+    /// Needs a Tokio runtime with input, output and time around it.
+    pub(crate) fn new(period: Duration) -> Self {
+        let is_own = OWN.with_borrow(Option::is_some);
+        Self {
+            period,
+            metronome: (!is_own).then(|| metronome(period).ok()).flatten(),
+        }
+    }
+
+    /// Waits for the next one: `period` after the last, or soon where that is over.
+    pub(crate) async fn next(&mut self) {
+        if let Some(metronome) = &self.metronome
+            && let Ok(mut beat) = metronome.readable().await
+        {
+            // How many were missed is of no interest, but the kernel goes on counting only when it was asked.
+            _ = rustix::io::read(metronome, &mut [0; 8]);
+            beat.clear_ready();
+            return;
+        }
+        sleep(self.period).await;
+    }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Time is Tokio's own on this thread: the test moves it.
+    pub(crate) static MOVED: Cell<bool> = const { Cell::new(false) };
+}
+
+#[cfg(target_os = "linux")]
+fn metronome(period: Duration) -> io::Result<AsyncFd<OwnedFd>> {
+    #[cfg(test)]
+    if MOVED.get() {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    };
+    let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+    let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+    let period = Timespec::try_from(period).map_err(io::Error::other)?;
+    let periodic = Itimerspec {
+        it_interval: period,
+        it_value: period,
+    };
+    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &periodic)?;
+    AsyncFd::with_interest(timer, tokio::io::Interest::READABLE)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn metronome(_: Duration) -> io::Result<AsyncFd<OwnedFd>> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// What `inner` comes to, if it does so in time.
 pub(crate) async fn within<T>(limit: Duration, inner: impl Future<Output = T>) -> Option<T> {
     let mut inner = pin!(inner);
@@ -148,6 +216,38 @@ mod tests {
         assert_eq!(next(&timers), Some(30.0));
         assert_eq!(timers.wake(begin + Duration::from_secs(60)), 1);
         assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn ticks_come_without_a_timer_of_tokio() {
+        // Which has none: a sleep would panic.
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_io().build().expect("a runtime");
+        runtime.block_on(async {
+            let begin = Instant::now();
+            let mut ticks = Ticks::new(Duration::from_millis(10));
+            for count in 1..=3 {
+                ticks.next().await;
+                assert!(begin.elapsed() >= Duration::from_millis(10 * count));
+            }
+            // Those that nobody waited for are one.
+            std::thread::sleep(Duration::from_millis(55));
+            ticks.next().await;
+            let begin = Instant::now();
+            ticks.next().await;
+            assert!(begin.elapsed() >= Duration::from_millis(1));
+        });
+    }
+
+    #[test]
+    fn ticks_of_a_host_that_sleeps_for_tokio_are_on_its_heap() {
+        let mut context = Context::from_waker(Waker::noop());
+        let timers = Timers::take_over();
+        let mut ticks = Ticks::new(Duration::from_millis(250));
+        let mut tick = pin!(ticks.next());
+        assert!(tick.as_mut().poll(&mut context).is_pending());
+        assert!(timers.next().is_some());
+        Timers::give_back();
     }
 
     #[test]

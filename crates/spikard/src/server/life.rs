@@ -1,7 +1,7 @@
 //! The life of one worker: its open connections, their deadlines, and the way to its end. One coarse sweep looks at all
 //! deadlines, so that no request pays for a timer; it runs only while there are connections.
 
-use crate::timer::sleep;
+use crate::timer::Ticks;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Waker};
@@ -167,8 +167,9 @@ impl Life {
 }
 
 async fn sweep(life: Rc<Life>) {
+    let mut ticks = Ticks::new(TICK);
     while !life.entries.borrow().is_empty() {
-        sleep(TICK).await;
+        ticks.next().await;
         let start = life.start.get().unwrap_or_else(Instant::now);
         life.now.set(milliseconds(start.elapsed()));
         life.in_step.set(life.answered.replace(0) >= IN_STEP);

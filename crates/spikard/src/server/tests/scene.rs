@@ -1,8 +1,8 @@
 //! What tests of the server begin with: the loop that it runs on, a socket, the stand-in for an app. Checks nothing.
 
 use super::double::Double;
-use crate::Config;
 use crate::server::{Listen, Listener};
+use crate::{Config, timer};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -10,11 +10,13 @@ use tokio::runtime::{Builder, LocalOptions};
 
 /// Runs `future` on a loop of one thread.
 pub(super) fn on_a_loop<F: Future>(future: F) -> F::Output {
+    timer::MOVED.set(false);
     run(Builder::new_current_thread().enable_all(), future)
 }
 
 /// The same, in time that passes where nothing else is to be done.
 pub(super) fn paused<F: Future>(future: F) -> F::Output {
+    timer::MOVED.set(true);
     let mut builder = Builder::new_current_thread();
     run(builder.enable_all().start_paused(true), future)
 }
