@@ -33,13 +33,13 @@ impl Passed {
     }
 
     /// How much of that other threads have had Ruby's lock, as far as can be told: for as long as they have computed, and for
-    /// all of it when that was at least half, as on a machine where they wait for a processor with the lock in their hands.
+    /// all of it when that was at least a quarter: on a busy machine they wait for a processor with the lock in their hands.
     pub(crate) fn lent(self) -> Duration {
         let now = Self::now();
         let own = now.own - self.own;
         let others = (now.all - self.all).saturating_sub(own);
         let idle = (now.clock - self.clock).saturating_sub(own);
-        match others * 2 >= idle {
+        match others * 4 >= idle {
             true => idle,
             false => others,
         }

@@ -245,6 +245,24 @@ RSpec.describe "the loop of a served app" do
     busy&.join
   end
 
+  it "blames a handler that held the loop for its own time alone" do
+    reading, writing = IO.pipe
+    pid = spawn(RbConfig.ruby, File.expand_path("programs/beside.rb", __dir__), %i[out err] => writing)
+    writing.close
+    said = +""
+    said << reading.readline until (port = said[/^bound (\d+)/, 1])
+    # Each gives the lock to the thread that computes, which keeps it for 100 ms.
+    expect(Array.new(10) { fetch(port, "/gives").body }).to eq(["given"] * 10)
+    expect(%w[/computes /blocks].map { |path| fetch(port, path).body }).to eq(%w[computed blocked])
+    Process.kill(:TERM, pid)
+    Timeout.timeout(30) { said << reading.read }
+
+    expect(said.scan(/"loop-held","operation":"GET ([^"]+)"/).flatten.uniq).to contain_exactly("/computes", "/blocks")
+  ensure
+    reading&.close
+    Process.wait(pid) if pid
+  end
+
   it "collects what requests leave" do
     app.get("/") { { list: Array.new(100) { |index| "item #{index}" } } }
     client = Spikard::TestClient.new(app)
