@@ -119,10 +119,15 @@ fn draw<const N: usize>(terminal: bool, header: [&str; N], rows: &[[String; N]])
     text
 }
 
-/// Coloured for a terminal unless `NO_COLOR` is set and not empty (no-color.org).
+/// Whether a stream that is a terminal, or is none, is written to in colours: unless `NO_COLOR` is set and not empty
+/// (no-color.org).
+pub(crate) fn colours(terminal: bool) -> bool {
+    terminal && !std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// Coloured for a terminal.
 pub(crate) fn paint(terminal: bool, code: &str, text: &str) -> String {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if terminal && !refused {
+    if colours(terminal) {
         format!("\x1b[{code}m{text}\x1b[0m")
     } else {
         text.to_owned()

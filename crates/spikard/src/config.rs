@@ -71,8 +71,10 @@ pub struct Config {
     pub trailing_slash: TrailingSlash,
     /// Problems carry the offending values and the text of exceptions. Never in production. Default false.
     pub debug: bool,
-    /// One JSON line per request on standard error. Default false.
+    /// One line per request on standard error. Default false.
     pub access_log: bool,
+    /// How lines on standard error look.
+    pub log_format: LogFormat,
     /// Time in ms from which on a handler that took it is told in the log (`slow-handler`); 0 for never. Default 0.
     #[schemars(extend("x-unit" = "ms"))]
     pub slow_handler_ms: u64,
@@ -159,6 +161,19 @@ pub enum ForwardedFields {
     Forwarded,
 }
 
+/// How lines on standard error look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For a person where it is a terminal, else JSON.
+    #[default]
+    Auto,
+    /// One JSON object per line.
+    Json,
+    /// For a person, in colours where it is a terminal and `NO_COLOR` is not set.
+    Pretty,
+}
+
 /// What happens to query parameters that the route does not declare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -202,6 +217,7 @@ impl Default for Config {
             trailing_slash: TrailingSlash::Strict,
             debug: false,
             access_log: false,
+            log_format: LogFormat::Auto,
             slow_handler_ms: 0,
             trace: false,
             otlp_endpoint: String::new(),

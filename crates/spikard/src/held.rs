@@ -66,6 +66,12 @@ impl Held {
                 ),
             ),
         };
-        log::failure("warning", "loop-held", operation, request_id, &cause);
+        log::failure(
+            log::Level::Warning,
+            "loop-held",
+            operation,
+            request_id,
+            &cause,
+        );
     }
 }

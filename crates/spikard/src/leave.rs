@@ -28,7 +28,7 @@ pub(crate) fn check(
         Some(wrong) if plan.egress == Egress::Warn => {
             let id = id.as_str();
             log::failure(
-                "warning",
+                log::Level::Warning,
                 "response-invalid",
                 Some(&plan.operation),
                 id,

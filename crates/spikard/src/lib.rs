@@ -27,7 +27,7 @@ mod hosts;
 mod leave;
 pub mod limits;
 mod listing;
-mod log;
+pub mod log;
 mod media;
 mod mistake;
 mod native;

@@ -312,7 +312,13 @@ impl Frozen {
     pub(crate) fn tell(&self, plan: Option<&Plan>, id: &RequestId, problem: &Problem) {
         if let Some(cause) = &problem.cause {
             let operation = plan.map(|plan| plan.operation.as_str());
-            log::failure("error", &problem.code, operation, id.as_str(), cause);
+            log::failure(
+                log::Level::Error,
+                &problem.code,
+                operation,
+                id.as_str(),
+                cause,
+            );
         }
     }
 

@@ -154,7 +154,7 @@ impl ChunkSource for Told {
                 let cause = problem.and_then(|problem| problem.cause.clone());
                 let cause = cause.unwrap_or_else(|| error.to_string());
                 let (operation, id) = (self.operation.as_deref(), self.request_id.as_str());
-                log::failure("error", "aborted", operation, id, &cause);
+                log::failure(log::Level::Error, "aborted", operation, id, &cause);
             }
             next
         })
@@ -170,7 +170,7 @@ impl ChunkSource for Told {
             let wrong = misplaced(trailer);
             if let Some(wrong) = &wrong {
                 let (operation, id) = (self.operation.as_deref(), self.request_id.as_str());
-                log::failure("error", "trailer-not-sent", operation, id, wrong);
+                log::failure(log::Level::Error, "trailer-not-sent", operation, id, wrong);
             }
             wrong.is_none()
         });

@@ -110,10 +110,9 @@ pub(crate) struct Ticks {
 impl Ticks {
     /// Needs a Tokio runtime with input, output and time around it.
     pub(crate) fn new(period: Duration) -> Self {
-        let is_own = OWN.with_borrow(Option::is_some);
         Self {
             period,
-            metronome: (!is_own).then(|| metronome(period).ok()).flatten(),
+            metronome: metronome(period).ok(),
         }
     }
 
@@ -138,6 +137,10 @@ thread_local! {
 }
 
 #[cfg(target_os = "linux")]
+#[allow(
+    unsafe_code,
+    reason = "Tokio does not see by the type whose the descriptor is"
+)]
 fn metronome(period: Duration) -> io::Result<AsyncFd<OwnedFd>> {
     #[cfg(test)]
     if MOVED.get() {
@@ -155,7 +158,9 @@ fn metronome(period: Duration) -> io::Result<AsyncFd<OwnedFd>> {
         it_value: period,
     };
     timerfd_settime(&timer, TimerfdTimerFlags::empty(), &periodic)?;
-    AsyncFd::with_interest(timer, tokio::io::Interest::READABLE)
+    // SAFETY: the descriptor is the value's own, and open as long as that is.
+    unsafe { AsyncFd::register_with_interest(timer, tokio::io::Interest::READABLE) }
+        .map_err(io::Error::from)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -240,13 +245,17 @@ mod tests {
     }
 
     #[test]
-    fn ticks_of_a_host_that_sleeps_for_tokio_are_on_its_heap() {
+    fn ticks_without_a_timer_of_the_kernel_are_sleeps() {
         let mut context = Context::from_waker(Waker::noop());
         let timers = Timers::take_over();
-        let mut ticks = Ticks::new(Duration::from_millis(250));
+        MOVED.set(true);
+        let mut ticks = Ticks::new(Duration::from_millis(5));
         let mut tick = pin!(ticks.next());
         assert!(tick.as_mut().poll(&mut context).is_pending());
-        assert!(timers.next().is_some());
+        std::thread::sleep(Duration::from_millis(6));
+        assert_eq!(timers.wake(Instant::now()), 1);
+        assert!(tick.as_mut().poll(&mut context).is_ready());
+        MOVED.set(false);
         Timers::give_back();
     }
 

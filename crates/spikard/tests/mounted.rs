@@ -5,6 +5,8 @@
     reason = "tests, and what they call"
 )]
 
+mod common;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
@@ -12,6 +14,7 @@ use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
 use axum::{Extension, Router};
 use bytes::Bytes;
+use common::{on_a_loop, worker};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -31,6 +34,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tower::timeout::TimeoutLayer;
 use tower::{Service, ServiceBuilder, service_fn};
 
@@ -382,6 +387,42 @@ async fn a_client_that_leaves_ends_the_call() {
     let request = request_bytes("GET", "/", &[], b"");
     let left = tokio::time::timeout(Duration::from_millis(20), exchange(app, request)).await;
     assert!(left.is_err() && dropped.get());
+}
+
+#[test]
+fn a_service_that_is_late_is_answered_for() {
+    let dropped = Rc::new(Cell::new(false));
+    let watch = Rc::clone(&dropped);
+    let service = service_fn(move |request: http::Request<RequestBody>| {
+        let guard = Guard(Rc::clone(&watch));
+        async move {
+            if request.uri().path() == "/late" {
+                std::future::pending::<()>().await;
+            }
+            drop(guard);
+            Ok::<_, Infallible>(().into_response())
+        }
+    });
+    // The app's own limit is none.
+    let app = App::new("Test", "1")
+        .mount("/old", service)
+        .route_policy(Policy {
+            handler_timeout_ms: Some(30),
+            ..Policy::default()
+        });
+    let answers = on_a_loop(async {
+        let worker = worker(app);
+        let mut client = TcpStream::connect(worker.address).await.unwrap();
+        let late = b"GET /old/late HTTP/1.1\r\nHost: a\r\n\r\n";
+        client.write_all(late).await.unwrap();
+        let mut answers = vec![0; 4096];
+        let length = client.read(&mut answers).await.unwrap();
+        answers.truncate(length);
+        String::from_utf8(answers).unwrap()
+    });
+    assert!(answers.starts_with("HTTP/1.1 504 "), "{answers}");
+    assert!(answers.contains(r#""code":"handler-timeout""#), "{answers}");
+    assert!(dropped.get());
 }
 
 #[tokio::test]

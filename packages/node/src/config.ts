@@ -37,8 +37,10 @@ export interface AppOptions {
   readonly trailingSlash?: "strict" | "redirect" | "ignore";
   /** Problems carry the offending values and the text of exceptions. Never in production. Default false. */
   readonly debug?: boolean;
-  /** One JSON line per request on standard error. Default false. */
+  /** One line per request on standard error. Default false. */
   readonly accessLog?: boolean;
+  /** How lines on standard error look. */
+  readonly logFormat?: "auto" | "json" | "pretty";
   /** Time in ms from which on a handler that took it is told in the log (`slow-handler`); 0 for never. Default 0. */
   readonly slowHandlerMs?: number;
   /** Requests stand in traces (W3C Trace Context): each is a span, whose ids are in the access log and whose `traceparent` handlers find among the header fields. Default false. */
@@ -107,6 +109,7 @@ export const OPTIONS = {
   trailingSlash: "trailing_slash",
   debug: "debug",
   accessLog: "access_log",
+  logFormat: "log_format",
   slowHandlerMs: "slow_handler_ms",
   trace: "trace",
   otlpEndpoint: "otlp_endpoint",

@@ -29,6 +29,7 @@ final readonly class Config
         'trailingSlash' => 'trailing_slash',
         'debug' => 'debug',
         'accessLog' => 'access_log',
+        'logFormat' => 'log_format',
         'slowHandlerMs' => 'slow_handler_ms',
         'trace' => 'trace',
         'otlpEndpoint' => 'otlp_endpoint',
@@ -75,7 +76,8 @@ final readonly class Config
      * @param 'ignore'|'reject'|null $additionalQuery What happens to query parameters that the route does not declare.
      * @param 'strict'|'redirect'|'ignore'|null $trailingSlash How `/x/` relates to `/x`.
      * @param ?bool $debug Problems carry the offending values and the text of exceptions. Never in production. Default false.
-     * @param ?bool $accessLog One JSON line per request on standard error. Default false.
+     * @param ?bool $accessLog One line per request on standard error. Default false.
+     * @param 'auto'|'json'|'pretty'|null $logFormat How lines on standard error look.
      * @param ?int $slowHandlerMs Time in ms from which on a handler that took it is told in the log (`slow-handler`); 0 for never. Default 0.
      * @param ?bool $trace Requests stand in traces (W3C Trace Context): each is a span, whose ids are in the access log and whose `traceparent` handlers find among the header fields. Default false.
      * @param ?string $otlpEndpoint Address of the collector that spans are sent to (OTLP over HTTP, as JSON): `http://127.0.0.1:4318`. Needs `trace`. Empty for what `OTEL_EXPORTER_OTLP_ENDPOINT` says.
@@ -119,6 +121,7 @@ final readonly class Config
         public ?string $trailingSlash = null,
         public ?bool $debug = null,
         public ?bool $accessLog = null,
+        public ?string $logFormat = null,
         public ?int $slowHandlerMs = null,
         public ?bool $trace = null,
         public ?string $otlpEndpoint = null,

@@ -46,7 +46,9 @@ class Options(TypedDict, total=False):
     debug: bool
     """Problems carry the offending values and the text of exceptions. Never in production. Default false."""
     access_log: bool
-    """One JSON line per request on standard error. Default false."""
+    """One line per request on standard error. Default false."""
+    log_format: Literal["auto", "json", "pretty"]
+    """How lines on standard error look."""
     slow_handler_ms: int
     """Time in ms from which on a handler that took it is told in the log (`slow-handler`); 0 for never. Default
     0."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import pty
 import re
 import select
 import signal
@@ -65,6 +66,7 @@ def started(
     fds: tuple[int, ...] = (),
     cwd: Path | None = None,
     environment: dict[str, str] | None = None,
+    stderr: int = subprocess.PIPE,
 ) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, *command],
@@ -72,7 +74,7 @@ def started(
         pass_fds=fds,
         cwd=cwd,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     )
     try:
@@ -196,6 +198,40 @@ def test_arguments_of_run_go_before_the_environment_and_that_before_the_file(mai
     assert "2 workers (" in said
     said, _ = served(main, 'host="127.0.0.1"', {"SPIKARD_PORT": "0"})
     assert "3 workers (" in said
+
+
+@pytest.mark.parametrize(
+    ("look", "line"),
+    [("pretty", "GET    /hello/you 200 "), ("json", '"path":"/hello/you"'), ("auto", '"path":"/hello/you"')],
+)
+def test_lines_of_the_log_are_for_people_or_for_programs(main: Path, look: str, line: str) -> None:
+    _, logged = served(main, "port=0", {"SPIKARD_ACCESS_LOG": "1", "SPIKARD_LOG_FORMAT": look})
+    assert line in logged, logged
+
+
+@pytest.mark.skipif(not os.path.ismount("/dev/pts"), reason="no terminals here: mount /dev/pts")
+@pytest.mark.parametrize(("no_colour", "status"), [("", "\x1b[32m200\x1b[0m"), ("1", "200")])
+def test_on_a_terminal_they_are_for_people(main: Path, no_colour: str, status: str) -> None:
+    terminal, slave = pty.openpty()
+    environment = {"SPIKARD_ACCESS_LOG": "1", "NO_COLOR": no_colour}
+    with started(main, environment=environment, stderr=slave) as process:
+        os.close(slave)
+        port = re.search(r"http://[^ ]*:(\d+)", shown(terminal, "http://"))
+        assert port
+        assert get(int(port[1]), "/hello/you") == "hello you"
+        assert f"GET    /hello/you {status} " in shown(terminal, "/hello/you")
+        process.terminate()
+        process.wait(10)
+    os.close(terminal)
+
+
+def shown(terminal: int, awaited: str) -> str:
+    """What a program writes on it, to the end of the line that has `awaited`."""
+    text = ""
+    while not re.search(re.escape(awaited) + ".*\n", text):
+        assert select.select([terminal], [], [], 10)[0], text
+        text += os.read(terminal, 4096).decode()
+    return text
 
 
 def test_a_socket_that_was_handed_over_is_served_whatever_run_says(main: Path) -> None:

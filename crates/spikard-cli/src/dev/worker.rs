@@ -2,6 +2,7 @@
 //! nothing.
 
 use super::lines::readable;
+use crate::output;
 use crate::supervisor::inherit;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
@@ -104,7 +105,7 @@ impl Drop for Worker {
 
 /// Shows each line as it comes, until the last one who could write has closed.
 fn pass_on(stderr: ChildStderr, last_lines: &Sender<String>) {
-    let terminal = io::stderr().is_terminal();
+    let colours = output::colours(io::stderr().is_terminal());
     let mut kept = VecDeque::new();
     let mut lines = BufReader::new(stderr);
     let mut bytes = Vec::new();
@@ -114,7 +115,7 @@ fn pass_on(stderr: ChildStderr, last_lines: &Sender<String>) {
     {
         let line = String::from_utf8_lossy(&bytes);
         let line = line.trim_end_matches('\n');
-        if let Some(shown) = readable(line, terminal) {
+        if let Some(shown) = readable(line, colours) {
             let _ = io::stderr().write_all(format!("{shown}\n").as_bytes());
         }
         if kept.len() == LINES_KEPT {

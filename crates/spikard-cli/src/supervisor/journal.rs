@@ -29,10 +29,16 @@ pub(super) enum Stream {
 /// What to make of the lines of one stream.
 #[derive(Debug)]
 pub(super) enum Dress {
-    /// This before each, while there are several workers.
-    Label(String, Arc<AtomicBool>),
+    /// This before each, while there are several workers; what is for programs is made readable where it is shown.
+    Label(String, Arc<AtomicBool>, Option<Shown>),
     /// Worker, process and stream beside each.
     Object(usize, u32, &'static str),
+}
+
+/// On a terminal.
+#[derive(Debug)]
+pub(super) struct Shown {
+    colours: bool,
 }
 
 impl Dress {
@@ -49,7 +55,10 @@ impl Dress {
         match format {
             Format::Text => {
                 let label = output::worker_label(terminal, number);
-                Self::Label(label, Arc::clone(labelled))
+                let shown = (terminal && stream == Stream::Stderr).then(|| Shown {
+                    colours: output::colours(terminal),
+                });
+                Self::Label(label, Arc::clone(labelled), shown)
             }
             Format::Json => Self::Object(number, pid, name),
         }
@@ -58,12 +67,18 @@ impl Dress {
     /// Appends `line`, with or without its end, and a newline.
     pub(super) fn put(&self, line: &[u8], out: &mut Vec<u8>) {
         match self {
-            Self::Label(label, labelled) => {
-                if labelled.load(Ordering::Relaxed) {
-                    out.extend_from_slice(label.as_bytes());
-                }
-                out.extend_from_slice(line);
-                if !line.ends_with(b"\n") {
+            Self::Label(label, labelled, shown) => {
+                let shown = shown.as_ref().and_then(|shown| {
+                    let line = std::str::from_utf8(line).ok()?;
+                    spikard::log::readable(line, shown.colours)
+                });
+                let text = shown.as_ref().map_or(line, |shown| shown.as_bytes());
+                let text = text.strip_suffix(b"\n").unwrap_or(text);
+                for line in text.split(|byte| *byte == b'\n') {
+                    if labelled.load(Ordering::Relaxed) {
+                        out.extend_from_slice(label.as_bytes());
+                    }
+                    out.extend_from_slice(line);
                     out.push(b'\n');
                 }
             }

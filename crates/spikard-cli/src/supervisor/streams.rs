@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn lines_are_labelled_whole_however_they_come() {
-        let dress = |shown| Dress::Label("1 | ".to_owned(), Arc::new(AtomicBool::new(shown)));
+        let dress = |shown| Dress::Label("1 | ".to_owned(), Arc::new(AtomicBool::new(shown)), None);
         let (label, none) = (&dress(true), &dress(false));
         let mut lines = Lines::default();
         assert_eq!(lines.add(b"on", label), b"");

@@ -127,7 +127,7 @@ impl Source {
             }
             Err(message) => {
                 let cause = format!("jwks: {of} {message}; the keys before stay");
-                log::failure("warning", "keys-not-read", None, "", &cause);
+                log::failure(log::Level::Warning, "keys-not-read", None, "", &cause);
             }
         }
     }

@@ -4,7 +4,7 @@ use super::describe::States;
 use super::parts::Parts;
 use super::schemas::Schemas;
 use super::scope::Scope;
-use crate::config::{AdditionalQuery, Config, Egress, TrailingSlash};
+use crate::config::{AdditionalQuery, Config, Egress, LogFormat, TrailingSlash};
 use crate::spec::AppSpec;
 use crate::{DefinitionError, Endpoint, Frozen, Mistake};
 use serde_json::{Map, Value};
@@ -54,7 +54,7 @@ options! {
     /// Largest request body in bytes (413). Default 10 MiB.
     ///
     /// ```
-    /// use spikard::config::{AdditionalQuery, Egress, TrailingSlash};
+    /// use spikard::config::{AdditionalQuery, Egress, LogFormat, TrailingSlash};
     /// use spikard::{App, Text, TestClient};
     ///
     /// let app = App::new("Echo", "1.0.0")
@@ -65,6 +65,7 @@ options! {
     ///     .trailing_slash(TrailingSlash::Ignore)
     ///     .debug(true)
     ///     .access_log(false)
+    ///     .log_format(LogFormat::Pretty)
     ///     .openapi_path("/api.json")
     ///     .docs_path("")
     ///     .health(false)
@@ -87,8 +88,11 @@ options! {
     trailing_slash: TrailingSlash;
     /// Problems carry offending values and causes. Never in production. Default false.
     debug: bool;
-    /// One JSON line per request on standard error. Default false.
+    /// One line per request on standard error, or one event of the program's `tracing` subscriber (target `spikard`, with
+    /// `method`, `path`, `operation`, `status`, `ms`, `request_id`, `client`). Default false.
     access_log: bool;
+    /// How lines on standard error look. Default: for a person where it is a terminal, else as JSON.
+    log_format: LogFormat;
     /// Time in ms from which on a slow handler is told in the log; 0 for never. Default 0.
     slow_handler_ms: u64;
     /// Requests stand in traces (W3C Trace Context). Default false.

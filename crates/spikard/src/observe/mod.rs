@@ -170,7 +170,13 @@ impl Observer {
             let taken = called.elapsed();
             if taken >= limit {
                 let cause = format!("answered after {} ms", taken.as_millis());
-                log::failure("warning", "slow-handler", operation, id.as_str(), &cause);
+                log::failure(
+                    log::Level::Warning,
+                    "slow-handler",
+                    operation,
+                    id.as_str(),
+                    &cause,
+                );
             }
         }
         if let (Some(exporter), Some(trace)) = (&self.exporter, &notes.trace)

@@ -370,7 +370,7 @@ fn serve(shared: &Shared, target: &Target) {
 }
 
 fn tell(cause: &str) {
-    log::failure("warning", "spans-dropped", None, "", cause);
+    log::failure(log::Level::Warning, "spans-dropped", None, "", cause);
 }
 
 #[cfg(test)]

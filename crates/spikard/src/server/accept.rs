@@ -11,7 +11,7 @@ use super::tls::{Tls, greet};
 use super::transport::Transport;
 use crate::proxies::Proxies;
 use crate::timer::{sleep, within};
-use crate::{Frozen, status};
+use crate::{Frozen, log, status};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -45,6 +45,7 @@ pub(crate) async fn serve_with<S: Serve>(
     listener: Listener,
     life: Rc<Life>,
 ) -> io::Result<()> {
+    log::choose(app.config().log_format);
     life.wait_for_idle(match status::attach() {
         true => IDLE_MS,
         false => BRIEF_MS,

@@ -96,7 +96,7 @@ impl Tls {
             Ok(server) => _ = self.acceptor.replace(Arc::new(server).into()),
             Err(error) => {
                 let cause = format!("{error}; the certificates before serve on");
-                log::failure("error", "tls-reload", None, "", &cause);
+                log::failure(log::Level::Error, "tls-reload", None, "", &cause);
             }
         }
     }

@@ -121,7 +121,7 @@ fn begin(url: String, every: Duration) -> Thread {
                         }
                         Err(message) => {
                             let cause = format!("jwks: {url} cannot be fetched: {message}");
-                            log::failure("warning", "keys-not-read", None, "", &cause);
+                            log::failure(log::Level::Warning, "keys-not-read", None, "", &cause);
                             AGAIN
                         }
                     };
@@ -139,7 +139,13 @@ fn begin(url: String, every: Duration) -> Thread {
         .name("keys".to_owned())
         .spawn(fetching);
     if let Err(error) = started {
-        log::failure("error", "keys-not-read", None, "", &error.to_string());
+        log::failure(
+            log::Level::Error,
+            "keys-not-read",
+            None,
+            "",
+            &error.to_string(),
+        );
     }
     Thread { shared, ask, ended }
 }
