@@ -122,7 +122,7 @@ fn draw<const N: usize>(terminal: bool, header: [&str; N], rows: &[[String; N]])
 /// Whether a stream that is a terminal, or is none, is written to in colours: unless `NO_COLOR` is set and not empty
 /// (no-color.org).
 pub(crate) fn colours(terminal: bool) -> bool {
-    terminal && !std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+    terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Coloured for a terminal.

@@ -162,6 +162,14 @@ pub enum ForwardedFields {
 }
 
 /// How lines on standard error look.
+///
+/// ```
+/// use spikard::App;
+/// use spikard::config::LogFormat;
+///
+/// let app = App::new("Shop", "1.0.0").access_log(true).log_format(LogFormat::Json);
+/// assert!(app.freeze().is_ok_and(|app| app.config().log_format == LogFormat::Json));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
