@@ -45,6 +45,7 @@ def commands() -> dict[str, str]:
         "node": f"{place and node.program(place)} {app}",
         "node-threaded": f"env SPIKARD_NODE_LOOP=threaded {place and node.program(place)} {app}",
         "bun": f"{node.PROJECT / 'node_modules' / '.bin' / 'bun'} {app}",
+        "deno": f"{node.PROJECT / 'node_modules' / '.bin' / 'deno'} run --allow-all {app}",
         "php": f"env PHP_INI_SCAN_DIR=:{php.INI} php {php.PROJECT / 'recorder' / 'app.php'}",
         "ruby": f"ruby {APPS / 'ruby' / 'app.rb'}",
     }

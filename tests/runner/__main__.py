@@ -14,7 +14,7 @@ from runner.run import Result, known_failing, run
 
 LANGUAGES = (
     *("rust", "echo", "python", "python-def", "python-blocking", "node", "node-memory"),
-    *("node-threaded", "node-threaded-memory", "bun", "bun-memory"),
+    *("node-threaded", "node-threaded-memory", "bun", "bun-memory", "deno", "deno-memory"),
     *("php", "php-memory", "ruby", "ruby-blocking", "ruby-memory"),
 )
 TRANSPORTS = ("http1", "http2")

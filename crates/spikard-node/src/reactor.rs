@@ -63,6 +63,7 @@ pub(crate) struct Reactor {
     live: Cell<usize>,
     in_turn: Cell<bool>,
     closing: Cell<bool>,
+    /// None where the driver closes at once.
     cleanup: Cell<sys::napi_async_cleanup_hook_handle>,
     /// What is done before the process ends from within, as long as somebody else keeps it.
     at_end: RefCell<Vec<Weak<dyn Fn()>>>,
@@ -84,6 +85,8 @@ trait Driver {
     fn start_over(&self);
     /// No turn comes any more; ends with [`Reactor::gone`].
     fn close(&self);
+    /// What `close` begins ends after it.
+    fn closes_later(&self) -> bool;
     /// The last use of the runtime. Not called when the process ends inside a turn.
     fn end(&self, runtime: Arc<Runtime>);
 }
@@ -153,9 +156,14 @@ impl Reactor {
         });
         reactor.driver.start();
         let mut hook = null_mut();
-        // SAFETY: on the interpreter's thread; removed by `gone`.
+        // The first kind only where it is needed: Deno frees such a hook once more when it returns.
+        // SAFETY: on the interpreter's thread; `gone` removes the first, the other is called once.
         unsafe {
-            sys::napi_add_async_cleanup_hook(env.0, Some(on_exit), null_mut(), &raw mut hook);
+            if reactor.driver.closes_later() {
+                sys::napi_add_async_cleanup_hook(env.0, Some(on_exit), null_mut(), &raw mut hook);
+            } else {
+                sys::napi_add_env_cleanup_hook(env.0, Some(on_end), null_mut());
+            }
         }
         reactor.cleanup.set(hook);
         REACTOR.set(ManuallyDrop::new(Some(Rc::clone(&reactor))));
@@ -327,8 +335,11 @@ impl Reactor {
 
     /// Its driver is closed; an environment that ends waits for this.
     fn gone(&self) {
-        // SAFETY: made by `of`.
-        unsafe { sys::napi_remove_async_cleanup_hook(self.cleanup.get()) };
+        let hook = self.cleanup.replace(null_mut());
+        if !hook.is_null() {
+            // SAFETY: made by `of`, taken away.
+            unsafe { sys::napi_remove_async_cleanup_hook(hook) };
+        }
         drop(ManuallyDrop::into_inner(
             REACTOR.replace(ManuallyDrop::new(None)),
         ));
@@ -428,6 +439,10 @@ async fn look() {
         }
     })
     .await;
+}
+
+unsafe extern "C" fn on_end(_: *mut std::ffi::c_void) {
+    Reactor::guarded("exit", Reactor::close);
 }
 
 unsafe extern "C" fn on_exit(_: sys::napi_async_cleanup_hook_handle, _: *mut std::ffi::c_void) {

@@ -260,9 +260,9 @@ test("mistakes of hooks are told with those of routes", () => {
   assert.throws(() => app.freeze(), /parameter "idd" is not in the path/);
 });
 
-for (const { name, runtime, variables } of WAYS) {
+for (const { name, runtime, flags, variables } of WAYS) {
   test(`${name}: hooks that wait, over a socket`, async () => {
-    await using server = await started("hooks.js", [], variables, runtime);
+    await using server = await started("hooks.js", flags, variables, runtime);
     for (const size of [0, 10, 3_000_000]) {
       const answer = await fetch(`${server.url}/a`, { method: "POST", body: Buffer.alloc(size), headers: { "content-type": "application/octet-stream" } });
       assert.deepEqual([answer.status, await answer.text()], [200, `a ${size}`]);

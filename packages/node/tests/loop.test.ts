@@ -15,9 +15,9 @@ function threads(pid: number | undefined): string[] {
   return readdirSync(folder).map((thread) => readFileSync(`${folder}/${thread}/comm`, "utf8").trim());
 }
 
-for (const { name, runtime, variables, own } of WAYS) {
+for (const { name, runtime, flags, variables, own } of WAYS) {
   test(`${name}: answers at once and later, and ends with 0`, async () => {
-    await using server = await started("server.js", [], variables, runtime);
+    await using server = await started("server.js", flags, variables, runtime);
     for (const [path, wanted] of [["/", "sync"], ["/later", "later"], ["/thenable", "once"]] as const) {
       const asked = Array.from({ length: 40 }, async () => (await fetch(server.url + path)).text());
       assert.deepEqual(new Set(await Promise.all(asked)), new Set([wanted]), path);

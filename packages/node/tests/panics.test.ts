@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { started, WAYS } from "./started.js";
 
-for (const { name, runtime, variables, own } of WAYS) {
+for (const { name, runtime, flags, variables, own } of WAYS) {
   test(`a panic while a request is answered is a 500 of that request (${name})`, async () => {
-    await using server = await started("panics.js", [], variables, runtime);
+    await using server = await started("panics.js", flags, variables, runtime);
     for (const path of ["/at-once", "/settled", "/later", "/at-once"]) {
       const answer = await fetch(server.url + path);
       const { code } = (await answer.json()) as { code: string };
@@ -19,7 +19,7 @@ for (const { name, runtime, variables, own } of WAYS) {
   });
 
   test(`a panic of a callback itself loses no request and no callback (${name})`, async () => {
-    await using server = await started("panics.js", [], variables, runtime);
+    await using server = await started("panics.js", flags, variables, runtime);
     // libuv's poll, prepare and timer, which the sweep over the connections sets; or the bell of the thread.
     const places = own ? ["ring", "ring"] : ["poll", "prepare", "timer", "poll", "timer"];
     for (const [index, place] of places.entries()) {

@@ -18,14 +18,15 @@ export interface Started extends AsyncDisposable {
   line(part: string): Promise<string>;
 }
 
-const BUN = new URL("../../node_modules/.bin/bun", import.meta.url).pathname;
+const BIN = new URL("../../node_modules/.bin/", import.meta.url).pathname;
 
-/** How the core's loop can meet the interpreter's; `own`: with a thread of its own. */
+/** How the core's loop can meet the interpreter's; `own`: with a thread of its own; `flags`: before the program. */
 export const WAYS = [
-  { name: "Node, by default", runtime: process.execPath, variables: { SPIKARD_NODE_LOOP: "" }, own: false },
-  { name: "Node, nested", runtime: process.execPath, variables: { SPIKARD_NODE_LOOP: "nested" }, own: false },
-  { name: "Node, threaded", runtime: process.execPath, variables: { SPIKARD_NODE_LOOP: "threaded" }, own: true },
-  { name: "Bun", runtime: BUN, variables: { SPIKARD_NODE_LOOP: "" }, own: true },
+  { name: "Node, by default", runtime: process.execPath, flags: [], variables: { SPIKARD_NODE_LOOP: "" }, own: false },
+  { name: "Node, nested", runtime: process.execPath, flags: [], variables: { SPIKARD_NODE_LOOP: "nested" }, own: false },
+  { name: "Node, threaded", runtime: process.execPath, flags: [], variables: { SPIKARD_NODE_LOOP: "threaded" }, own: true },
+  { name: "Bun", runtime: `${BIN}bun`, flags: [], variables: { SPIKARD_NODE_LOOP: "" }, own: true },
+  { name: "Deno", runtime: `${BIN}deno`, flags: ["run", "--allow-all"], variables: { SPIKARD_NODE_LOOP: "" }, own: true },
 ];
 
 /** Starts `<runtime> [flags] programs/<name>`, once it serves; the runtime is this Node unless another is named. */

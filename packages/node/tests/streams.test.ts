@@ -26,9 +26,9 @@ async function seen(server: Started): Promise<Seen> {
   return (await (await fetch(`${server.url}/seen`)).json()) as Seen;
 }
 
-for (const { name, runtime, variables } of WAYS) {
+for (const { name, runtime, flags, variables } of WAYS) {
   test(`${name}: generators and streams arrive in chunks, with their context`, async () => {
-    await using server = await started("streams.js", [], variables, runtime);
+    await using server = await started("streams.js", flags, variables, runtime);
     const lines = await fetch(`${server.url}/lines`);
     assert.deepEqual([lines.headers.get("content-length"), lines.headers.get("content-type")], [null, "application/octet-stream"]);
     assert.equal(await lines.text(), "0ü\n1ü\n2ü\n");
@@ -42,7 +42,7 @@ for (const { name, runtime, variables } of WAYS) {
   });
 
   test(`${name}: what fails later ends the connection, and the next request is served`, async () => {
-    await using server = await started("streams.js", [], variables, runtime);
+    await using server = await started("streams.js", flags, variables, runtime);
     for (const path of ["/late", "/odd-later"]) {
       const socket = await begun(server, path);
       let rest = "";
@@ -55,7 +55,7 @@ for (const { name, runtime, variables } of WAYS) {
   });
 
   test(`${name}: a stream is closed when its client leaves`, async () => {
-    await using server = await started("streams.js", [], variables, runtime);
+    await using server = await started("streams.js", flags, variables, runtime);
     const names = ["async", "node", "node-waits", "signal", "signal-later", "sync", "web", "web-waits"];
     for (const path of names) (await begun(server, `/${path}`)).destroy();
     for (;;) {
@@ -70,7 +70,7 @@ for (const { name, runtime, variables } of WAYS) {
   });
 
   test(`${name}: a client that does not read holds the stream`, async () => {
-    await using server = await started("streams.js", [], variables, runtime);
+    await using server = await started("streams.js", flags, variables, runtime);
     const names = ["async", "node", "sync", "web"];
     const sockets = await Promise.all(names.map((path) => begun(server, `/${path}`)));
     const counts = async (): Promise<number[]> => {

@@ -124,6 +124,10 @@ impl Driver for Nested {
         }
     }
 
+    fn closes_later(&self) -> bool {
+        true
+    }
+
     fn end(&self, runtime: Arc<Runtime>) {
         if let Some(runtime) = Arc::into_inner(runtime) {
             runtime.shutdown_background();

@@ -141,6 +141,10 @@ impl Driver for Threaded {
         Reactor::guarded("closed", Reactor::gone);
     }
 
+    fn closes_later(&self) -> bool {
+        false
+    }
+
     fn end(&self, runtime: Arc<Runtime>) {
         drop(runtime); // the thread's is the last one now
         self.stop.notify_one();
