@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
+use tracing::dispatcher;
+use tracing::subscriber::NoSubscriber;
 
 const JSON: u8 = 0;
 const PLAIN: u8 = 1;
@@ -29,6 +31,11 @@ pub(crate) fn choose(format: LogFormat) {
     LOOK.store(look, Ordering::Relaxed);
 }
 
+/// Whether the program listens by a `tracing` subscriber, here and now: one that was another thread's, or is gone, counts not.
+fn is_heard() -> bool {
+    dispatcher::has_been_set() && dispatcher::get_default(|to| !to.is::<NoSubscriber>())
+}
+
 /// One finished exchange.
 pub(crate) struct Access<'a> {
     pub(crate) method: &'a str,
@@ -48,7 +55,7 @@ pub(crate) fn access(access: &Access<'_>) {
     let ids = access
         .trace
         .map(|trace| (hex(&trace.trace), hex(&trace.span)));
-    if tracing::dispatcher::has_been_set() {
+    if is_heard() {
         tracing::info!(
             target: "spikard",
             method = access.method,
@@ -98,7 +105,7 @@ pub(crate) fn failure(
     request_id: &str,
     cause: &str,
 ) {
-    if tracing::dispatcher::has_been_set() {
+    if is_heard() {
         match level {
             Level::Warning => {
                 tracing::warn!(target: "spikard", operation, request_id, cause, "{code}")
@@ -223,7 +230,7 @@ fn plain(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Access, Level, access, failure, object, readable};
+    use super::{Access, Level, access, failure, is_heard, object, readable};
     use serde_json::json;
     use std::fmt::Debug;
     use std::sync::{Arc, Mutex};
@@ -311,7 +318,9 @@ mod tests {
     fn a_subscriber_of_the_program_is_told_instead() {
         let heard = Heard::default();
         let told = Arc::clone(&heard.0);
+        assert!(!is_heard());
         tracing::subscriber::with_default(heard, || {
+            assert!(is_heard());
             access(&Access {
                 method: "GET",
                 path: "/items",
@@ -324,6 +333,7 @@ mod tests {
             });
             failure(Level::Warning, "slow-handler", None, "b", "answered late");
         });
+        assert!(!is_heard());
         let told = told.lock().expect("no panic");
         assert_eq!(
             *told,
