@@ -1,6 +1,6 @@
 //~ error[E0277]: the trait bound `Item: schemars::JsonSchema` is not satisfied
 //~ consider adding `#[derive(serde::Deserialize)]` to your `Item` type
-//~ required for `Json<Item>` to implement `Extract`
+//~ Json<Item>` to implement `Extract`
 struct Item;
 
 async fn add(_: spikard::Json<Item>) {}
