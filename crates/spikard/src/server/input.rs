@@ -1,10 +1,12 @@
 //! The one inbound buffer of a connection: the current message at its front, pipelined ones behind. Parses nothing.
 
+use super::transport::Transport;
 use crate::buffers::{self, USUAL};
 use std::future::Future as _;
+use std::io::ErrorKind;
 use std::pin::pin;
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::AsyncReadExt as _;
 
 /// Less free room than this is not worth a system call.
 const ROOM: usize = 2 << 10;
@@ -56,11 +58,17 @@ impl Input {
     /// Reads once; 0 at the end.
     pub(crate) fn poll_fill(
         &mut self,
-        io: &mut (impl AsyncRead + Unpin),
+        io: &mut impl Transport,
         context: &mut Context<'_>,
     ) -> Poll<std::io::Result<usize>> {
         if self.buffer.capacity() == 0 {
             self.buffer = buffers::lend();
+        }
+        // A socket that has called nearly always has something, and to take that takes no poll.
+        match io.try_read(&mut self.buffer) {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            read => return Poll::Ready(read),
         }
         let filled = pin!(io.read_buf(&mut self.buffer)).poll(context);
         if filled.is_pending() && self.buffer.is_empty() {

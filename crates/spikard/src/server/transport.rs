@@ -1,10 +1,13 @@
 //! What a connection runs over: a socket, or memory in process. Knows nothing of HTTP.
 
+use rustix::buffer::spare_capacity;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use socket2::SockRef;
 use std::io;
+use std::os::fd::AsFd;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
@@ -18,6 +21,11 @@ pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + 'static {
         Poll::Ready(())
     }
 
+    /// Appends what has arrived, where that costs less than a poll; `WouldBlock` where only a poll can say.
+    fn try_read(&self, _: &mut Vec<u8>) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// Writes what goes at once, where that costs less than a poll; `WouldBlock` where only a poll can say.
     fn try_write(&self, _: &[u8]) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
@@ -27,14 +35,45 @@ pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + 'static {
     fn abort(&mut self) {}
 }
 
+/// Both without the C library, to which they are places where a thread may be cancelled: in a process with more than one thread
+/// it pays for that on either side of the call.
+macro_rules! at_once {
+    () => {
+        fn try_read(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+            let mut short = None;
+            let read = self.try_io(Interest::READABLE, || append(self, buffer, &mut short));
+            short.map_or(read, Ok)
+        }
+
+        fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+            self.try_io(Interest::WRITABLE, || Ok(send(self, bytes, QUIETLY)?))
+        }
+    };
+}
+
+/// A client that has gone is an error, not a signal; where there is no such flag, Rust's runtime ignores the signal.
+#[cfg(not(target_vendor = "apple"))]
+const QUIETLY: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const QUIETLY: SendFlags = SendFlags::empty();
+
+/// Reads once. Less than there was room for is all that there was (epoll(7)), which Tokio is told by `WouldBlock`.
+fn append(socket: impl AsFd, buffer: &mut Vec<u8>, short: &mut Option<usize>) -> io::Result<usize> {
+    let room = buffer.capacity() - buffer.len();
+    let (_, count) = recv(socket, spare_capacity(buffer), RecvFlags::empty())?;
+    if cfg!(any(target_os = "linux", target_os = "android")) && 0 < count && count < room {
+        *short = Some(count);
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    Ok(count)
+}
+
 impl Transport for TcpStream {
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_read_ready(context).map(drop)
     }
 
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.try_write(bytes)
-    }
+    at_once!();
 
     fn abort(&mut self) {
         // A failure leaves an ordinary close, which HTTP/1.1 clients still see as a missing last chunk.
@@ -47,9 +86,7 @@ impl Transport for UnixStream {
         self.poll_read_ready(context).map(drop)
     }
 
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.try_write(bytes)
-    }
+    at_once!();
 }
 
 impl<T: Transport> Transport for TlsStream<T> {
