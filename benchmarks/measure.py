@@ -62,9 +62,9 @@ def resident_mb(pid: int) -> float:
     return pages * 4096 / 1e6
 
 
-def wrk(url: str, *, connections: int, seconds: int, script: Path | None, patience: int = 2) -> int:
+def wrk(url: str, *, connections: int, seconds: int, script: Path | None, threads: int = 1, patience: int = 2) -> int:
     """Loads `url` and returns how many answers came; raises when one was an error or took `patience` seconds."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={patience}s"]
+    command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", f"--timeout={patience}s"]
     if script is not None:
         command += ["-s", str(script)]
     done = subprocess.run([*command, url], capture_output=True, text=True, timeout=seconds + 30, check=True)
@@ -78,10 +78,12 @@ def wrk(url: str, *, connections: int, seconds: int, script: Path | None, patien
     return int(match.group(1))
 
 
-def cost(pid: int, url: str, *, connections: int, seconds: int, script: Path | None) -> Cost:
+def cost(
+    pid: int, url: str, *, connections: int, seconds: int, script: Path | None, threads: int = 1, patience: int = 2
+) -> Cost:
     """One timed round."""
     before = usage(pid)
-    requests = wrk(url, connections=connections, seconds=seconds, script=script)
+    requests = wrk(url, connections=connections, seconds=seconds, script=script, threads=threads, patience=patience)
     after = usage(pid)
     return Cost(
         (after.cpu_ns - before.cpu_ns) / 1e3 / requests, (after.switches - before.switches) / requests, requests

@@ -150,6 +150,7 @@ def rounds(
     options: argparse.Namespace,
 ) -> report.Cases:
     """All cases on all servers in each round, so that a slow minute falls on all of them alike."""
+    patience = {server.name: server.patience for server in group}
     runs = {case.name: [server.name for server in group if server.runs(case)] for case in cases}
     costs: dict[str, dict[str, list[measure.Cost]]] = {
         case: {name: [] for name in names} for case, names in runs.items()
@@ -160,7 +161,15 @@ def rounds(
                 process, port, _ = started[server]
                 url = f"http://127.0.0.1:{port}{case.target}"
                 seconds = options.seconds if turn else 1  # turn 0 warms up
-                cost = measure.cost(process.pid, url, connections=case.connections, seconds=seconds, script=case.script)
+                cost = measure.cost(
+                    process.pid,
+                    url,
+                    connections=case.connections,
+                    seconds=seconds,
+                    script=case.script,
+                    threads=case.threads,
+                    patience=patience[server],
+                )
                 if turn:
                     costs[case.name][server].append(cost)
         print(f"{name}: round {turn} of {options.rounds}", file=sys.stderr, flush=True)
@@ -172,13 +181,17 @@ def rounds(
 
 
 def figure(case: servers.Case, started: servers.Started, costs: list[measure.Cost]) -> report.Row:
-    """What the rounds of one case on one server come to; its system calls are counted now."""
+    """What the rounds of one case on one server come to; its system calls and switches are counted now."""
     process, port, _ = started
     url = f"http://127.0.0.1:{port}{case.target}"
+    # By one thread of the client: a further one takes the server's processor from it.
+    alone = [
+        measure.cost(process.pid, url, connections=case.connections, seconds=1, script=case.script) for _ in range(3)
+    ]
     return {
         "cpu_us": statistics.median(cost.cpu_us for cost in costs),
         "lowest_us": min(cost.cpu_us for cost in costs),
-        "switches": statistics.median(cost.switches for cost in costs),
+        "switches": statistics.median(cost.switches for cost in alone),
         "system_calls": measure.system_calls(process.pid, url, connections=case.connections, script=case.script),
         "rounds_us": [cost.cpu_us for cost in costs],
     }
