@@ -95,13 +95,16 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=positive, default=2, help="how long each round loads, whole (default 2)")
     parser.add_argument("--case", action="append", choices=cases, help="only this case (repeatable)")
     parser.add_argument("--server", action="append", metavar="NAME", help="only this server (repeatable)")
+    parser.add_argument(
+        "--threads", type=int, choices=[1, 2], default=2, help="of wrk at most (default 2, and 1 for cases that wait)"
+    )
     parser.add_argument("--json", action="store_true", help="print figures for machines on standard output")
     parser.add_argument(
         "--write", metavar="FILE", help="put the tables into this document, each language's between its markers"
     )
     options = parser.parse_args(given)
-    if options.case or options.server:
-        options.write = None  # a document with half of the rows would pass for the whole
+    if options.case or options.server or options.threads == 1:
+        options.write = None  # a document with half of the rows, or by another load, would pass for the whole
     return options
 
 
@@ -167,7 +170,7 @@ def rounds(
                     connections=case.connections,
                     seconds=seconds,
                     script=case.script,
-                    threads=case.threads,
+                    threads=min(case.threads, options.threads),
                     patience=patience[server],
                 )
                 if turn:

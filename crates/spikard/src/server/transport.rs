@@ -35,7 +35,7 @@ pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + 'static {
     fn abort(&mut self) {}
 }
 
-/// Both without the C library, to which they are places where a thread may be cancelled: in a process with more than one thread
+/// On Linux both without the C library, to which they are places where a thread may be cancelled: in a process with more than one thread
 /// it pays for that on either side of the call.
 macro_rules! at_once {
     () => {
