@@ -55,7 +55,7 @@ def arguments() -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Further options go to run.py: --rounds, --seconds, --case, --server, --threads, --json; see its --help.",
+        epilog="Options of run.py go to it: --rounds, --seconds, --case, --server, --threads, --json; see its --help.",
     )
     parser.add_argument("folder", type=Path, help="where environments and wheels are kept")
     parser.add_argument("--only", action="append", choices=list(LANGUAGES), help="only this language (repeatable)")
