@@ -76,7 +76,7 @@ def with_thread(server: servers.Server) -> servers.Server:
 def under_load(port: int, seconds: int) -> tuple[float, float]:
     """Requests and turns per second."""
     before, begin = turns_so_far(port), time.perf_counter()
-    requests = measure.wrk(f"http://127.0.0.1:{port}/json", connections=64, seconds=seconds, script=None, patience=60)
+    requests = measure.wrk(measure.Load(f"http://127.0.0.1:{port}/json", patience=60), seconds)
     after, took = turns_so_far(port), time.perf_counter() - begin
     return requests / seconds, (after - before) / took
 

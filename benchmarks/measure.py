@@ -62,42 +62,53 @@ def resident_mb(pid: int) -> float:
     return pages * 4096 / 1e6
 
 
-def wrk(url: str, *, connections: int, seconds: int, script: Path | None, threads: int = 1, patience: int = 2) -> int:
-    """Loads `url` and returns how many answers came; raises when one was an error or took `patience` seconds."""
-    command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", f"--timeout={patience}s"]
-    if script is not None:
-        command += ["-s", str(script)]
-    done = subprocess.run([*command, url], capture_output=True, text=True, timeout=seconds + 30, check=True)
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the client asks for, and how."""
+
+    url: str
+    connections: int = 64
+    threads: int = 1
+    script: Path | None = None
+    patience: int = 2  # seconds in which each answer has to come
+
+
+def wrk(load: Load, seconds: int) -> int:
+    """Sends `load` and returns how many answers came; raises when one was an error or too late.
+
+    The client is of the batch class (sched(7)): an answer that wakes it does not take the server's processor from it.
+    """
+    command = ["chrt", "--batch", "0", "wrk", f"-t{load.threads}", f"-c{load.connections}", f"-d{seconds}s"]
+    command += [f"--timeout={load.patience}s", *(["-s", str(load.script)] if load.script else []), load.url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=True)
     if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
-        raise RuntimeError(f"{url}: errors under load:\n{done.stdout}")
+        raise RuntimeError(f"{load.url}: errors under load:\n{done.stdout}")
     match = re.search(r"(\d+) requests in", done.stdout)
     if match is None:
         raise RuntimeError(f"wrk printed no count:\n{done.stdout}")
     if match.group(1) == "0":
-        raise RuntimeError(f"{url}: nothing was answered within {seconds} s; measure on a machine with less to do")
+        raise RuntimeError(f"{load.url}: nothing was answered in {seconds} s; measure on a machine with less to do")
     return int(match.group(1))
 
 
-def cost(
-    pid: int, url: str, *, connections: int, seconds: int, script: Path | None, threads: int = 1, patience: int = 2
-) -> Cost:
+def cost(pid: int, load: Load, seconds: int) -> Cost:
     """One timed round."""
     before = usage(pid)
-    requests = wrk(url, connections=connections, seconds=seconds, script=script, threads=threads, patience=patience)
+    requests = wrk(load, seconds)
     after = usage(pid)
     return Cost(
         (after.cpu_ns - before.cpu_ns) / 1e3 / requests, (after.switches - before.switches) / requests, requests
     )
 
 
-def system_calls(pid: int, url: str, *, connections: int, script: Path | None) -> float:
+def system_calls(pid: int, load: Load) -> float:
     """System calls per request, counted by strace in a round of its own."""
     with tempfile.NamedTemporaryFile("r", suffix=".strace") as summary:
-        attach = [argument for process in tree(pid) for argument in ("-p", str(process))]
+        attach = [f"--attach={process}" for process in tree(pid)]
         tracer = subprocess.Popen(["strace", "-f", "-c", "-o", summary.name, *attach], stderr=subprocess.DEVNULL)
         time.sleep(0.3)  # strace attaches; it does not say when it is ready
         try:
-            requests = wrk(url, connections=connections, seconds=1, script=script)
+            requests = wrk(load, 1)
         finally:
             tracer.send_signal(signal.SIGINT)
             tracer.wait(timeout=10)

@@ -41,13 +41,14 @@ def main() -> int:
     else:
         report.show(results, verdicts)
     if options.write:
-        report.write(Path(options.write), results, verdicts, load(options), versions)
+        report.write(Path(options.write), results, verdicts, extent(options), versions)
     return 0
 
 
 def languages(options: argparse.Namespace) -> dict[str, Language]:
     """The languages whose option was given."""
     groups = {}
+    beside = Path(options.rust) if options.rust else None
     if options.python:
         python = shlex.split(options.python)
         groups["Python"] = Language(servers.python_servers(python), servers.python_versions(python), servers.CASES)
@@ -60,13 +61,11 @@ def languages(options: argparse.Namespace) -> dict[str, Language]:
     if options.node:
         node = shutil.which("node", path=options.node_path) or sys.exit("bench: no node on PATH")
         project = Path(options.node)
-        groups["Node"] = Language(
-            servers.node_servers(node, project), servers.node_versions(node, project), servers.CASES
-        )
+        apps = servers.node_servers(node, project, beside)
+        groups["Node"] = Language(apps, servers.node_versions(node, project), servers.CASES)
     if options.php:
         groups["PHP"] = Language(servers.php_servers(Path(options.php)), servers.php_versions(), servers.CASES)
     if options.ruby:
-        beside = Path(options.rust) if options.rust else None
         ruby = servers.ruby_servers(Path(options.ruby), beside)
         groups["Ruby"] = Language(ruby, servers.ruby_versions(), servers.CASES)
     return groups
@@ -85,7 +84,9 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--rust", metavar="FOLDER", help="folder with the release binaries `spikard` and `axum`")
     parser.add_argument("--files", metavar="FOLDER", help="folder with the release binary `files`; beside it, nginx")
     parser.add_argument(
-        "--node", metavar="FOLDER", help="npm project with the apps of benchmarks/node, spikard and its peers"
+        "--node",
+        metavar="FOLDER",
+        help="npm project with the apps of benchmarks/node, spikard and its peers; with --rust, its app too",
     )
     parser.add_argument("--node-path", metavar="PATH", help="folder of the `node` that runs it; default: by PATH")
     parser.add_argument("--php", metavar="FOLDER", help="Composer project with the apps of benchmarks/php and spikard")
@@ -119,7 +120,7 @@ def announce(options: argparse.Namespace, groups: dict[str, Language]) -> None:
     """What comes and what is written at the end."""
     cases = sum(len(chosen(language, options)) for language in groups.values())
     goes = f"the tables replace those of {options.write}" if options.write else "no document is written"
-    print(f"bench: {load(options)} over {cases} cases; {goes}", file=sys.stderr, flush=True)
+    print(f"bench: {extent(options)} over {cases} cases; {goes}", file=sys.stderr, flush=True)
 
 
 def chosen(language: Language, options: argparse.Namespace) -> list[Case]:
@@ -127,7 +128,7 @@ def chosen(language: Language, options: argparse.Namespace) -> list[Case]:
     return [case for case in language.cases if not options.case or case.name in options.case]
 
 
-def load(options: argparse.Namespace) -> str:
+def extent(options: argparse.Namespace) -> str:
     return f"{options.rounds} round{'s' if options.rounds > 1 else ''} of {options.seconds} s"
 
 
@@ -153,49 +154,41 @@ def rounds(
     options: argparse.Namespace,
 ) -> report.Cases:
     """All cases on all servers in each round, so that a slow minute falls on all of them alike."""
-    patience = {server.name: server.patience for server in group}
-    runs = {case.name: [server.name for server in group if server.runs(case)] for case in cases}
+    runs = {case.name: [server for server in group if server.runs(case)] for case in cases}
     costs: dict[str, dict[str, list[measure.Cost]]] = {
-        case: {name: [] for name in names} for case, names in runs.items()
+        case: {server.name: [] for server in servers} for case, servers in runs.items()
     }
+
+    def load(case: servers.Case, server: servers.Server) -> tuple[int, measure.Load]:
+        """Whom the client asks, and how."""
+        process, port, _ = started[server.name]
+        url, threads = f"http://127.0.0.1:{port}{case.target}", min(case.threads, options.threads)
+        return process.pid, measure.Load(url, case.connections, threads, case.script, server.patience)
+
     for turn in range(options.rounds + 1):
         for case in cases:
             for server in runs[case.name] if turn % 2 else reversed(runs[case.name]):
-                process, port, _ = started[server]
-                url = f"http://127.0.0.1:{port}{case.target}"
-                seconds = options.seconds if turn else 1  # turn 0 warms up
-                cost = measure.cost(
-                    process.pid,
-                    url,
-                    connections=case.connections,
-                    seconds=seconds,
-                    script=case.script,
-                    threads=min(case.threads, options.threads),
-                    patience=patience[server],
-                )
+                cost = measure.cost(*load(case, server), options.seconds if turn else 1)  # turn 0 warms up
                 if turn:
-                    costs[case.name][server].append(cost)
+                    costs[case.name][server.name].append(cost)
         print(f"{name}: round {turn} of {options.rounds}", file=sys.stderr, flush=True)
     return {
-        case.name: {server: figure(case, started[server], costs[case.name][server]) for server in runs[case.name]}
+        case.name: {
+            server.name: figure(costs[case.name][server.name], measure.system_calls(*load(case, server)))
+            for server in runs[case.name]
+        }
         for case in cases
         if runs[case.name]
     }
 
 
-def figure(case: servers.Case, started: servers.Started, costs: list[measure.Cost]) -> report.Row:
-    """What the rounds of one case on one server come to; its system calls and switches are counted now."""
-    process, port, _ = started
-    url = f"http://127.0.0.1:{port}{case.target}"
-    # By one thread of the client: a further one takes the server's processor from it.
-    alone = [
-        measure.cost(process.pid, url, connections=case.connections, seconds=1, script=case.script) for _ in range(3)
-    ]
+def figure(costs: list[measure.Cost], system_calls: float) -> report.Row:
+    """What the rounds of one case on one server come to."""
     return {
         "cpu_us": statistics.median(cost.cpu_us for cost in costs),
         "lowest_us": min(cost.cpu_us for cost in costs),
-        "switches": statistics.median(cost.switches for cost in alone),
-        "system_calls": measure.system_calls(process.pid, url, connections=case.connections, script=case.script),
+        "switches": statistics.median(cost.switches for cost in costs),
+        "system_calls": system_calls,
         "rounds_us": [cost.cpu_us for cost in costs],
     }
 

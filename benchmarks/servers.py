@@ -75,9 +75,10 @@ class Server:
     refuses: int | None = 422  # the status of an item that breaks its rules; None: the server does not check it
     guarded: bool = False  # runs the guarded case and no other
     patience: int = 2  # seconds in which each answer has to come
+    only: str | None = None  # the one target that it answers
 
     def runs(self, case: Case) -> bool:
-        return self.guarded == case.guarded
+        return self.guarded == case.guarded and self.only in (None, case.target)
 
 
 GUARDED = {"SPIKARD_CORS_ORIGINS": "https://app.example.com", "SPIKARD_COMPRESSION": "true"}
@@ -126,7 +127,20 @@ def rust_servers(folder: Path) -> list[Server]:
         Server("axum", [str(folder / "axum"), "{port}"], refuses=None),
         Server("spikard, guarded", [str(folder / "spikard")], {"SPIKARD_PORT": "{port}", **GUARDED}, guarded=True),
         Server("axum, guarded", [str(folder / "axum"), "{port}", "guarded"], guarded=True),
+        bare(folder),
     ]
+
+
+def bare(folder: Path) -> Server:
+    """Reads and writes and does no HTTP: below it no server comes that makes two system calls for a request."""
+    return Server("no HTTP at all", [str(folder / "bare"), "{port}"], refuses=None, only="/json")
+
+
+def in_rust(folder: Path | None) -> list[Server]:
+    """What may run beside another language, where it was built: our app in Rust, and the one without HTTP."""
+    if folder is None:
+        return []
+    return [replace(rust_servers(folder)[0], name="spikard in Rust"), bare(folder)]
 
 
 def file_servers(folder: Path) -> list[Server]:
@@ -141,7 +155,7 @@ def file_servers(folder: Path) -> list[Server]:
     ]
 
 
-def node_servers(node: str, project: Path) -> list[Server]:
+def node_servers(node: str, project: Path, rust: Path | None) -> list[Server]:
     """Spikard and its peers out of the npm project, one process and one JavaScript thread each."""
 
     def program(interpreter: str, app: str) -> list[str]:
@@ -155,6 +169,7 @@ def node_servers(node: str, project: Path) -> list[Server]:
         Server("fastify", program(node, "fastify"), refuses=400),
         Server("Bun.serve", program(bun, "bun"), refuses=None),
         Server("node:http", program(node, "http"), refuses=None),
+        *in_rust(rust),
     ]
 
 
@@ -179,8 +194,7 @@ def ruby_servers(home: Path, rust: Path | None) -> list[Server]:
         Server("spikard", ["ruby", str(HERE / "ruby/spikard_app.rb")], installed),
         Server("puma", ["puma", "--quiet", "--threads", "5:5", *bind, str(HERE / "ruby/rack_app.ru")], installed),
     ]
-    ours = [replace(server, name="spikard in Rust") for server in rust_servers(rust)[:1]] if rust else []
-    return servers + ours
+    return servers + in_rust(rust)
 
 
 def ruby_versions() -> list[str]:

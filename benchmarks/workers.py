@@ -60,7 +60,7 @@ def main() -> int:
 def load(pid: int, count: int, port: int, seconds: int) -> Round:
     """One round; the supervisor above the workers sleeps meanwhile, and its share is among theirs."""
     before = measure.usage(pid)
-    requests = measure.wrk(f"http://127.0.0.1:{port}/compute", connections=CONNECTIONS, seconds=seconds, script=None)
+    requests = measure.wrk(measure.Load(f"http://127.0.0.1:{port}/compute", CONNECTIONS), seconds)
     after = measure.usage(pid)
     waited = (after.waited_ns - before.waited_ns) / 1e9 / seconds / count
     return Round(requests / seconds, waited, (after.cpu_ns - before.cpu_ns) / 1e6 / requests)
