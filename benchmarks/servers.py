@@ -132,7 +132,7 @@ def rust_servers(folder: Path) -> list[Server]:
 
 
 def bare(folder: Path) -> Server:
-    """Reads and writes and does no HTTP: below it no server comes that makes two system calls for a request."""
+    """Reads and writes and does no HTTP: what the kernel takes for that, and little else."""
     return Server("no HTTP at all", [str(folder / "bare"), "{port}"], refuses=None, only="/json")
 
 
@@ -187,7 +187,7 @@ def php_servers(project: Path) -> list[Server]:
 
 
 def ruby_servers(home: Path, rust: Path | None) -> list[Server]:
-    """Spikard, puma with a bare Rack app and its five threads; beside them, where it was built, our app in Rust."""
+    """Spikard, puma with a bare Rack app and its five threads; beside them what `in_rust` gives."""
     installed = {"GEM_HOME": str(home), "RACK_ENV": "production", "SPIKARD_PORT": "{port}"}
     bind = ["--bind", "tcp://127.0.0.1:{port}"]
     servers = [

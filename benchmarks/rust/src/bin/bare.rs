@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Write};
 
 /// As long as the answer of the app in Rust.
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 27\r\n\
-    date: Thu, 01 Jan 2026 00:00:00 GMT\r\nx-request-id: 0123456789abcdef0123456789abcdef\r\n\r\n\
+    date: Thu, 01 Jan 2026 00:00:00 GMT\r\nx-request-id: 0123456789abcdef012345678\r\n\r\n\
     {\"message\":\"Hello, World!\"}";
 const DOOR: Token = Token(0);
 
@@ -21,8 +21,10 @@ fn main() -> std::io::Result<()> {
     let mut asked = Vec::new();
     let mut next = 0;
     loop {
-        if poll.poll(&mut events, None).is_err() {
-            continue; // a signal, or somebody who counts system calls
+        match poll.poll(&mut events, None) {
+            // Somebody who counts system calls.
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            polled => polled?,
         }
         for event in &events {
             if event.token() == DOOR {

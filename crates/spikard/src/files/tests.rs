@@ -44,25 +44,25 @@ fn a_file_that_changes_is_seen_at_once() {
 fn what_is_no_file_below_the_root_is_not_found() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
-    fs::create_dir_all(at("root/sub")).expect("a folder");
+    fs::create_dir_all(at("served/sub")).expect("a folder");
     write(&at("secret"), "secret");
-    write(&at("root/.env"), "secret");
-    write(&at("root/sub/in"), "in");
-    symlink(at("secret"), at("root/out")).expect("a link");
-    symlink("../..", at("root/sub/over")).expect("a link");
-    symlink("/dev/zero", at("root/zero")).expect("a link");
-    symlink("sub/in", at("root/inner")).expect("a link");
-    symlink("loop", at("root/loop")).expect("a link");
+    write(&at("served/.env"), "secret");
+    write(&at("served/sub/in"), "in");
+    symlink(at("secret"), at("served/out")).expect("a link");
+    symlink("../..", at("served/sub/over")).expect("a link");
+    symlink("/dev/zero", at("served/zero")).expect("a link");
+    symlink("sub/in", at("served/inner")).expect("a link");
+    symlink("loop", at("served/loop")).expect("a link");
     let fifo = std::process::Command::new("mkfifo")
-        .arg(at("root/fifo"))
+        .arg(at("served/fifo"))
         .status();
     assert!(fifo.expect("mkfifo").success());
-    let socket = std::os::unix::net::UnixListener::bind(at("root/socket")).expect("a socket");
-    let client = client(Files::of(at("root")));
+    let socket = std::os::unix::net::UnixListener::bind(at("served/socket")).expect("a socket");
+    let client = client(Files::of(at("served")));
     for path in [
         "out",
         "sub/over/secret",
-        "sub/over/root/sub/in",
+        "sub/over/served/sub/in",
         "zero",
         "loop",
         "fifo",
